@@ -1,0 +1,32 @@
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+.PHONY: run test test-all lint types check samples clean
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(PY) || python3 -m venv .venv
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	touch $@
+
+run: $(STAMP)  ## stabilise the sample clip and say where the result is
+	mkdir -p out
+	$(PY) -m stabilize run samples/clips/walk.mp4 -o out/walk_stabilized.mp4 --overwrite
+	@echo "The steady clip: out/walk_stabilized.mp4"
+
+test: $(STAMP)  ## the default suite
+	$(PY) -m pytest -m "not slow"
+
+test-all: $(STAMP)  ## slow tests too
+	$(PY) -m pytest
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
+
+types: $(STAMP)
+	$(PY) -m mypy
+
+check: lint types test
+
+clean:
+	rm -rf .venv out build dist *.egg-info

@@ -1,0 +1,1 @@
+"""The judge of stabilised video. Imports nothing of `stabilize` or `gyro`."""

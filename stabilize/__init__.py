@@ -1,0 +1,1 @@
+"""stabilize: a shaky clip made steady; analyse, solve, render."""

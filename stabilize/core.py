@@ -1,0 +1,210 @@
+"""What passes between the stages: frozen dataclasses over numpy, shapes checked at construction.
+
+Directions: `H_next_prev` maps points of the previous frame to points of the next. A `WarpField` maps output pixels back to source pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int = NDArray[np.int64]
+UInt8 = NDArray[np.uint8]
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When each frame is shown: strictly increasing integer `pts` (n,) in units of `time_base` seconds."""
+
+    pts: Int
+    time_base: Fraction
+
+    def __post_init__(self) -> None:
+        _require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
+        _require(self.time_base > 0, "time_base must be positive")
+        _require(bool(np.all(np.diff(self.pts) > 0)), "pts must increase strictly")
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    @property
+    def time_s(self) -> Float:
+        """Seconds since the first frame, (n,)."""
+        return (self.pts - self.pts[0]) * float(self.time_base) if len(self.pts) else np.zeros(0)
+
+    @property
+    def interval_s(self) -> float:
+        """The usual (median) time between two frames; 1/30 s where there are fewer than two."""
+        return float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else 1 / 30
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGeometry:
+    """Size in stored pixels and shape of a pixel. The *unit frame* has its origin at the centre, square units, 1 = half the long side."""
+
+    width: int
+    height: int
+    pixel_aspect: float = 1.0
+
+    @property
+    def half_long_px(self) -> float:
+        """Half the long side, in square pixels (stored rows)."""
+        return max(self.width * self.pixel_aspect, self.height) / 2
+
+    @property
+    def half_extent(self) -> tuple[float, float]:
+        """Half width and half height in units, from pixel edge to pixel edge; the larger is 1."""
+        return self.width * self.pixel_aspect / 2 / self.half_long_px, self.height / 2 / self.half_long_px
+
+    def to_unit(self, xy_px: Float) -> Float:
+        """Stored pixel coordinates (..., 2) to the unit frame."""
+        centre = np.array([(self.width - 1) / 2, (self.height - 1) / 2])
+        return np.asarray((xy_px - centre) * np.array([self.pixel_aspect, 1.0]) / self.half_long_px)
+
+    def to_px(self, xy_unit: Float) -> Float:
+        """Unit frame (..., 2) to stored pixel coordinates."""
+        centre = np.array([(self.width - 1) / 2, (self.height - 1) / 2])
+        return np.asarray(xy_unit * self.half_long_px / np.array([self.pixel_aspect, 1.0]) + centre)
+
+    @property
+    def T_px_unit(self) -> Float:
+        """The affine map unit -> stored pixels as a 3x3 matrix."""
+        half = self.half_long_px
+        return np.array(
+            [[half / self.pixel_aspect, 0, (self.width - 1) / 2], [0, half, (self.height - 1) / 2], [0, 0, 1.0]]
+        )
+
+
+class PairStatus(IntEnum):
+    """What became of the motion between two frames. Only `OK` carries a measurement; the path bridges the rest; `CUT` splits it."""
+
+    OK = 0
+    CUT = 1
+    DARK = 2
+    BLURRED = 3
+    TEXTURELESS = 4
+    NO_CONSENSUS = 5
+
+
+class MotionModel(IntEnum):
+    """The rung of the model ladder that the evidence supported."""
+
+    NONE = 0
+    STILL = 1
+    TRANSLATION = 2
+    SIMILARITY = 3
+    AFFINE = 4
+    HOMOGRAPHY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PairMotion:
+    """Motion from one frame to the next in the unit frame, with its quality.
+
+    `H_next_prev` (3, 3); `mesh` (rows, cols, 2) float32 is what the background moves beyond it, at mesh nodes of the previous frame
+    (next = H(prev) + mesh); `coverage` the share of the picture's area that supports it; `residual` the median distance of the
+    inliers, in units; `confidence` per node is in `mesh_support`.
+    """
+
+    status: PairStatus
+    model: MotionModel
+    H_next_prev: Float
+    mesh: Float32
+    coverage: float
+    residual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The motion of a whole video: n frames, n - 1 pairs, all geometry in the unit frame (so independent of the analysis size)."""
+
+    timeline: Timeline
+    geometry: FrameGeometry
+    H_next_prev: Float  # (n-1, 3, 3), prev -> next
+    mesh: Float32  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes spread edge to edge over the previous frame
+    status: UInt8  # (n-1,) PairStatus
+    model: UInt8  # (n-1,) MotionModel
+    coverage: Float32  # (n-1,) share of area in support
+    residual: Float32  # (n-1,) median inlier distance, units
+    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,) mean gradient energy of each frame
+
+    def __post_init__(self) -> None:
+        pairs = max(len(self.timeline) - 1, 0)
+        _require(self.H_next_prev.shape == (pairs, 3, 3), f"H_next_prev must be ({pairs}, 3, 3)")
+        _require(self.mesh.ndim == 4 and self.mesh.shape[0] == pairs and self.mesh.shape[3] == 2, "mesh must be (n-1, r, c, 2)")
+        for name in ("status", "model", "coverage", "residual"):
+            _require(getattr(self, name).shape == (pairs,), f"{name} must be ({pairs},)")
+        _require(bool(np.isfinite(self.H_next_prev).all() and np.isfinite(self.mesh).all()), "motion must be finite")
+
+    @property
+    def shots(self) -> list[slice]:
+        """Frame ranges between cuts."""
+        cuts = np.flatnonzero(self.status == PairStatus.CUT) + 1
+        edges = [0, *cuts.tolist(), len(self.timeline)]
+        return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPath:
+    """How the camera moved, split into what the path solver decides on and what is always removed.
+
+    `step` (n-1, 4): the similarity (a, b, x, y) in the unit frame from each frame's *rectified* picture to the next one's:
+    p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges it.
+    `wobble` (n, rows, cols, 2) float32: where a rectified point p is found in the real frame, p + wobble(p): rolling shutter, lens
+    shift, parallax, perspective. Nodes spread edge to edge.
+    """
+
+    timeline: Timeline
+    geometry: FrameGeometry
+    step: Float
+    weight: Float
+    wobble: Float32
+    shots: tuple[slice, ...]
+
+    def __post_init__(self) -> None:
+        frames = len(self.timeline)
+        pairs = max(frames - 1, 0)
+        _require(self.step.shape == (pairs, 4), f"step must be ({pairs}, 4)")
+        _require(self.weight.shape == (pairs,), f"weight must be ({pairs},)")
+        _require(self.wobble.ndim == 4 and self.wobble.shape[0] == frames, "wobble must be (n, rows, cols, 2)")
+        _require(bool(np.isfinite(self.step).all() and np.isfinite(self.wobble).all()), "path must be finite")
+
+
+@dataclass(frozen=True, slots=True)
+class StablePath:
+    """The solved path: `crop_pose` (n, 4) is the similarity (a, b, x, y), unit frame, that places the output picture in each rectified frame.
+
+    p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays.
+    """
+
+    camera: CameraPath
+    crop_pose: Float
+
+    def __post_init__(self) -> None:
+        _require(self.crop_pose.shape == (len(self.camera.timeline), 4), "crop_pose must be (n, 4)")
+
+
+@dataclass(frozen=True, slots=True)
+class WarpField:
+    """Backward map of one frame: `source_px` (rows, cols, 2) float32 luma pixel coordinates (x, y) in the source.
+
+    Nodes spread evenly over the output from the first pixel centre to the last, in both directions; between nodes it is bilinear.
+    """
+
+    source_px: Float32
+
+    def __post_init__(self) -> None:
+        _require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
+        _require(min(self.source_px.shape[:2]) >= 2, "a field needs at least 2x2 nodes")
+        _require(bool(np.isfinite(self.source_px).all()), "a field must be finite")

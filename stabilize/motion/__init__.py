@@ -1,0 +1,1 @@
+"""From two frames to the motion between them."""

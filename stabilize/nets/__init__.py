@@ -1,0 +1,1 @@
+"""Torch networks. Imported only by the code that asks for them."""

@@ -1,0 +1,1 @@
+"""From a field of source coordinates to pixels."""
