@@ -23,9 +23,13 @@ class Damage:
 class GyroLog:
     """Angular rate over time.
 
-    `time_s` (n,) float64, strictly increasing, log clock. `gyro_rad_s` (n, 3) and `accel_m_s2` (n, 3) or None in the axes that the
-    reader states in `axes` (e.g. "XYZ": as in the file; None: unknown). `readout_s` is the time from the first to the last row, where the
-    file says so (negative: bottom to top). `damage` lists bad cells, gaps, backward and duplicate times; `gaps_s` (k, 2) are the spans without
+    `time_s` (n,) float64, strictly increasing, log clock; `origin_s` is what that clock showed in the file at time_s
+    = 0 (an epoch is taken off, so that a double still resolves nanoseconds). `gyro_rad_s` (n, 3) and `accel_m_s2` (n,
+    3) or None in the axes of the file; `axes` is what the file says of them (None: nothing). `R_cam_gyro` (3, 3)
+    turns file axes into camera axes (x right, y down, z forward) where that statement says so much; its determinant
+    is -1 where the file states a mirror, which the picture must confirm or refuse. `readout_s` is the time from the
+    first to the last row, where the file says so (negative: bottom to top). `lens` names the lens profile that the
+    file asks for. `damage` lists bad cells, gaps, backward and duplicate times; `gaps_s` (k, 2) are the spans without
     usable data. `notes` are findings for a person: detected columns, units, clock.
     """
 
@@ -39,6 +43,9 @@ class GyroLog:
     gaps_s: Float = field(default_factory=lambda: np.zeros((0, 2)))
     damage: tuple[Damage, ...] = ()
     notes: tuple[str, ...] = ()
+    origin_s: float = 0.0
+    R_cam_gyro: Float | None = None
+    lens: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -48,8 +55,42 @@ class GyroLog:
             raise ValueError("accel_m_s2 must be (n, 3)")
         if n > 1 and not np.all(np.diff(self.time_s) > 0):
             raise ValueError("time_s must increase strictly")
+        if self.R_cam_gyro is not None and self.R_cam_gyro.shape != (3, 3):
+            raise ValueError("R_cam_gyro must be (3, 3)")
 
     @property
     def rate_hz(self) -> float:
         """The usual (median) sample rate."""
         return float(1 / np.median(np.diff(self.time_s))) if len(self.time_s) > 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OisLog:
+    """Where the stabilising lens was: `time_s` (n,) on the clock of its GyroLog, `shift` (n, 2) as the file counts it
+    (x, y)."""
+
+    time_s: Float
+    shift: Float
+
+    def __post_init__(self) -> None:
+        if self.shift.shape != (len(self.time_s), 2):
+            raise ValueError("shift must be (n, 2)")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLog:
+    """When the frames were exposed, on the clock of their GyroLog, all (n,).
+
+    `time_s` and `ois_time_s` are as in the file, at the end of the exposure: `time_s - exposure_s / 2` is the middle
+    of the exposure of the first row. `readout_s` is the time from the first to the last row; `frame` counts frames.
+    """
+
+    frame: NDArray[np.int64]
+    time_s: Float
+    exposure_s: Float
+    readout_s: Float
+    ois_time_s: Float
+
+    def __post_init__(self) -> None:
+        if {len(self.time_s), len(self.exposure_s), len(self.readout_s), len(self.ois_time_s)} != {len(self.frame)}:
+            raise ValueError("all fields must have one value a frame")
