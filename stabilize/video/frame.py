@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,11 +50,17 @@ class PixelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture: `planes` in the order of `layout`, read-only, plane 0 is luma; `pts` in the track's time base."""
+    """A picture: `planes` in the order of `layout`, plane 0 is luma; `pts` and `duration` in the track's time base (duration 0: unknown).
+
+    Planes of a frame that was read are read-only views of the decoder's memory. `buffer` is the av.VideoFrame behind the planes, if
+    there is one: the writer then encodes it as it stands instead of copying the planes.
+    """
 
     pts: int
     layout: PixelLayout
     planes: tuple[Plane, ...]
+    duration: int = 0
+    buffer: Any = field(default=None, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,0 +1,63 @@
+"""The native pixel formats: every one is handled plane by plane, without a detour over RGB."""
+
+from __future__ import annotations
+
+from stabilize.video.frame import PixelLayout, PlaneLayout
+
+_SHIFTS = {"420": (1, 1), "422": (1, 0), "440": (0, 1), "444": (0, 0)}
+_LUMA = PlaneLayout(0, 0)
+
+
+def _planar(name: str, subsampling: str, bits: int) -> PixelLayout:
+    chroma = PlaneLayout(*_SHIFTS[subsampling])
+    return PixelLayout(name, bits, (_LUMA, chroma, chroma))
+
+
+def _interleaved(name: str, subsampling: str, bits: int) -> PixelLayout:
+    lsb_shift = 16 - bits if bits > 8 else 0
+    return PixelLayout(name, bits, (_LUMA, PlaneLayout(*_SHIFTS[subsampling], channels=2)), lsb_shift)
+
+
+def _gray(name: str, bits: int) -> PixelLayout:
+    return PixelLayout(name, bits, (_LUMA,))
+
+
+_ALL = [
+    *(_planar(f"yuv{s}p", s, 8) for s in _SHIFTS),
+    *(_planar(f"yuvj{s}p", s, 8) for s in _SHIFTS),
+    *(_planar(f"yuv{s}p{bits}le", s, bits) for bits in (10, 12) for s in _SHIFTS),
+    *(_interleaved(name, s, 8) for name, s in (("nv12", "420"), ("nv21", "420"), ("nv16", "422"), ("nv24", "444"))),
+    *(_interleaved(f"p{digit}{bits}le", s, bits) for bits in (10, 12) for digit, s in ((0, "420"), (2, "422"), (4, "444"))),
+    _gray("gray", 8),
+    _gray("gray10le", 10),
+    _gray("gray12le", 12),
+]
+LAYOUTS: dict[str, PixelLayout] = {layout.name: layout for layout in _ALL}
+
+# What everything else is converted to, by the start of its name: the nearest that loses least. Alpha goes; RGB and palettes become 4:4:4.
+_SUBSTITUTES = {
+    "gray": "gray",
+    "ya": "gray",
+    "mono": "gray",
+    "yuva420p": "yuv420p",
+    "yuva422p": "yuv422p",
+    "yuv420p": "yuv420p",
+    "yuv422p": "yuv422p",
+    "yuv440p": "yuv440p",
+    "yuv41": "yuv422p",
+    "yuyv": "yuv422p",
+    "yvyu": "yuv422p",
+    "uyvy": "yuv422p",
+    "y21": "yuv422p",
+    "p0": "p0",
+    "p2": "p2",
+    "": "yuv444p",
+}
+
+
+def native_layout(pix_fmt: str, bits: int = 8) -> PixelLayout:
+    """The layout of `pix_fmt`, or the nearest one to convert to; `bits` is the depth of its deepest component."""
+    if pix_fmt in LAYOUTS:
+        return LAYOUTS[pix_fmt]
+    depth = "" if bits <= 8 else "10le" if bits <= 10 else "12le"
+    return LAYOUTS[next(name for prefix, name in _SUBSTITUTES.items() if pix_fmt.startswith(prefix)) + depth]

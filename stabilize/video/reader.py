@@ -1,0 +1,224 @@
+"""Decoding: native planes without a copy, or small gray pictures for analysis; both see the same frames at the same times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import av
+import cv2
+import numpy as np
+
+from stabilize.core import UInt8
+from stabilize.errors import InputError
+from stabilize.video.frame import Frame, PixelLayout, Plane
+from stabilize.video.layouts import native_layout
+from stabilize.video.source import check_size, open_input, pick_video
+from stabilize.video.timestamps import mended
+
+T = TypeVar("T")
+PathLike = str | os.PathLike[str]
+
+_RGB, _BT709 = 0, 1  # AVColorSpace
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReport:
+    """What became of a video's frames so far. `warnings` says it in words, and is empty for a sound file read to its end."""
+
+    frames: int = 0
+    damaged: int = 0  # decoded, with errors in the picture
+    lost: int = 0  # packets that gave no picture at all
+    mended_pts: int = 0  # missing, repeated or backward times that were made up
+    rescaled: int = 0  # of another size than the first frame
+    converted: int = 0  # of another pixel format than `layout`
+    packets: int = 0
+    expected_packets: int = 0  # what the container says; 0: it does not
+    failure: str = ""  # why reading ended before the end of the file
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        missing = self.expected_packets - self.packets
+        notes = [
+            (self.damaged, "{} damaged frames were decoded as far as possible"),
+            (self.lost, "{} damaged frames could not be decoded and are missing"),
+            (self.mended_pts, "{} frames had no usable time stamp and were given one between their neighbours"),
+            (self.rescaled, "{} frames changed size in mid-stream and were scaled to the size of the first"),
+            (self.converted, "{} frames were converted to a pixel format that can be processed"),
+        ]
+        said = [text.format(count) for count, text in notes if count]
+        if self.failure or missing > 0:
+            rest = f" ({missing} frames that its header names are not there)" if missing > 0 else ""
+            said.append(f"the file ends early: {self.failure or 'it is cut short'}{rest}")
+        return tuple(said)
+
+
+class Reading(Generic[T]):
+    """An iterator over the pictures of one file, closed at its end or by `close`; `report` is up to date at every step.
+
+    Raises `InputError` at the first `next` if the file cannot be opened, at the end if not a single frame could be decoded.
+    """
+
+    def __init__(self, path: PathLike, finish: Callable[[int, Any], T], options: dict[str, str]) -> None:
+        self.report = ReadReport()
+        self._path = path
+        self._options = options
+        self._items = self._read(finish)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        return next(self._items)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._items.close()
+
+    def _count(self, **more: int) -> None:
+        self.report = replace(self.report, **{name: getattr(self.report, name) + n for name, n in more.items()})
+
+    def _read(self, finish: Callable[[int, Any], T]) -> Iterator[T]:
+        with open_input(self._path) as container:
+            stream = pick_video(container, self._path)
+            self._count(expected_packets=stream.frames)
+            stream.thread_type = "AUTO"
+            stream.codec_context.options = self._options
+            try:
+                timed = ((_time(frame), frame) for frame in self._uniform(self._decode(container, stream)))
+                for pts, frame in mended(timed, usual_step(stream), lambda: self._count(mended_pts=1)):
+                    self._count(frames=1)
+                    yield finish(pts, frame)
+            finally:
+                _drain(stream)
+        if self.report.frames == 0:
+            why = self.report.failure or "its video track is empty"
+            raise InputError(f"{self._path}: not a single frame could be decoded ({why})")
+
+    def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.report = replace(self.report, failure=str(error.strerror).lower())
+                packet = None
+            frames = self._decode_packet(stream, packet)
+            for frame in frames:
+                self._count(damaged=int(frame.is_corrupt))
+                yield frame
+            if packet is None:
+                return
+
+    def _decode_packet(self, stream: Any, packet: Any) -> list[Any]:
+        data = packet is not None and packet.size > 0
+        self._count(packets=int(data))
+        try:
+            return list(stream.codec_context.decode(packet))
+        except av.EOFError:
+            return []  # flushed already
+        except av.FFmpegError:
+            self._count(lost=1)
+            return []
+
+    def _uniform(self, frames: Iterator[Any]) -> Iterator[Any]:
+        """Every frame in the size of the first and in the layout that its format is processed in."""
+        width = height = 0
+        layout: PixelLayout | None = None
+        for frame in frames:
+            check_size(frame.width, frame.height, self._path)
+            if layout is None:
+                width, height, layout = frame.width, frame.height, frame_layout(frame)
+            resized = (frame.width, frame.height) != (width, height)
+            if not resized and frame.format.name == layout.name:
+                yield frame
+                continue
+            self._count(rescaled=int(resized), converted=int(frame.format.name != layout.name))
+            yield _reformat(frame, width, height, layout)
+
+
+def _time(frame: Any) -> int | None:
+    """The time of a frame; where the container has only decoding times (AVI), these."""
+    pts: int | None = frame.pts if frame.pts is not None else frame.dts
+    return pts
+
+
+def _drain(stream: Any) -> None:
+    """Take what the decoder's threads still hold: freeing it in mid-work can hang."""
+    if stream.codec_context.is_open:
+        stream.codec_context.flush_buffers()
+
+
+def usual_step(stream: Any) -> int:
+    """The usual distance of two frames in the stream's time base, at least 1."""
+    rate = stream.average_rate or stream.guessed_rate
+    return max(1, round(1 / (rate * stream.time_base))) if rate else 1
+
+
+def frame_layout(frame: Any) -> PixelLayout:
+    """The layout in which an av.VideoFrame is processed: its own, or the nearest."""
+    return native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8))
+
+
+def _reformat(frame: Any, width: int, height: int, layout: PixelLayout) -> Any:
+    to_yuv = frame.colorspace == _RGB and len(layout.planes) > 1
+    converted = frame.reformat(
+        width, height, layout.name, interpolation="BICUBIC", threads=1, dst_colorspace="ITU709" if to_yuv else None
+    )
+    if to_yuv:
+        converted.colorspace = _BT709
+    converted.pts, converted.duration, converted.time_base = frame.pts, frame.duration, frame.time_base
+    return converted
+
+
+def plane_views(frame: Any, layout: PixelLayout) -> tuple[Plane, ...]:
+    """The planes of an av.VideoFrame as writable arrays over its own memory, which they keep alive; rows may be padded."""
+    return tuple(_plane_view(plane, layout, layout.plane_shape(i, frame.width, frame.height)) for i, plane in enumerate(frame.planes))
+
+
+def _plane_view(plane: Any, layout: PixelLayout, shape: tuple[int, ...]) -> Plane:
+    rows = np.frombuffer(plane, layout.dtype).reshape(shape[0], -1)
+    if plane.line_size < 0:
+        rows = rows[::-1]
+    return rows[:, : int(np.prod(shape[1:]))].reshape(shape)
+
+
+def _to_frame(pts: int, frame: Any) -> Frame:
+    layout = frame_layout(frame)
+    planes = plane_views(frame, layout)
+    for plane in planes:
+        plane.flags.writeable = False
+    return Frame(pts, layout, planes, frame.duration or 0, frame)
+
+
+def read_frames(path: PathLike) -> Reading[Frame]:
+    """The frames of the video track in native planes (read-only views), pts strictly increasing, one size and layout throughout."""
+    return Reading(path, _to_frame, {})
+
+
+def read_luma(path: PathLike, size: tuple[int, int]) -> Reading[tuple[int, UInt8]]:
+    """(pts, gray (h, w) uint8) of the same frames, reduced to `size` (width, height) by area; limited range stays limited."""
+
+    def reduce(pts: int, frame: Any) -> tuple[int, UInt8]:
+        layout = frame_layout(frame)
+        return pts, to_gray8(plane_views(frame, layout)[0], layout, size)
+
+    # Unfiltered B-frames that nothing refers to cost no accuracy at a third of the size, and save 5 to 10 % of decoding.
+    return Reading(path, reduce, {"skip_loop_filter": "noref"})
+
+
+def to_gray8(luma: Plane, layout: PixelLayout, size: tuple[int, int]) -> UInt8:
+    """A luma plane reduced to `size` (width, height) and to 8 bits; always a new array."""
+    reduced = luma.copy() if size == (luma.shape[1], luma.shape[0]) else cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    shift = layout.bits + layout.lsb_shift - 8
+    if shift == 0:
+        return reduced
+    return np.minimum((reduced.astype(np.uint32) + (1 << shift >> 1)) >> shift, 255).astype(np.uint8)
