@@ -17,7 +17,7 @@ from stabilize.errors import InputError
 from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.video.layouts import native_layout
 from stabilize.video.source import check_size, open_input, pick_video
-from stabilize.video.timestamps import mended
+from stabilize.video.timestamps import PresentationClock, mended
 
 T = TypeVar("T")
 PathLike = str | os.PathLike[str]
@@ -45,7 +45,7 @@ class ReadReport:
         notes = [
             (self.damaged, "{} damaged frames were decoded as far as possible"),
             (self.lost, "{} damaged frames could not be decoded and are missing"),
-            (self.mended_pts, "{} frames had no usable time stamp and were given one between their neighbours"),
+            (self.mended_pts, "{} frames had no usable time stamp: their decoding order or their neighbours gave one"),
             (self.rescaled, "{} frames changed size in mid-stream and were scaled to the size of the first"),
             (self.converted, "{} frames were converted to a pixel format that can be processed"),
         ]
@@ -88,12 +88,13 @@ class Reading(Generic[T]):
 
     def _read(self, finish: Callable[[int, Any], T]) -> Iterator[T]:
         with open_input(self._path) as container:
+            container.flags &= ~av.container.Flags.gen_pts.value  # invented times would hide which are true
             stream = pick_video(container, self._path)
             self._count(expected_packets=stream.frames)
             stream.thread_type = "AUTO"
             stream.codec_context.options = self._options
             try:
-                timed = ((_time(frame), frame) for frame in self._uniform(self._decode(container, stream)))
+                timed = self._timed(self._uniform(self._decode(container, stream)))
                 for pts, frame in mended(timed, usual_step(stream), lambda: self._count(mended_pts=1)):
                     self._count(frames=1)
                     yield finish(pts, frame)
@@ -129,6 +130,13 @@ class Reading(Generic[T]):
             self._count(lost=1)
             return []
 
+    def _timed(self, frames: Iterator[Any]) -> Iterator[tuple[int | None, Any]]:
+        clock = PresentationClock()
+        for frame in frames:
+            time = clock(frame.pts, frame.dts)
+            self._count(mended_pts=int(time is not None and time != frame.pts))
+            yield time, frame
+
     def _uniform(self, frames: Iterator[Any]) -> Iterator[Any]:
         """Every frame in the size of the first and in the layout that its format is processed in."""
         width = height = 0
@@ -143,12 +151,6 @@ class Reading(Generic[T]):
                 continue
             self._count(rescaled=int(resized), converted=int(frame.format.name != layout.name))
             yield _reformat(frame, width, height, layout)
-
-
-def _time(frame: Any) -> int | None:
-    """The time of a frame; where the container has only decoding times (AVI), these."""
-    pts: int | None = frame.pts if frame.pts is not None else frame.dts
-    return pts
 
 
 def _drain(stream: Any) -> None:

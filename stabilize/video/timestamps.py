@@ -11,6 +11,30 @@ _LOOKAHEAD = 16  # frames that may wait for a good time; bounds the memory
 _RESET_STEPS = 100  # a step back by more than this many frames is a new clock, not a misplaced frame
 
 
+class PresentationClock:
+    """The time of a decoded frame from its pts and dts: pts, unless this file's pts run backwards where its dts do not.
+
+    Frames leave the decoder in order of presentation, so whichever stamp runs backwards is wrong. AVI has only decoding times, and
+    some MP4 writers get the reordering table wrong. FFmpeg's `guess_correct_pts` changes over at the first fault, for good, which
+    moves a whole video for one bad frame; here the faults must be more than one frame in eight.
+    """
+
+    def __init__(self) -> None:
+        self._last: list[int | None] = [None, None]
+        self._faults = [0, 0]
+        self._frames = 0
+
+    def __call__(self, pts: int | None, dts: int | None) -> int | None:
+        self._frames += 1
+        for i, (stamp, other) in enumerate(((pts, dts), (dts, pts))):
+            last = self._last[i]
+            if stamp is not None and last is not None and stamp <= last:
+                self._faults[i] += 1
+            self._last[i] = stamp if stamp is not None else other if other is not None else last
+        pts_sound = self._faults[0] <= self._faults[1] + self._frames // 8
+        return pts if pts is not None and (pts_sound or dts is None) else dts
+
+
 def mended(timed: Iterable[tuple[int | None, T]], step: int, on_mend: Callable[[], None]) -> Iterator[tuple[int, T]]:
     """(pts, item) with strictly increasing pts, the same items in the same order.
 
