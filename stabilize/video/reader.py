@@ -17,7 +17,7 @@ from stabilize.errors import InputError
 from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.video.layouts import native_layout
 from stabilize.video.source import check_size, open_input, pick_video
-from stabilize.video.timestamps import PresentationClock, mended
+from stabilize.video.timestamps import PresentationClock, mended, usual_step
 
 T = TypeVar("T")
 PathLike = str | os.PathLike[str]
@@ -157,12 +157,6 @@ def _drain(stream: Any) -> None:
     """Take what the decoder's threads still hold: freeing it in mid-work can hang."""
     if stream.codec_context.is_open:
         stream.codec_context.flush_buffers()
-
-
-def usual_step(stream: Any) -> int:
-    """The usual distance of two frames in the stream's time base, at least 1."""
-    rate = stream.average_rate or stream.guessed_rate
-    return max(1, round(1 / (rate * stream.time_base))) if rate else 1
 
 
 def frame_layout(frame: Any) -> PixelLayout:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _LOOKAHEAD = 16  # frames that may wait for a good time; bounds the memory
 _RESET_STEPS = 100  # a step back by more than this many frames is a new clock, not a misplaced frame
+
+
+def usual_step(stream: Any) -> int:
+    """The usual distance of two frames in the stream's time base, at least 1."""
+    rate = stream.average_rate or stream.guessed_rate
+    return max(1, round(1 / (rate * stream.time_base))) if rate else 1
 
 
 class PresentationClock:

@@ -1,0 +1,266 @@
+"""What is in a file: tracks, picture format, times, colour and HDR tags; reads a few packets and one frame."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+
+from stabilize.core import FrameGeometry
+from stabilize.errors import InputError
+from stabilize.video.frame import PixelLayout
+from stabilize.video.layouts import native_layout
+from stabilize.video.source import check_size, input_container, is_cover, pick_video
+from stabilize.video.timestamps import usual_step
+
+_SAMPLED_PACKETS = 240  # enough to see whether the rate varies
+_SAMPLED_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """FFmpeg's numbers for the colour tags (2 = not stated; range 0 = not stated, 1 limited, 2 full) and the name of the chroma siting."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    range: int = 0
+    chroma_location: str = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class Hdr:
+    """HDR10: the mastering display, (x, y) of red, green, blue and white in 1/50000 and luminance (max, min) in 1/10000 cd/m2; light levels."""
+
+    primaries: tuple[tuple[int, int], ...] = ()
+    luminance: tuple[int, int] | None = None
+    light_level: tuple[int, int] | None = None  # (MaxCLL, MaxFALL) in cd/m2
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One stream of the container. `tag` is the container's four-letter code, which is all that names most data tracks."""
+
+    index: int
+    kind: str  # video, audio, subtitle, data, attachment or unknown
+    codec: str
+    tag: str = ""
+    language: str = ""
+    title: str = ""
+    is_cover: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    start_s: float
+    end_s: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """The video track that is worked on. Sizes are of the stored picture, before rotation and pixel shape."""
+
+    index: int
+    codec: str
+    width: int
+    height: int
+    pix_fmt: str
+    layout: PixelLayout  # what frames are read as: `pix_fmt`, or the nearest that can be processed
+    time_base: Fraction
+    average_rate: Fraction
+    variable_rate: bool | None  # None: too few frames to tell
+    frames: int  # from the header or duration: an estimate; 0: unknown
+    start_s: float
+    sample_aspect_ratio: Fraction
+    rotation: int  # degrees clockwise that a player turns the picture by: 0, 90, 180, 270 (nearest)
+    display_matrix: tuple[int, ...] | None
+    colour: Colour
+    hdr: Hdr | None
+    interlaced: bool
+
+    @property
+    def geometry(self) -> FrameGeometry:
+        return FrameGeometry(self.width, self.height, float(self.sample_aspect_ratio))
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What `probe` found. Strings come from the file: they may hold anything, escape sequences and surrogates included."""
+
+    path: Path
+    container: str
+    size_bytes: int
+    duration_s: float
+    video: VideoInfo
+    tracks: tuple[Track, ...]
+    chapters: tuple[Chapter, ...]
+    metadata: dict[str, str]
+
+
+def probe(path: str | os.PathLike[str]) -> MediaInfo:
+    """Look into a file. Raises `InputError` if it is no local video file or not one frame of it can be decoded."""
+    with input_container(path) as container:
+        stream = pick_video(container, path)
+        dump = _dump(container)
+        frame, times = _sample(container, stream, path)
+        check_size(frame.width, frame.height, path)
+        duration = container.duration or 0
+        return MediaInfo(
+            path=Path(os.path.abspath(path)),
+            container=container.format.name,
+            size_bytes=os.stat(path).st_size,
+            duration_s=duration / av.time_base if duration > 0 else 0.0,
+            video=_video_info(stream, frame, times, dump.get(stream.index, "")),
+            tracks=tuple(_track(s, dump.get(s.index, "")) for s in container.streams),
+            chapters=tuple(_chapter(c) for c in container.chapters()),
+            metadata=dict(container.metadata),
+        )
+
+
+def _dump(container: Any) -> dict[int, str]:
+    """FFmpeg's own description of each stream: the only place where PyAV lets chroma siting and tags of data tracks be seen."""
+    av.logging.set_libav_level(av.logging.VERBOSE)  # only here does the description name the siting
+    try:
+        with av.logging.Capture(local=False):
+            av.logging.set_level(av.logging.INFO)
+            text = container.dumps_format()
+    finally:
+        av.logging.set_level(None)
+        av.logging.set_libav_level(av.logging.INFO)
+    return {int(index): line for index, line in re.findall(r"Stream #0:(\d+)(.*)", text)}
+
+
+def _sample(container: Any, stream: Any, path: str | os.PathLike[str]) -> tuple[Any, list[int]]:
+    """The first frame that can be decoded, and the times of the first packets."""
+    stream.thread_type = "SLICE"
+    stream.thread_count = 1
+    first = None
+    times: list[int] = []
+    size = count = 0
+    for packet in _packets(container, stream):
+        first = first or _first_frame(stream, packet)
+        times += [packet.pts] if packet is not None and packet.pts is not None else []
+        size += packet.size if packet is not None else 0
+        count += 1
+        if first is not None and (count >= _SAMPLED_PACKETS or size > _SAMPLED_BYTES):
+            break
+    if first is None:
+        raise InputError(f"{path}: not a single frame could be decoded; the file is damaged or its video track is empty")
+    return first, times
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except av.FFmpegError:
+        pass  # cut short: what came before is what there is
+    yield None
+
+
+def _first_frame(stream: Any, packet: Any) -> Any:
+    try:
+        return next(iter(stream.codec_context.decode(packet)), None)
+    except av.FFmpegError:
+        return None
+
+
+def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoInfo:
+    side_data = {data.type: bytes(data) for data in frame.side_data}
+    matrix = side_data.get(SideData.DISPLAYMATRIX)
+    rate = stream.average_rate or stream.guessed_rate or Fraction(1, usual_step(stream)) / stream.time_base
+    return VideoInfo(
+        index=stream.index,
+        codec=stream.codec_context.codec.canonical_name,
+        width=frame.width,
+        height=frame.height,
+        pix_fmt=frame.format.name,
+        layout=native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8)),
+        time_base=stream.time_base,
+        average_rate=rate,
+        variable_rate=_is_variable(times),
+        frames=stream.frames or _frames_by_duration(stream, rate),
+        start_s=float((stream.start_time or 0) * stream.time_base),
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        rotation=_rotation(struct.unpack("=9i", matrix)) if matrix else 0,
+        display_matrix=struct.unpack("=9i", matrix) if matrix else None,
+        colour=_colour(frame, dump),
+        hdr=_hdr(side_data),
+        interlaced=frame.interlaced_frame,
+    )
+
+
+def _is_variable(times: list[int]) -> bool | None:
+    """Whether the distances of frames differ by more than rounding to the time base explains."""
+    steps = np.diff(np.unique(times))[:-16]  # the last may wait for frames that were not sampled
+    if len(steps) < 2:
+        return None
+    return bool(np.ptp(steps) > max(2, 0.01 * np.median(steps)))
+
+
+def _frames_by_duration(stream: Any, rate: Fraction) -> int:
+    if stream.duration:
+        return round(stream.duration * stream.time_base * rate)
+    return round(Fraction(stream.container.duration or 0, av.time_base) * rate)
+
+
+def _rotation(matrix: tuple[int, ...]) -> int:
+    """Clockwise turn of a display matrix (rows a b u, c d v, x y w; a b c d in 16.16), to the nearest quarter."""
+    return round(math.degrees(math.atan2(matrix[1], matrix[0])) / 90) * 90 % 360
+
+
+def _colour(frame: Any, dump: str) -> Colour:
+    siting = re.search(r"\b(left|center|topleft|top|bottomleft|bottom)\)", dump)
+    return Colour(
+        primaries=frame.color_primaries,
+        transfer=frame.color_trc,
+        matrix=frame.colorspace,
+        range=2 if frame.format.name.startswith("yuvj") else frame.color_range,
+        chroma_location=siting[1] if siting else "unspecified",
+    )
+
+
+def _hdr(side_data: dict[Any, bytes]) -> Hdr | None:
+    display = side_data.get(SideData.MASTERING_DISPLAY_METADATA)
+    light = side_data.get(SideData.CONTENT_LIGHT_LEVEL)
+    level = struct.unpack_from("=2I", light) if light else None
+    if display is None:
+        return Hdr(light_level=level) if level else None
+    # AVMasteringDisplayMetadata: 8 chromaticities and 2 luminances as fractions (minimum first), then which of them are there
+    *fractions, has_primaries, has_luminance = struct.unpack_from("=22i", display)
+    values = [Fraction(n, d) if d else Fraction(0) for n, d in zip(fractions[::2], fractions[1::2], strict=True)]
+    xy = [round(v * 50000) for v in values[:8]]
+    return Hdr(
+        primaries=tuple(zip(xy[::2], xy[1::2], strict=True)) if has_primaries else (),
+        luminance=(round(values[9] * 10000), round(values[8] * 10000)) if has_luminance else None,
+        light_level=level,
+    )
+
+
+def _track(stream: Any, dump: str) -> Track:
+    context = stream.codec_context
+    tag = re.search(r"\((\S{4}) / 0x[0-9A-F]+\)", dump)
+    return Track(
+        index=stream.index,
+        kind=stream.type or "unknown",
+        codec=context.codec.canonical_name if context is not None else getattr(stream, "name", None) or "unknown",
+        tag=tag[1] if tag else "",
+        language=stream.metadata.get("language", ""),
+        title=stream.metadata.get("title", "") or stream.metadata.get("handler_name", ""),
+        is_cover=is_cover(stream),
+    )
+
+
+def _chapter(entry: dict[str, Any]) -> Chapter:
+    scale = entry["time_base"]
+    return Chapter(float(entry["start"] * scale), float(entry["end"] * scale), entry["metadata"].get("title", ""))
