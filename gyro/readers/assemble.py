@@ -1,0 +1,112 @@
+"""From columns of a text file to a log: order, gaps, units, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gyro.errors import LogError
+from gyro.log import Damage, Float, GyroLog
+from gyro.readers import clock, units
+from gyro.readers.columns import Columns
+from gyro.readers.options import ACCEL_UNITS, GYRO_UNITS, TIME_UNITS, ReadOptions, unit_scale
+from gyro.readers.table import Table, TextForm, read_table
+
+_EPOCH_FROM_S = 1e8  # three years: no camera has been running so long
+
+
+def read_columns(path: Path, name: str, form: TextForm, columns: Columns, options: ReadOptions) -> GyroLog:
+    """Read the columns of a text file into a log: the body of every text reader. `name` is the format."""
+    table = read_table(path, form, (columns.time, *columns.gyro, *(columns.accel or ())), required=4)
+    return build_log(path, name, table, columns, options)
+
+
+def build_log(path: Path, name: str, table: Table, columns: Columns, options: ReadOptions) -> GyroLog:
+    """A log from a table of t, gx, gy, gz[, ax, ay, az]; units come from `options`, else `columns`, else the values.
+
+    Raises LogError where fewer than half of the rows are in order, or fewer than two are left.
+    """
+    counts = clock.spread_ties(table.values[:, 0])
+    kept = clock.increasing_rows(counts)
+    if len(kept) < max(2, len(counts) / 2):
+        raise LogError(
+            f"{path.name}: {len(kept)} of {len(counts)} times increase; is this the time column? (--gyro-columns)"
+        )
+    time_found = _finding(options.time_unit, TIME_UNITS, columns.time_scale, "time") or units.time_unit(counts[kept])
+    all_s, origin_s = _seconds(counts, time_found.scale)
+    time_s = all_s[kept]
+    # A sound log of an hour has 100 MB of values: no copy where nothing was left out.
+    values = table.values if len(kept) == len(counts) else table.values[kept]
+    notes = [columns.note, time_found.note]
+    if counts is not table.values[:, 0] and not np.array_equal(counts, table.values[:, 0]):
+        notes.append("the clock is coarser than the samples: equal times were spread evenly")
+    accel = _accel(values, options, columns, notes)
+    gyro_found = _finding(options.gyro_unit, GYRO_UNITS, columns.gyro_scale, "gyro")
+    gyro_found = gyro_found or units.gyro_unit(time_s, values[:, 1:4], accel)
+    notes.append(gyro_found.note)
+    damage, gaps_s = _damage(table, all_s, kept)
+    return GyroLog(
+        source=str(path),
+        format=name,
+        time_s=time_s,
+        gyro_rad_s=np.ascontiguousarray(values[:, 1:4]) * gyro_found.scale,
+        accel_m_s2=accel,
+        gaps_s=gaps_s,
+        damage=damage,
+        notes=tuple(note for note in notes if note),
+        origin_s=origin_s,
+    )
+
+
+def _finding(given: str | None, known: dict[str, float], stated: float | None, what: str) -> units.Finding | None:
+    """What a person or the file says of a unit, the person first."""
+    scale = unit_scale(given, known) if given is not None else stated
+    if scale is None:
+        return None
+    name = next((unit for unit, s in known.items() if s == scale), f"units of {scale:.6g}")
+    return units.Finding(scale, f"{what} in {name} ({'as given' if given is not None else 'stated in the file'})")
+
+
+def _seconds(counts: Float, scale: float) -> tuple[Float, float]:
+    """Times in seconds and the origin: an epoch is taken off before scaling, so that no digits are lost."""
+    first = float(np.min(counts))
+    if abs(first * scale) < _EPOCH_FROM_S:
+        return counts * scale, 0.0
+    return (counts - first) * scale, first * scale
+
+
+def _accel(values: Float, options: ReadOptions, columns: Columns, notes: list[str]) -> Float | None:
+    """The accelerometer in m/s2, interpolated where the file has it in fewer rows than the gyroscope; None if hardly
+    ever."""
+    if columns.accel is None:
+        return None
+    accel = np.ascontiguousarray(values[:, 4:7])
+    known = np.all(np.abs(accel) < 1e30, axis=1)
+    if known.sum() < 2 or known.mean() < 0.01:
+        notes.append("accelerometer columns are empty: not used")
+        return None
+    if not known.all():
+        at = np.flatnonzero(known)
+        accel = np.stack([np.interp(np.arange(len(accel)), at, accel[at, i]) for i in range(3)], axis=1)
+        notes.append(f"accelerometer in {known.mean():.0%} of the rows: interpolated between them")
+    if not np.any(accel):
+        notes.append("accelerometer is zero throughout: not used")
+        return None
+    found = _finding(options.accel_unit, ACCEL_UNITS, columns.accel_scale, "acceleration") or units.accel_unit(accel)
+    notes.append(found.note)
+    return accel * found.scale
+
+
+def _damage(table: Table, all_s: Float, kept: clock.Index) -> tuple[tuple[Damage, ...], Float]:
+    """All reports in the order of the file, and the spans without data."""
+    dropped = np.setdiff1d(np.arange(len(all_s)), kept, assume_unique=True)
+    twice = np.isin(all_s[dropped], all_s[kept])
+    bad_line = np.array([bad.line for bad in table.bad], np.int64)
+    lost_line = np.sort(np.concatenate([bad_line, table.line[dropped[~twice]]]))
+    gaps_s, reports = clock.lost_spans(all_s[kept], table.line[kept], lost_line)
+    reports += clock.order_damage(all_s, table.line, kept)
+    for bad in table.bad[: clock.MAX_DAMAGE]:
+        before = max(int(np.searchsorted(table.line, bad.line)) - 1, 0)
+        reports.append(Damage(bad.line, float(all_s[before]), bad.reason or "bad line"))
+    return tuple(sorted(reports, key=lambda d: d.line)), gaps_s

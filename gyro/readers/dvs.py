@@ -1,0 +1,92 @@
+"""The triple of Deep Online Fused Video Stabilization (Shi et al. 2022): gyroscope, lens shift and frames in three
+files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gyro.errors import LogError
+from gyro.log import Float, FrameLog, GyroLog, OisLog
+from gyro.readers.assemble import read_columns
+from gyro.readers.columns import Columns
+from gyro.readers.options import ReadOptions
+from gyro.readers.table import TextForm, read_table
+
+GYRO_END, OIS_END, FRAME_END = "_gyro.txt", "_ois.txt", "_frame.txt"
+_FORM = TextForm(None, 0)
+# The original program swaps x and y. For the back camera of a phone that lies on its side, top to the left, that is
+# x right = -y, y down = -x, z forward = -z; the signs make it a rotation.
+_R_CAM_PHONE = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
+
+
+@dataclass(frozen=True, slots=True)
+class DvsRecording:
+    """The three logs of one video, all on the clock of the gyroscope."""
+
+    gyro: GyroLog
+    ois: OisLog
+    frames: FrameLog
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """A name that ends in gyro.txt, and rows of five or six numbers without names."""
+    cells = head.split(b"\n", 1)[0].split()
+    return path.name.endswith(GYRO_END[1:]) and len(cells) in (5, 6) and all(_is_number(cell) for cell in cells)
+
+
+def read(path: Path, options: ReadOptions) -> GyroLog:
+    """The gyroscope's file: t_us wx wy wz _ frame, in rad/s and the axes of the phone, x and y of which are swapped
+    in the picture."""
+    columns = Columns(0, (1, 2, 3), None, 1e-6, 1.0, None, "DVS: us, rad/s")
+    log = read_columns(path, "dvs", _FORM, columns, options)
+    return replace(log, axes="phone, x and y swapped in the picture", R_cam_gyro=_R_CAM_PHONE.copy())
+
+
+def read_dvs(gyro: Path, options: ReadOptions | None = None) -> DvsRecording:
+    """All three logs of a recording, from the path of X_gyro.txt with X_ois.txt and X_frame.txt beside it.
+
+    Raises LogError where one is missing or not of its form.
+    """
+    stem = gyro.name.removesuffix(GYRO_END)
+    ois, frames = gyro.with_name(stem + OIS_END), gyro.with_name(stem + FRAME_END)
+    for path in (gyro, ois, frames):
+        if not path.is_file():
+            raise LogError(f"{path}: missing; a DVS recording is three files, X{GYRO_END}, X{OIS_END}, X{FRAME_END}")
+    log = read(gyro, options or ReadOptions())
+    return DvsRecording(log, _ois(ois, log.origin_s), _frames(frames, log.origin_s))
+
+
+def _ois(path: Path, origin_s: float) -> OisLog:
+    """frame ois_x ois_y t_ns; sorted by time, times that occur twice are left out."""
+    values = read_table(path, _FORM, (3, 1, 2), required=3).values
+    _, rows = np.unique(values[:, 0], return_index=True)
+    return OisLog(_seconds(values[rows, 0], origin_s), values[rows, 1:3])
+
+
+def _frames(path: Path, origin_s: float) -> FrameLog:
+    """t_ns exposure_ns vcm rs_time_ns t_ois_ns zoom frame."""
+    values = read_table(path, _FORM, (0, 1, 3, 4, 6), required=5).values
+    if np.any(np.diff(values[:, 0]) <= 0) or np.any(np.abs(values[:, 4]) > 1e9):
+        raise LogError(f"{path.name}: frame times do not increase")
+    return FrameLog(
+        frame=values[:, 4].astype(np.int64),
+        time_s=_seconds(values[:, 0], origin_s),
+        exposure_s=values[:, 1] * 1e-9,
+        readout_s=values[:, 2] * 1e-9,
+        ois_time_s=_seconds(values[:, 3], origin_s),
+    )
+
+
+def _seconds(nanoseconds: Float, origin_s: float) -> Float:
+    return (nanoseconds - origin_s * 1e9) * 1e-9
+
+
+def _is_number(cell: bytes) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""EuRoC / ASL data: imu0/data.csv with its sensor.yaml (Burri et al. 2016)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gyro.log import GyroLog
+from gyro.readers.assemble import read_columns
+from gyro.readers.columns import Columns
+from gyro.readers.options import ReadOptions
+from gyro.readers.table import TextForm
+from gyro.yamlish import load_yaml
+
+_HEADER = b"#timestamp [ns],w_RS_S_x"
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return head.startswith(_HEADER)
+
+
+def read(path: Path, options: ReadOptions) -> GyroLog:
+    """Read data.csv: ns, rad/s, m/s2. The sensor.yaml beside it, if any, is told in the notes."""
+    columns = Columns(0, (1, 2, 3), (4, 5, 6), 1e-9, 1.0, 1.0, note="EuRoC IMU: ns, rad/s, m/s2")
+    log = read_columns(path, "euroc", TextForm(",", 1), columns, options)
+    sensor = path.with_name("sensor.yaml")
+    return replace(log, notes=(*log.notes, _about(sensor))) if sensor.is_file() else log
+
+
+def _about(sensor: Path) -> str:
+    keys = load_yaml(sensor)
+    density = keys.get("gyroscope_noise_density")
+    noise = f", gyro noise {density:.3g} rad/s/sqrt(Hz)" if isinstance(density, float) else ""
+    return f"sensor.yaml: {keys.get('comment', 'IMU')}, {keys.get('rate_hz', '?')} Hz{noise}"

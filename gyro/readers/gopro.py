@@ -1,0 +1,323 @@
+"""GoPro recordings: the GPMF track of an MP4, or bare payloads in a .raw file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gyro.errors import LogError
+from gyro.log import Damage, Float, GyroLog
+from gyro.readers import gpmf
+from gyro.readers.clock import MAX_DAMAGE, gap_limit_s
+from gyro.readers.options import ReadOptions
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
+
+MAX_TRACK_BYTES = 1 << 30
+PAYLOAD_S = 1.001  # a payload is one second of video at 29.97 fps, where nothing says better
+# GoPro's labels are X left, Y backward, Z up; this turns them into camera axes (x right, y down, z forward).
+R_CAM_GOPRO = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])
+# Order of the channels of cameras that do not write ORIN (gpmf-parser, README, per model).
+_ORIN_OF_MODEL = {"hero6": "YxZ", "fusion": "yXZ"}
+_ORIN_HERO5 = "ZXY"
+_FRAME_KEYS = ("SHUT", "ISOE", "CORI")
+_STABILISED_RAD = np.radians(0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """About one second of GPMF; `time_s` is its place in the video, None in a bare file."""
+
+    data: bytes
+    time_s: float | None = None
+
+
+@dataclass(slots=True)
+class Series:
+    """One sensor over all payloads, while they are being read: samples with, per payload, the first sample's number
+    and clocks."""
+
+    blocks: list[Float] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    stamp_s: list[float] = field(default_factory=list)  # STMP or TICK, NaN where there is none
+    video_s: list[float] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, values: Float, first: int, stamp_s: float, video_s: float) -> None:
+        self.blocks.append(values)
+        self.first.append(first)
+        self.stamp_s.append(stamp_s)
+        self.video_s.append(video_s)
+        self.total = first + len(values)
+
+
+@dataclass(slots=True)
+class Recording:
+    """All that is taken from the payloads."""
+
+    series: dict[str, Series] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+    readout_ms: list[float] = field(default_factory=list)
+    broken: list[Damage] = field(default_factory=list)
+    anchor_s: float | None = None  # the camera's clock at the start of the video
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return head.startswith(b"DEVC\0") or head[4:8] == b"ftyp"
+
+
+def read(path: Path, options: ReadOptions) -> GyroLog:
+    """The gyroscope of a GoPro file, rad/s, channels in the order of the file, times on the clock of the video.
+
+    Raises LogError where there is no GPMF track, no GYRO in it, or nothing that can be read.
+    """
+    found = _collect(path)
+    if "GYRO" not in found.series:
+        because = f": {found.broken[0].reason}" if found.broken else ""
+        raise LogError(f"{path.name}: no gyroscope (GYRO) in its GPMF{because}")
+    time_s, note = _times(found.series["GYRO"], found.anchor_s)
+    gyro = np.concatenate(found.series["GYRO"].blocks)
+    kept = np.all(np.isfinite(gyro), axis=1) & (np.diff(time_s, prepend=-np.inf) > 0)
+    time_s, gyro = time_s[kept], gyro[kept]
+    if gyro.shape[1] != 3 or len(gyro) < 2:
+        raise LogError(f"{path.name}: GYRO has {gyro.shape[1]} channels and {len(gyro)} samples")
+    gaps_s, damage = _lost(found, time_s)
+    orin = _orin(found)
+    return GyroLog(
+        source=str(path),
+        format="gpmf",
+        time_s=time_s,
+        gyro_rad_s=gyro,
+        accel_m_s2=_accel(found, time_s),
+        readout_s=float(np.median(found.readout_ms)) / 1000 if found.readout_ms else None,
+        axes=orin,
+        gaps_s=gaps_s,
+        damage=damage,
+        notes=(f"GPMF of {found.said.get('device') or 'a camera'}", note, *_stabilised(found)),
+        R_cam_gyro=R_CAM_GOPRO @ channel_matrix(orin),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMotion:
+    """What the camera itself made of its sensors, once a frame (HERO8 and later): (m,) times and rotations as in the
+    file.
+
+    `cori` is the camera's orientation since the start, `iori` that of the image in the body (its stabilisation),
+    `gravity` (m, 3).
+    """
+
+    time_s: Float
+    cori: Rotation | None
+    iori: Rotation | None
+    gravity: Float | None
+
+
+def camera_motion(path: Path) -> CameraMotion | None:
+    """CORI, IORI and GRAV of a GoPro file; None if it has none of them. Raises LogError as `read` does."""
+    found = _collect(path)
+    have = [key for key in ("CORI", "IORI", "GRAV") if key in found.series]
+    if not have:
+        return None
+    counts = min(sum(map(len, found.series[key].blocks)) for key in have)
+    time_s = _times(found.series[have[0]], found.anchor_s)[0][:counts]
+    gravity = np.concatenate(found.series["GRAV"].blocks)[:counts] if "GRAV" in have else None
+    return CameraMotion(time_s, _rotations(found, "CORI", counts), _rotations(found, "IORI", counts), gravity)
+
+
+def channel_matrix(orin: str) -> Float:
+    """(3, 3): channel k of the file lies along the axis that letter k names, against it if lower case. Raises
+    LogError."""
+    if sorted(orin.upper()) != ["X", "Y", "Z"]:
+        raise LogError(f"GPMF ORIN {orin!r} does not name x, y and z once each")
+    matrix = np.zeros((3, 3))
+    for channel, letter in enumerate(orin):
+        matrix["XYZ".index(letter.upper()), channel] = 1.0 if letter.isupper() else -1.0
+    return matrix
+
+
+def video_payloads(path: Path) -> Iterator[Payload]:
+    """The packets of the GPMF track of a local video. Raises LogError where it cannot be opened or has no such
+    track."""
+    import av
+    from av.stream import Discard
+
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            tracks = [s for s in container.streams if s.type == "data" and "MET" in s.metadata.get("handler_name", "")]
+            for stream in container.streams:
+                if stream not in tracks:
+                    stream.discard = Discard.all  # or an hour of picture would be read past
+            yield from _packets(container.demux(tracks)) if tracks else ()
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        raise LogError(f"{path.name}: cannot be read as a video: {error}") from error
+
+
+def _packets(packets: Iterator[object]) -> Iterator[Payload]:
+    total = 0
+    for packet in packets:
+        data = bytes(packet)  # type: ignore[call-overload]
+        total += len(data)
+        if total > MAX_TRACK_BYTES:
+            raise LogError(f"more than {MAX_TRACK_BYTES >> 20} MiB of GPMF")
+        if data.startswith(b"DEVC"):
+            pts, base = packet.pts, packet.time_base  # type: ignore[attr-defined]
+            yield Payload(data, None if pts is None else float(pts * base))
+
+
+def raw_payloads(path: Path) -> Iterator[Payload]:
+    """Each second of a bare file: a run of DEVC elements that begins where a device comes again."""
+    if path.stat().st_size > MAX_TRACK_BYTES:
+        raise LogError(f"{path.name}: more than {MAX_TRACK_BYTES >> 20} MiB of GPMF")
+    data = path.read_bytes()
+    place = 0
+    while data[place : place + 4] == b"DEVC" and place + 8 <= len(data):
+        length = data[place + 5] * int.from_bytes(data[place + 6 : place + 8])
+        end = place + 8 + (length + 3) // 4 * 4
+        yield Payload(data[place:end])
+        place = end
+
+
+def _collect(path: Path) -> Recording:
+    """Read every payload once; a broken one is reported and left out."""
+    with path.open("rb") as file:
+        bare = file.read(4) == b"DEVC"
+    found = Recording()
+    payloads = 0
+    for payload in raw_payloads(path) if bare else video_payloads(path):
+        place = payload.time_s if payload.time_s is not None else payloads * PAYLOAD_S
+        payloads += 1
+        try:
+            for stream in gpmf.streams(payload.data):
+                _take(found, stream, place)
+        except LogError as error:
+            found.broken.append(Damage(0, place, str(error)))
+    if not payloads:
+        raise LogError(f"{path.name}: no GPMF in it")
+    return found
+
+
+def _take(found: Recording, stream: gpmf.Stream, place_s: float) -> None:
+    """Take what one stream of one payload says."""
+    tags = stream.elements
+    for key in ("GYRO", "ACCL", "CORI", "IORI", "GRAV", "SHUT", "ISOE"):
+        if key in tags and tags[key].repeat:
+            values = gpmf.scaled(stream, key)
+            series = found.series.setdefault(key, Series())
+            if series.blocks and series.blocks[0].shape[1] != values.shape[1]:
+                raise LogError(f"GPMF {key}: {values.shape[1]} channels after {series.blocks[0].shape[1]}")
+            counted = _one(tags, "TSMP")
+            first = int(counted) - len(values) if counted is not None else series.total
+            # Streams with one sample a frame are stamped with the frame; TICK, which is coarser, when it is written.
+            if key in _FRAME_KEYS and "STMP" in tags and found.anchor_s is None:
+                found.anchor_s = _stamp(tags) - place_s
+            series.add(values, first if first >= series.total else series.total, _stamp(tags), place_s)
+    if "GYRO" in tags:
+        found.said.setdefault("device", stream.device)
+        for key in ("ORIN", "TMPC", "SIUN"):
+            if key in tags:
+                found.said.setdefault(key, gpmf.text(tags[key]))
+    if "SROT" in tags:
+        found.readout_ms.extend(gpmf.scaled(stream, "SROT").ravel().tolist())
+
+
+def _stamp(tags: dict[str, gpmf.Element]) -> float:
+    """The camera's own clock at the first sample of the payload, in seconds."""
+    micro, milli = _one(tags, "STMP"), _one(tags, "TICK")
+    return micro * 1e-6 if micro is not None else milli * 1e-3 if milli is not None else float("nan")
+
+
+def _one(tags: dict[str, gpmf.Element], key: str) -> float | None:
+    if key not in tags or tags[key].repeat != 1:
+        return None
+    return float(gpmf.numbers(tags[key]).ravel()[0])
+
+
+def _times(series: Series, anchor_s: float | None) -> tuple[Float, str]:
+    """Time of every sample in the video, and how it was found.
+
+    Sensors sample evenly but are emptied in bursts, so that a payload's share of samples jitters by up to 15 %: one
+    straight line from sample number to time, through robust means over all payloads, is truer than each payload
+    spread over its second. The camera's stamps give its slope where there are any, and its height too where frames
+    are stamped by the same clock.
+    """
+    first, video = np.array(series.first, float), np.array(series.video_s)
+    number = np.concatenate([f + np.arange(len(b)) for f, b in zip(series.first, series.blocks, strict=True)])
+    stamp = np.array(series.stamp_s)
+    if len(first) < 2 or not np.all(np.diff(first) > 0):
+        return video[0] + (number - number[0]) * (
+            PAYLOAD_S / len(series.blocks[0])
+        ), "one payload, taken as 1.001 s (guess)"
+    if np.all(np.isfinite(stamp)) and np.all(np.diff(stamp) > 0):
+        slope, height = _line(first, stamp)
+        if anchor_s is not None:
+            return height + slope * number - anchor_s, "time by the camera's stamps, from the first frame"
+        return float(
+            np.median(video - slope * first)
+        ) + slope * number, "rate by the camera's stamps, start by the container"
+    slope, height = _line(first, video)
+    return height + slope * number, "time by the container, one line through all payloads"
+
+
+def _line(x: Float, y: Float) -> tuple[float, float]:
+    """Slope and height of a line through (n,) points with outliers: median slope over half the length, median
+    height."""
+    half = len(x) // 2
+    slope = float(np.median((y[half:] - y[: len(y) - half]) / (x[half:] - x[: len(x) - half])))
+    return slope, float(np.median(y - slope * x))
+
+
+def _lost(found: Recording, time_s: Float) -> tuple[Float, tuple[Damage, ...]]:
+    """Spans where samples are missing from the count, with the payloads that could not be read."""
+    step = np.diff(time_s)
+    wide = np.flatnonzero(step > gap_limit_s(step))
+    damage = [Damage(0, float(time_s[i]), f"no data for {step[i]:.3g} s") for i in wide[:MAX_DAMAGE]]
+    gaps_s = np.stack([time_s[wide], time_s[wide + 1]], axis=1)
+    return gaps_s, tuple(sorted(damage + found.broken[:MAX_DAMAGE], key=lambda d: d.time_s))
+
+
+def _accel(found: Recording, time_s: Float) -> Float | None:
+    """The accelerometer at the gyroscope's times; its channels lie as the gyroscope's."""
+    if "ACCL" not in found.series:
+        return None
+    values = np.concatenate(found.series["ACCL"].blocks)
+    if values.shape[1] != 3 or not np.all(np.isfinite(values)):
+        return None
+    at = _times(found.series["ACCL"], found.anchor_s)[0]
+    return np.stack([np.interp(time_s, at, column) for column in values.T], axis=1)
+
+
+def _orin(found: Recording) -> str:
+    model = found.said.get("device", "").lower()
+    of_model = next((orin for name, orin in _ORIN_OF_MODEL.items() if name in model), _ORIN_HERO5)
+    return found.said.get("ORIN", of_model)
+
+
+def _rotations(found: Recording, key: str, count: int) -> Rotation | None:
+    """Quaternions w, x, y, z of a stream as rotations."""
+    from scipy.spatial.transform import Rotation
+
+    if key not in found.series:
+        return None
+    values = np.concatenate(found.series[key].blocks)[:count]
+    if values.shape[1] != 4 or not np.all(np.linalg.norm(values, axis=1) > 0.5):
+        return None
+    return Rotation.from_quat(values, scalar_first=True)
+
+
+def _stabilised(found: Recording) -> list[str]:
+    """A note where the camera turned the image inside its body: gyroscope and picture then disagree."""
+    if "IORI" not in found.series:
+        return []
+    image = _rotations(found, "IORI", sum(map(len, found.series["IORI"].blocks)))
+    if image is None or len(image) < 2:
+        return []
+    turned = float(np.max((image[0].inv() * image).magnitude()))
+    if turned < _STABILISED_RAD:
+        return []
+    return [f"the camera turned the image by up to {np.degrees(turned):.2g} degrees (IORI): stabilised in the camera"]

@@ -1,0 +1,101 @@
+"""Sensor-logger apps of phones that write one file a sensor, or names of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gyro.errors import LogError
+from gyro.log import Float, GyroLog
+from gyro.readers.assemble import read_columns
+from gyro.readers.columns import Columns, Triple
+from gyro.readers.delimited import HEAD_BYTES, look
+from gyro.readers.options import ReadOptions
+from gyro.readers.table import TextForm
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """How an app writes: its header ("" if it has none), its columns, and the accelerometer's file, if that is
+    another one.
+
+    `accel_file` holds (end of the gyroscope's name, end of the accelerometer's name).
+    """
+
+    name: str
+    header: str
+    time: int
+    gyro: Triple
+    accel: Triple | None = None
+    time_scale: float = 1.0
+    accel_scale: float | None = None
+    accel_file: tuple[tuple[str, str], ...] = ()
+
+
+# Phones give rad/s. Sensor Logger's Accelerometer.csv lacks gravity; TotalAcceleration.csv and Gravity.csv have it.
+_LOGGER_FILES = (("Gyroscope.csv", "TotalAcceleration.csv"), ("Gyroscope.csv", "Gravity.csv"))
+APPS = (
+    App("Sensor Logger", "time,seconds_elapsed,z,y,x", 0, (4, 3, 2), None, 1e-9, 1.0, _LOGGER_FILES),
+    App(
+        "SensorLogger iOS",
+        "samplingtime,accelerationx,accelerationy,accelerationz,gyrox,gyroy,gyroz",
+        0,
+        (4, 5, 6),
+        (1, 2, 3),
+    ),
+    App("Gyro iOS", "time,rotationrate(x),rotationrate(y),rotationrate(z)", 0, (1, 2, 3)),
+    App("Sensor Record", "timestamp,milliseconds,x,y,z", 1, (2, 3, 4), None, 1e-3),
+    App("OpenCamera Sensors", "", 3, (0, 1, 2), None, 1e-9, 1.0, (("gyro.csv", "accel.csv"),)),
+)
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return _app(head, path) is not None
+
+
+def read(path: Path, options: ReadOptions) -> GyroLog:
+    """Read the gyroscope's file; an accelerometer's file beside it is brought to the gyroscope's times."""
+    with path.open("rb") as file:
+        app = _app(file.read(HEAD_BYTES), path)
+    if app is None:
+        raise LogError(f"{path.name}: the header of no phone app that is known")
+    columns = Columns(app.time, app.gyro, app.accel, app.time_scale, 1.0, app.accel_scale, f"{app.name}: rad/s")
+    log = read_columns(path, "phone", TextForm(",", 1 if app.header else 0), columns, options)
+    for gyro_end, accel_end in app.accel_file:
+        beside = path.with_name(path.name.removesuffix(gyro_end) + accel_end)
+        if path.name.endswith(gyro_end) and beside.is_file():
+            return _with_accel(log, beside, app, options)
+    return log
+
+
+def _app(head: bytes, path: Path) -> App | None:
+    first = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1")
+    header = first.replace(" ", "").replace('"', "").strip().lower()
+    for app in APPS:
+        if app.header and header.startswith(app.header):
+            return app
+        if not app.header and path.name.endswith("gyro.csv") and _unnamed(head, path):
+            return app
+    return None
+
+
+def _unnamed(head: bytes, path: Path) -> bool:
+    """Four numbers a line from the first line on, the last of them nanoseconds."""
+    try:
+        found = look(head, path.name)
+    except LogError:
+        return False
+    last = found.sample[:, -1]
+    return found.form.skip == 0 and found.sample.shape[1] == 4 and bool(np.all(last > 1e6))
+
+
+def _with_accel(log: GyroLog, path: Path, app: App, options: ReadOptions) -> GyroLog:
+    """The log with the accelerometer of another file of the same app, interpolated to the gyroscope's times."""
+    columns = Columns(app.time, app.gyro, None, app.time_scale, 1.0)
+    plain = ReadOptions(time_unit=options.time_unit)
+    other = read_columns(path, "phone", TextForm(",", 1 if app.header else 0), columns, plain)
+    times = other.time_s + (other.origin_s - log.origin_s)
+    accel: Float = np.stack([np.interp(log.time_s, times, column) for column in other.gyro_rad_s.T], axis=1)
+    return replace(log, accel_m_s2=accel, notes=(*log.notes, f"acceleration from {path.name}, in m/s2"))

@@ -1,0 +1,108 @@
+"""Which unit a column is in: what physics says where the header says nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gyro.errors import LogError
+from gyro.log import Float
+from gyro.readers.options import ACCEL_UNITS, G_M_S2, GYRO_UNITS, TIME_UNITS
+
+SAMPLE_LIMIT = 200_000
+EPOCH_S = (1.0e9, 2.2e9)  # 2001 to 2039
+_FULL_SCALE_DEG_S = (125, 250, 500, 1000, 2000, 4000)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """SI units per count, and how that was found."""
+
+    scale: float
+    note: str
+
+
+def time_unit(time: Float) -> Finding:
+    """The unit of a time column (n,): by its epoch if it is one, else by the rate, taken to lie between 8 Hz and 8 kHz.
+
+    Sample rates span a factor of 1000, and so do the units: for each step exactly one unit fits.
+    """
+    for name, scale in TIME_UNITS.items():
+        if EPOCH_S[0] <= time[0] * scale <= EPOCH_S[1]:
+            return Finding(scale, f"time in {name} since 1970")
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
+    if step <= 0:
+        raise LogError("the times do not increase; say which column is the time with --gyro-columns")
+    for name, scale in TIME_UNITS.items():
+        if step * scale * 8000 >= 1 and step * scale <= 0.125:
+            return Finding(scale, f"time in {name}: {1 / (step * scale):.4g} Hz (guess)")
+    raise LogError(f"a time step of {step:.3g} fits no unit between 8 Hz and 8 kHz; give --time-unit")
+
+
+def accel_unit(accel: Float) -> Finding:
+    """The unit of an accelerometer (n, 3): the one that makes its median length gravity; raw counts are scaled to do
+    so."""
+    length = float(np.nanmedian(np.linalg.norm(accel[:SAMPLE_LIMIT], axis=1)))
+    if not length > 0:
+        raise LogError("the accelerometer is zero throughout; leave it out with --gyro-columns t,gx,gy,gz")
+    for name, scale in ACCEL_UNITS.items():
+        if 0.6 < length * scale / G_M_S2 < 1.6:
+            return Finding(scale, f"acceleration in {name} (median length {length:.4g})")
+    return Finding(G_M_S2 / length, f"acceleration in counts: median length {length:.4g} taken as gravity")
+
+
+def gyro_unit(time_s: Float, gyro: Float, accel: Float | None) -> Finding:
+    """The unit of a gyroscope (n, 3): what gravity says if it speaks clearly, else what the size of the values says."""
+    gyro = gyro[:SAMPLE_LIMIT]
+    counts = bool(np.all(gyro == np.round(gyro))) and float(np.max(np.abs(gyro))) > 20
+    if accel is not None:
+        slope, correlation = gravity_slope(time_s[:SAMPLE_LIMIT], gyro, accel[:SAMPLE_LIMIT])
+        scales = _count_scales() if counts else {k: GYRO_UNITS[k] for k in ("rad/s", "deg/s")}
+        name = min(scales, key=lambda k: abs(math.log(scales[k] / slope))) if slope > 0 else ""
+        # Between rad/s and deg/s lies a factor of 57: a slope within 3 of either is an answer; counts lie 2 apart.
+        if name and correlation > 0.5 and abs(math.log(scales[name] / slope)) < math.log(1.3 if counts else 3):
+            return Finding(
+                scales[name], f"gyro in {name}: gravity turns with it (slope {slope:.3g}, r {correlation:.2f})"
+            )
+    return _by_size(gyro, counts)
+
+
+def gravity_slope(time_s: Float, gyro: Float, accel: Float, window_s: float = 0.4) -> tuple[float, float]:
+    """Slope and correlation between the change of gravity and the change that the gyroscope predicts.
+
+    A resting world seen from a turning body obeys da/dt = -w x a; summed over `window_s`, regressed over the whole
+    log. The slope is rad/s per count where both sensors share their axes. (0, 0) where nothing turns.
+    """
+    known = np.all(np.isfinite(accel), axis=1)
+    time_s, gyro, accel = time_s[known], gyro[known], accel[known]
+    if len(time_s) < 8:
+        return 0.0, 0.0
+    rate = -np.cross(gyro, accel)
+    steps = 0.5 * (rate[1:] + rate[:-1]) * np.diff(time_s)[:, None]
+    total = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    lag = min(max(round(window_s / float(np.median(np.diff(time_s)))), 1), len(time_s) // 2)
+    predicted, seen = total[lag:] - total[:-lag], accel[lag:] - accel[:-lag]
+    cross, own = float(np.sum(predicted * seen)), float(np.sum(predicted**2))
+    norm = math.sqrt(own * float(np.sum(seen**2)))
+    return (cross / own, cross / norm) if norm > 0 else (0.0, 0.0)
+
+
+def _count_scales() -> dict[str, float]:
+    """Raw 16-bit counts at the usual full scales, beside whole deg/s."""
+    raw = {f"counts of +-{full} deg/s": math.radians(full / 32768) for full in _FULL_SCALE_DEG_S}
+    return {**raw, "deg/s": GYRO_UNITS["deg/s"]}
+
+
+def _by_size(gyro: Float, counts: bool) -> Finding:
+    """A guess from the fast end of the motion: a camera that is held turns at around 1 rad/s, which is 60 deg/s."""
+    fast = float(np.percentile(np.linalg.norm(gyro, axis=1), 95))
+    if counts and float(np.max(np.abs(gyro))) > 4000:
+        return Finding(
+            math.radians(2000 / 32768), "gyro in raw counts, taken as 16 bit of +-2000 deg/s (guess: --gyro-units)"
+        )
+    name = "deg/s" if fast > 2.5 else "rad/s"
+    return Finding(
+        GYRO_UNITS[name], f"gyro in {name} (guess from its size, 95 % below {fast:.3g}; else give --gyro-units)"
+    )
