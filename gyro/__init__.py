@@ -1,1 +1,1 @@
-"""Gyroscope logs: readers, integration, synchronisation with a video, calibration. Imports nothing of `stabilize` or `metrics`."""
+"""Gyroscope logs: readers, integration, synchronisation, calibration. Imports nothing of `stabilize` or `metrics`."""

@@ -13,3 +13,7 @@ class LogError(GyroError):
 
 class SyncError(GyroError):
     """Log and picture cannot be brought together: flat, contradictory or absent evidence."""
+
+
+class LensError(GyroError):
+    """A lens profile cannot be read, or a lens cannot be calibrated from what was given."""
