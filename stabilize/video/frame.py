@@ -18,10 +18,7 @@ class PlaneLayout:
     width_shift: int
     height_shift: int
     channels: int = 1
-
-    @property
-    def is_chroma(self) -> bool:
-        return self.width_shift > 0 or self.height_shift > 0 or self.channels == 2
+    is_chroma: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ _LUMA = PlaneLayout(0, 0)
 
 
 def _planar(name: str, subsampling: str, bits: int) -> PixelLayout:
-    chroma = PlaneLayout(*_SHIFTS[subsampling])
+    chroma = PlaneLayout(*_SHIFTS[subsampling], is_chroma=True)
     return PixelLayout(name, bits, (_LUMA, chroma, chroma))
 
 
 def _interleaved(name: str, subsampling: str, bits: int) -> PixelLayout:
     lsb_shift = 16 - bits if bits > 8 else 0
-    return PixelLayout(name, bits, (_LUMA, PlaneLayout(*_SHIFTS[subsampling], channels=2)), lsb_shift)
+    return PixelLayout(name, bits, (_LUMA, PlaneLayout(*_SHIFTS[subsampling], channels=2, is_chroma=True)), lsb_shift)
 
 
 def _gray(name: str, bits: int) -> PixelLayout:

@@ -23,6 +23,7 @@ from stabilize.video.layouts import native_layout
 from stabilize.video.source import check_size, input_container, is_cover, pick_video
 from stabilize.video.timestamps import usual_step
 
+BT709 = 1  # AVColorSpace
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
 
@@ -73,6 +74,7 @@ class VideoInfo:
 
     index: int
     codec: str
+    profile: str  # of the codec, "" if unknown
     width: int
     height: int
     pix_fmt: str
@@ -88,6 +90,7 @@ class VideoInfo:
     colour: Colour
     hdr: Hdr | None
     interlaced: bool
+    closed_captions: bool  # inside the coded pictures
 
     @property
     def geometry(self) -> FrameGeometry:
@@ -182,6 +185,7 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
     return VideoInfo(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
+        profile=stream.codec_context.profile or "",
         width=frame.width,
         height=frame.height,
         pix_fmt=frame.format.name,
@@ -197,6 +201,7 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
         colour=_colour(frame, dump),
         hdr=_hdr(side_data),
         interlaced=frame.interlaced_frame,
+        closed_captions=SideData.A53_CC in side_data,
     )
 
 
@@ -221,11 +226,12 @@ def _rotation(matrix: tuple[int, ...]) -> int:
 
 def _colour(frame: Any, dump: str) -> Colour:
     siting = re.search(r"\b(left|center|topleft|top|bottomleft|bottom)\)", dump)
+    from_rgb = frame.format.is_rgb  # is read as BT.709 YUV of limited range
     return Colour(
         primaries=frame.color_primaries,
         transfer=frame.color_trc,
-        matrix=frame.colorspace,
-        range=2 if frame.format.name.startswith("yuvj") else frame.color_range,
+        matrix=BT709 if from_rgb else frame.colorspace,
+        range=1 if from_rgb else 2 if frame.format.name.startswith("yuvj") else frame.color_range,
         chroma_location=siting[1] if siting else "unspecified",
     )
 

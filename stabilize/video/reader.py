@@ -16,13 +16,13 @@ from stabilize.core import UInt8
 from stabilize.errors import InputError
 from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.video.layouts import native_layout
+from stabilize.video.probe import BT709
 from stabilize.video.source import check_size, open_input, pick_video
 from stabilize.video.timestamps import PresentationClock, mended, usual_step
 
 T = TypeVar("T")
 PathLike = str | os.PathLike[str]
 
-_RGB, _BT709 = 0, 1  # AVColorSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +165,11 @@ def frame_layout(frame: Any) -> PixelLayout:
 
 
 def _reformat(frame: Any, width: int, height: int, layout: PixelLayout) -> Any:
-    to_yuv = frame.colorspace == _RGB and len(layout.planes) > 1
-    converted = frame.reformat(
-        width, height, layout.name, interpolation="BICUBIC", threads=1, dst_colorspace="ITU709" if to_yuv else None
-    )
-    if to_yuv:
-        converted.colorspace = _BT709
-    converted.pts, converted.duration, converted.time_base = frame.pts, frame.duration, frame.time_base
+    from_rgb = frame.format.is_rgb
+    target = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"} if from_rgb else {}
+    converted = frame.reformat(width, height, layout.name, interpolation="BICUBIC", threads=1, **target)
+    if from_rgb:
+        converted.colorspace = BT709
     return converted
 
 

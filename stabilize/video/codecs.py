@@ -1,0 +1,141 @@
+"""Which encoder writes which codec, with what settings and pixel format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from av.codec import Codec
+from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
+
+from stabilize.errors import UsageError
+from stabilize.video.probe import Hdr, VideoInfo
+
+_X26X_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+_PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "4444XQ": "4444xq"}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeConfig:
+    """How the result is encoded; None means: as the input, or the encoder's default here.
+
+    codec: h264, hevc, av1, vp9, prores or ffv1. crf: quality, lower is better, in the encoder's own scale. preset: the encoder's speed
+    preset (x264 and x265 names, numbers for av1 and vp9). pix_fmt: FFmpeg's name of a pixel format. threads: 0 leaves it to the encoder.
+    """
+
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    overwrite: bool = False
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """One encoder. `crf` and `preset` are the defaults: visually close to a camera's own file at its usual bit rate."""
+
+    codec: str
+    library: str
+    crf: float | None = None
+    preset: str | None = None
+    presets: tuple[str, ...] = ()
+    preset_option: str = "preset"
+    fixed: tuple[tuple[str, str], ...] = ()
+    max_rate: int | None = None
+
+    @property
+    def carries_hdr(self) -> bool:
+        return self.library in ("libx264", "libx265", "libsvtav1")
+
+    @property
+    def pix_fmts(self) -> list[str]:
+        return [f.name for f in Codec(self.library, "w").video_formats or []]
+
+
+ENCODERS: dict[str, Encoder] = {
+    e.codec: e
+    for e in (
+        Encoder("h264", "libx264", 18, "medium", _X26X_PRESETS),
+        Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS),
+        Encoder("av1", "libsvtav1", 24, "8", tuple(map(str, range(14))), max_rate=240),
+        Encoder("vp9", "libvpx-vp9", 24, "3", tuple(map(str, range(9))), "cpu-used", (("b", "0"), ("row-mt", "1"))),
+        Encoder("prores", "prores_ks", fixed=(("vendor", "apl0"),)),
+        Encoder("ffv1", "ffv1", fixed=(("level", "3"), ("slicecrc", "1"), ("slices", "4"))),
+    )
+}
+
+
+def pick_encoder(config: EncodeConfig, source_codec: str, accepted: frozenset[str], container: str) -> tuple[Encoder, str | None]:
+    """The encoder for a container that takes `accepted` codecs, and a note where the codec is not that of the input.
+
+    Raises `UsageError` for a codec that was asked for but is unknown or does not go into the container.
+    """
+    if config.codec is not None:
+        if config.codec not in ENCODERS:
+            raise UsageError(f"codec {config.codec!r} is not known; choose one of {', '.join(ENCODERS)}")
+        if config.codec not in accepted:
+            raise UsageError(f"a {container} file cannot hold {config.codec}; choose one of {', '.join(sorted(accepted))}, or write .mkv")
+        return ENCODERS[config.codec], None
+    if source_codec in ENCODERS and source_codec in accepted:
+        return ENCODERS[source_codec], None
+    codec = next(c for c in ("h264", "av1", "vp9", "ffv1") if c in accepted)
+    return ENCODERS[codec], f"{source_codec} video is written as {codec}"
+
+
+def pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[str, str | None]:
+    """The pixel format to encode in, and a note where that loses something. `UsageError` if the encoder refuses the one asked for."""
+    offered = encoder.pix_fmts
+    if config.pix_fmt is not None:
+        if config.pix_fmt not in offered:
+            raise UsageError(f"{encoder.codec} is not encoded in {config.pix_fmt}; choose one of {', '.join(offered)}")
+        return config.pix_fmt, None
+    if native in offered:
+        return native, None
+    plain = native.replace("yuvj", "yuv")  # the same samples; full range is said by the colour tags
+    best, loss = find_best_pix_fmt_of_list(offered, plain)
+    harmful = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
+    note = f"{native} pictures are written as {best.name}: {encoder.codec} offers nothing nearer" if loss & harmful else None
+    return best.name, note
+
+
+def encoder_options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) -> dict[str, str]:
+    """Options for the encoder, checked. `UsageError` for a setting that it does not have."""
+    options = dict(encoder.fixed)
+    for name, value in (("crf", config.crf), ("preset", config.preset)):
+        if value is not None and getattr(encoder, name) is None:
+            raise UsageError(f"{encoder.codec} has no {name}; leave it out")
+    if encoder.crf is not None:
+        options["crf"] = f"{encoder.crf if config.crf is None else config.crf:g}"
+    preset = config.preset or encoder.preset
+    if preset is not None:
+        if preset not in encoder.presets:
+            raise UsageError(f"{encoder.codec} has no preset {preset!r}; choose one of {', '.join(encoder.presets)}")
+        options[encoder.preset_option] = preset
+    if video.colour.chroma_location != "unspecified":
+        options["chroma_sample_location"] = video.colour.chroma_location
+    if encoder.codec == "prores" and video.codec == "prores" and video.profile in _PRORES_PROFILES:
+        options["profile"] = _PRORES_PROFILES[video.profile]
+    return options | _library_options(encoder.library, video.hdr)
+
+
+def _library_options(library: str, hdr: Hdr | None) -> dict[str, str]:
+    if library == "libx265":
+        return {"x265-params": ":".join(["log-level=none", *_hdr_params(hdr, "master-display={}", "max-cll={},{}", 1, 1)])}
+    if library == "libsvtav1" and hdr:
+        return {"svtav1-params": ":".join(_hdr_params(hdr, "mastering-display={}", "content-light={},{}", 50000, 10000))}
+    if library == "libx264" and hdr:
+        return {"x264-params": ":".join(_hdr_params(hdr, "mastering-display={}", "cll={},{}", 1, 1))}
+    return {}
+
+
+def _hdr_params(hdr: Hdr | None, display: str, light: str, xy_unit: int, luminance_unit: int) -> list[str]:
+    """HDR10 tags in the words of an encoder; the units are what one stands for in 1/50000 and in 1/10000 cd/m2."""
+    params = []
+    if hdr and len(hdr.primaries) == 4 and hdr.luminance:
+        red, green, blue, white = (f"({x / xy_unit:.10g},{y / xy_unit:.10g})" for x, y in hdr.primaries)
+        top, bottom = (f"{value / luminance_unit:.10g}" for value in hdr.luminance)
+        params.append(display.format(f"G{green}B{blue}R{red}WP{white}L({top},{bottom})"))
+    if hdr and hdr.light_level:
+        params.append(light.format(*hdr.light_level))
+    return params
+
