@@ -1,0 +1,20 @@
+"""Lenses: models, profiles, calibration."""
+
+from gyro.lens.calibrate import Calibration, calibrate
+from gyro.lens.model import Lens, distort, distort_jacobian, project, resized, simple_lens, undistort, unproject
+from gyro.lens.profiles import load_lens, save_lens
+
+__all__ = [
+    "Calibration",
+    "Lens",
+    "calibrate",
+    "distort",
+    "distort_jacobian",
+    "load_lens",
+    "project",
+    "resized",
+    "save_lens",
+    "simple_lens",
+    "undistort",
+    "unproject",
+]

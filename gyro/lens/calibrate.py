@@ -1,0 +1,195 @@
+"""A lens from pictures of a chessboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyro.errors import LensError
+from gyro.lens.model import Lens
+from gyro.log import Float
+
+Gray = NDArray[np.uint8]
+IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+MAX_VIEWS = 40  # more views cost time by their square and add little
+MIN_VIEWS = 4
+MAX_PIXELS = 1 << 27
+_MOVED_SHARE = 0.02  # of the frame's width: a board that moved less since the last view says nothing new
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A lens with its evidence: reprojection error over all corners in pixels, standard errors (one sigma), views
+    used and seen.
+
+    `standard_errors` has fx, fy, cx, cy in pixels and the coefficients under their OpenCV names.
+    """
+
+    lens: Lens
+    rms_px: float
+    standard_errors: dict[str, float]
+    views_used: int
+    views_seen: int
+
+
+def calibrate(
+    source: Path | str | Iterable[Path],
+    pattern: tuple[int, int] = (9, 6),
+    model: str = "polynomial",
+) -> Calibration:
+    """Calibrate from chessboard views: image files, a folder of them, or a video.
+
+    `pattern` counts inner corners, columns by rows; the size of the squares does not matter for a lens. `model` is
+    `polynomial` (k1, k2, p1, p2, k3; Zhang 2000) or `opencv_fisheye` (Kannala & Brandt 2006). Raises LensError where
+    fewer than four views show the board, or they do not determine the lens.
+    """
+    import cv2
+
+    if model not in ("polynomial", "opencv_fisheye"):
+        raise LensError(f"no calibration for model {model!r}; there are polynomial and opencv_fisheye")
+    if min(pattern) < 3 or max(pattern) > 100:
+        raise LensError(f"a board of {pattern[0]} x {pattern[1]} inner corners; 3 to 100 each")
+    views: list[Float] = []
+    seen, size = 0, (0, 0)
+    for gray in _pictures(source):
+        if seen and gray.shape[::-1] != size:
+            raise LensError(
+                f"pictures of {size[0]} x {size[1]} and {gray.shape[1]} x {gray.shape[0]} pixels in one calibration"
+            )
+        seen, size = seen + 1, (gray.shape[1], gray.shape[0])
+        corners = _corners(gray, pattern)
+        if corners is not None and (not views or np.mean(np.abs(corners - views[-1])) > _MOVED_SHARE * size[0]):
+            views.append(corners)
+    if len(views) < MIN_VIEWS:
+        raise LensError(
+            f"{len(views)} of {seen} pictures show {pattern[0]} x {pattern[1]} inner corners; {MIN_VIEWS} are needed"
+        )
+    views = [
+        views[i] for i in np.unique(np.linspace(0, len(views) - 1, min(len(views), MAX_VIEWS)).round().astype(int))
+    ]
+    try:
+        fit = _fit_fisheye if model == "opencv_fisheye" else _fit_polynomial
+        lens, rms, errors = fit(_board(pattern), views, size)
+    except cv2.error as error:
+        raise LensError(
+            f"these {len(views)} views do not determine the lens; tilt the board more ({error.err})"
+        ) from error
+    return Calibration(lens, rms, errors, len(views), seen)
+
+
+def _pictures(source: Path | str | Iterable[Path]) -> Iterator[Gray]:
+    """Grey pictures of a folder, a list of files, or a video."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.is_dir():
+            source = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+        elif path.suffix.lower() in IMAGE_ENDINGS:
+            source = [path]
+        else:
+            yield from _frames(path)
+            return
+    for path in source:
+        yield _image(path)
+
+
+def _image(path: Path) -> Gray:
+    import cv2
+
+    if not path.is_file():
+        raise LensError(f"{path}: no such file")
+    try:
+        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    except cv2.error as error:
+        raise LensError(f"{path.name}: cannot be read as a picture: {error.err}") from error
+    if gray is None or gray.size > MAX_PIXELS:
+        raise LensError(f"{path.name}: cannot be read as a picture")
+    return np.asarray(gray, np.uint8)
+
+
+def _frames(path: Path) -> Iterator[Gray]:
+    """About four frames a second of a local video."""
+    import av
+
+    if not path.is_file():
+        raise LensError(f"{path}: no such file")
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                raise LensError(f"{path.name}: no video in it")
+            stride = max(round(float(container.streams.video[0].average_rate or 30) / 4), 1)
+            for index, frame in enumerate(container.decode(video=0)):
+                if index % stride == 0:
+                    yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+    except av.FFmpegError as error:
+        raise LensError(f"{path.name}: cannot be read as a video: {error}") from error
+
+
+def _corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:
+    """Corners (n, 2) refined to a fraction of a pixel, or None."""
+    import cv2
+
+    found, corners = cv2.findChessboardCorners(
+        gray, pattern, flags=cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
+    )
+    if not found:
+        return None
+    # A window wider than half a square would see two corners.
+    flat = corners.reshape(-1, 2)
+    window = int(np.clip(np.min(np.linalg.norm(np.diff(flat[: pattern[0]], axis=0), axis=1)) / 3, 2, 11))
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-3)
+    return np.asarray(cv2.cornerSubPix(gray, corners, (window, window), (-1, -1), stop), float).reshape(-1, 2)
+
+
+def _board(pattern: tuple[int, int]) -> Float:
+    """Corners (n, 3) of the flat board, squares of length one."""
+    columns, rows = np.meshgrid(np.arange(pattern[0]), np.arange(pattern[1]))
+    return np.stack([columns.ravel(), rows.ravel(), np.zeros(columns.size)], axis=1).astype(float)
+
+
+def _fit_polynomial(board: Float, views: list[Float], size: tuple[int, int]) -> tuple[Lens, float, dict[str, float]]:
+    import cv2
+
+    points = [board.astype(np.float32)] * len(views)
+    images = [view.astype(np.float32).reshape(-1, 1, 2) for view in views]
+    fit = cv2.calibrateCameraExtended(points, images, size, np.eye(3), np.zeros((5, 1)))
+    rms, K, d, deviations = fit[0], np.asarray(fit[1], float), np.asarray(fit[2], float), np.asarray(fit[5], float)
+    names = ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3")
+    errors = dict(zip(names, (float(s) for s in deviations.ravel()), strict=False))
+    return Lens(*size, K, "polynomial", tuple(float(c) for c in d.ravel()[:5]), "calibrated"), float(rms), errors
+
+
+def _fit_fisheye(board: Float, views: list[Float], size: tuple[int, int]) -> tuple[Lens, float, dict[str, float]]:
+    import cv2
+
+    flags = cv2.CALIB_RECOMPUTE_EXTRINSIC | cv2.CALIB_FIX_SKEW
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 200, 1e-9)
+    points = [board.reshape(1, -1, 3)] * len(views)
+    images = [v.reshape(1, -1, 2) for v in views]
+    fit = cv2.fisheye.calibrate(points, images, size, np.eye(3), np.zeros((4, 1)), flags=flags, criteria=stop)
+    rms, K, d = fit[0], np.asarray(fit[1], float), np.asarray(fit[2], float)
+    lens = Lens(*size, K, "opencv_fisheye", tuple(float(c) for c in d.ravel()), "calibrated")
+    return lens, float(rms), _fisheye_errors(board, views, lens, list(zip(fit[3], fit[4], strict=True)))
+
+
+def _fisheye_errors(board: Float, views: list[Float], lens: Lens, poses: list[tuple[Any, Any]]) -> dict[str, float]:
+    """Standard errors from the normal equations at the solution, the poses of the board eliminated (Schur
+    complement)."""
+    import cv2
+
+    inner, squares = np.zeros((8, 8)), 0.0
+    d = np.array(lens.coefficients).reshape(4, 1)
+    for view, (rotation, shift) in zip(views, poses, strict=True):
+        projected = cv2.fisheye.projectPoints(board.reshape(1, -1, 3), rotation, shift, lens.K, d)
+        seen, J = np.asarray(projected[0], float), np.asarray(projected[1], float)
+        squares += float(np.sum((seen.reshape(-1, 2) - view) ** 2))
+        A, B = J[:, :8], J[:, 8:14]  # fx, fy, cx, cy, k1..k4; then the pose (and the skew, which is fixed)
+        inner += A.T @ A - A.T @ B @ np.linalg.solve(B.T @ B, B.T @ A)
+    values = 2 * len(board) * len(views)
+    variance = squares / (values - 8 - 6 * len(views)) * np.diag(np.linalg.inv(inner))
+    names = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
+    return dict(zip(names, np.sqrt(np.maximum(variance, 0)).tolist(), strict=True))

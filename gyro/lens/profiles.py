@@ -1,0 +1,201 @@
+"""Lens profiles: Gyroflow's JSON, EuRoC and Kalibr yaml, OpenCV's yaml, xml and json."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gyro.errors import GyroError, LensError
+from gyro.lens.model import Lens
+from gyro.log import Float
+from gyro.yamlish import Value, parse_yaml
+
+MAX_BYTES = 1 << 24
+MAX_SIDE = 1 << 16
+_GYROFLOW_MODELS = {"": "opencv_fisheye", "opencv_fisheye": "opencv_fisheye", "opencv_standard": "polynomial"}
+_YAML_MODELS = {
+    "radial-tangential": "polynomial",
+    "radtan": "polynomial",
+    "plumb_bob": "polynomial",
+    "equidistant": "opencv_fisheye",
+    "fisheye": "opencv_fisheye",
+    "none": "pinhole",
+}
+
+
+def load_lens(path: Path | str) -> Lens:
+    """Read a lens profile of any of the known kinds. Raises LensError, which says what is wrong with it."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise LensError(f"{path.name}: larger than 16 MiB, no lens profile")
+        text = path.read_text("utf-8", "replace").removeprefix("\ufeff")
+        if text.lstrip().startswith("{"):
+            return _from_gyroflow(json.loads(text), path.stem)
+        if text.lstrip().startswith("<"):
+            return _from_yaml(_xml_keys(text), path.stem)
+        return _from_yaml(parse_yaml(text, path.name), path.stem)
+    except OSError as error:
+        raise LensError(f"{path}: {error.strerror or error}") from error
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as error:
+        raise LensError(f"{path.name}: not a lens profile that is understood: {error!r}") from error
+    except LensError:
+        raise
+    except GyroError as error:
+        raise LensError(str(error)) from error
+
+
+def save_lens(lens: Lens, path: Path | str, rms_px: float | None = None) -> None:
+    """Write a profile as Gyroflow's JSON, which `load_lens` and Gyroflow read. Raises LensError where it cannot be
+    written."""
+    model = {"polynomial": "opencv_standard"}.get(lens.model, "opencv_fisheye")
+    size = {"w": lens.width, "h": lens.height}
+    if lens.model == "pinhole":
+        model = "opencv_standard"
+    profile = {
+        "name": lens.name,
+        "calibrator_version": "stabilize",
+        "calib_dimension": size,
+        "orig_dimension": size,
+        "input_horizontal_stretch": 1.0,
+        "input_vertical_stretch": 1.0,
+        "frame_readout_time": None if lens.readout_s is None else lens.readout_s * 1000,
+        "distortion_model": model,
+        "fisheye_params": {
+            "RMS_error": rms_px or 0.0,
+            "camera_matrix": lens.K.tolist(),
+            "distortion_coeffs": list(lens.coefficients) or [0.0] * 4,
+        },
+    }
+    try:
+        Path(path).write_text(json.dumps(profile, indent=2) + "\n")
+    except OSError as error:
+        raise LensError(f"{path}: {error.strerror or error}") from error
+
+
+def _from_gyroflow(profile: dict[str, Any], stem: str) -> Lens:
+    """Gyroflow's profile. Its calibration is done after the picture has been stretched; this undoes the stretch."""
+    params = profile["fisheye_params"]
+    K = _matrix(params["camera_matrix"])
+    sx, sy = (_positive(profile.get(f"input_{way}_stretch") or 1.0) for way in ("horizontal", "vertical"))
+    size = profile["calib_dimension"]
+    name = profile.get("distortion_model") or ""
+    if name not in _GYROFLOW_MODELS:
+        raise LensError(
+            f"distortion model {name!r} is not known; there are {', '.join(filter(None, _GYROFLOW_MODELS))}"
+        )
+    model, coefficients = _shape(_GYROFLOW_MODELS[name], [float(c) for c in params.get("distortion_coeffs") or []])
+    readout_ms = profile.get("frame_readout_time")
+    return Lens(
+        width=_side(size["w"] / sx),
+        height=_side(size["h"] / sy),
+        K=_unstretched(K, sx, sy),
+        model=model,
+        coefficients=coefficients,
+        name=str(profile.get("name") or stem),
+        readout_s=float(readout_ms) / 1000 if readout_ms else None,
+    )
+
+
+def _unstretched(K: Float, sx: float, sy: float) -> Float:
+    """Intrinsics before a stretch: pixel edges, not centres, are what scales."""
+    K = K.copy()
+    K[0, 0], K[1, 1] = K[0, 0] / sx, K[1, 1] / sy
+    K[0, 2], K[1, 2] = (K[0, 2] + 0.5) / sx - 0.5, (K[1, 2] + 0.5) / sy - 0.5
+    return K
+
+
+def _from_yaml(keys: dict[str, Value], stem: str) -> Lens:
+    """EuRoC (one camera), Kalibr (cam0 of a chain), OpenCV (camera_matrix, distortion_coefficients)."""
+    chain = keys.get("cam0")
+    if isinstance(chain, dict):
+        keys = chain
+    if "intrinsics" in keys:
+        fx, fy, cx, cy = _floats(keys["intrinsics"])
+        width, height = _floats(keys["resolution"])
+        K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+        name = str(keys.get("distortion_model", "none"))
+        listed = keys.get("distortion_coefficients", keys.get("distortion_coeffs", []))
+    else:
+        K = np.array(_floats(_data(keys, "camera_matrix", "Camera_Matrix", "K", "cameraMatrix"))).reshape(3, 3)
+        width, height = (
+            _floats([_first(keys, side, f"image_{side.lower()}", side.title())])[0] for side in ("width", "height")
+        )
+        listed = _data(keys, "distortion_coefficients", "Distortion_Coefficients", "D", "distCoeffs")
+        name = "fisheye" if keys.get("fisheye_model") == 1.0 else str(keys.get("distortion_model", "radtan"))
+    if name not in _YAML_MODELS:
+        raise LensError(f"distortion model {name!r} is not known; there are {', '.join(_YAML_MODELS)}")
+    model, coefficients = _shape(_YAML_MODELS[name], _floats(listed))
+    return Lens(_side(width), _side(height), K, model, coefficients, stem)
+
+
+def _shape(model: str, coefficients: list[float]) -> tuple[str, tuple[float, ...]]:
+    """Model and coefficients as `Lens` wants them: zeros at the end are no coefficients, none at all is a pinhole."""
+    while coefficients and coefficients[-1] == 0:
+        coefficients.pop()
+    if not coefficients:
+        return "pinhole", ()
+    length = next((n for n in ((4,) if model == "opencv_fisheye" else (4, 5, 8)) if n >= len(coefficients)), None)
+    if length is None:
+        raise LensError(f"{len(coefficients)} distortion coefficients are more than the model {model} has here")
+    return model, tuple(coefficients + [0.0] * (length - len(coefficients)))
+
+
+def _first(keys: dict[str, Value], *names: str) -> Value:
+    for name in names:
+        if name in keys:
+            return keys[name]
+    raise LensError(f"no {names[0]} in the profile")
+
+
+def _data(keys: dict[str, Value], *names: str) -> Value:
+    """A matrix of OpenCV's FileStorage or ROS: a key with rows, cols and data, or the bare list."""
+    value = _first(keys, *names)
+    return value["data"] if isinstance(value, dict) else value
+
+
+def _floats(value: Value) -> list[float]:
+    """Numbers of a list, nested lists flattened."""
+    if isinstance(value, list):
+        return [number for item in value for number in _floats(item)]
+    if not isinstance(value, float):
+        raise LensError(f"{str(value)[:40]!r} where a number was expected")
+    return [value]
+
+
+def _matrix(rows: list[list[float]]) -> Float:
+    matrix = np.array(rows, dtype=float)
+    if matrix.shape != (3, 3):
+        raise LensError(f"a camera matrix of shape {matrix.shape}")
+    return matrix
+
+
+def _positive(value: float) -> float:
+    if not (math.isfinite(float(value)) and 0.01 < float(value) < 100):
+        raise LensError(f"a stretch of {value}")
+    return float(value)
+
+
+def _side(value: float) -> int:
+    if not 1 <= value <= MAX_SIDE:
+        raise LensError(f"a frame side of {value} pixels")
+    return round(value)
+
+
+def _xml_keys(text: str) -> dict[str, Value]:
+    """The flat part of OpenCV's XML. No XML parser, so there are no entities to expand."""
+    keys: dict[str, Value] = {}
+    for name, body in re.findall(r"<(\w+)(?: [^<>]*)?>([^<>]*(?:<(?:rows|cols|dt|data)>[^<>]*</\w+>\s*)*)</\1>", text):
+        data = re.search(r"<data>([^<>]*)</data>", body)
+        words = (data.group(1) if data else body).split()
+        try:
+            numbers: list[Value] = [float(word) for word in words]
+        except ValueError:
+            continue
+        keys[name] = numbers if data or len(numbers) != 1 else numbers[0]
+    return keys
