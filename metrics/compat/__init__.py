@@ -1,0 +1,1 @@
+"""Published metric programs, reproduced with their quirks so that published tables can be checked and continued."""

@@ -1,0 +1,170 @@
+"""The published programs as modes: what each prints, named in one way, with its quirks said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.compat import figures
+from metrics.compat.signal import Stability, accumulate, stability
+from metrics.compat.walk import Walk, walk
+from metrics.model import Judgement, Score, finite
+from metrics.video import GrayFrame, Size, VideoInfo
+
+DVS_SIZE = (640, 480)
+Pairs = Iterable[tuple[GrayFrame, GrayFrame | None]]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One published program: how it walks over the frames, which angle it takes, what it draws from B."""
+
+    size: Size | None
+    angle: str
+    tiles: bool
+    draw: Callable[[Walk], tuple[list[Score], dict[str, Values]]]
+    says: tuple[str, ...]
+
+
+def judge_program(mode: str, pairs: Pairs, out: VideoInfo, ref: VideoInfo) -> Judgement:
+    """Scores of one of `PROGRAMS` over pairs of native gray frames. Both directions: B maps input to output."""
+    program = PROGRAMS[mode]
+    seen = walk(pairs, size=program.size, reuse=True, tiles=program.tiles)
+    scores, columns = program.draw(seen)
+    scores += stability_scores(
+        stability(accumulate(seen.T_next_prev), program.angle),
+        stability(accumulate(seen.T_in), program.angle),
+        failures=seen.failed_T,
+        total=max(seen.frames - 1, 0),
+    )
+    frames = {"t_s": np.array(seen.t_s), **columns}
+    return Judgement(mode, out, ref, tuple(scores), program.says, frames)
+
+
+def stability_scores(of_out: Stability, of_in: Stability, *, failures: int, total: int) -> list[Score]:
+    """The three stability figures beside those of the input; 0/0 is said instead of printed as NaN."""
+    still = "the signal has no power beside its mean (0/0): the program prints NaN"
+    return [
+        Score(name, value, "share", "higher", before, failures, total, "" if value is not None else still)
+        for name, value, before in (
+            ("stability", of_out.mean, of_in.mean),
+            ("stability_translation", of_out.translation, of_in.translation),
+            ("stability_rotation", of_out.rotation, of_in.rotation),
+        )
+    ]
+
+
+def share_score(name: str, value: float | None, seen: Walk, note: str = "") -> Score:
+    """A figure drawn from B; the input against itself gives 1 by definition."""
+    value = finite(value)
+    note = note if value is not None else "no frame could be matched with the input"
+    return Score(name, value, "share", "higher", 1.0, seen.failed_B, seen.frames, note)
+
+
+def mean_and_min(values: Values) -> tuple[float | None, float | None]:
+    """Mean and minimum, None for an empty array."""
+    return (float(values.mean()), float(values.min())) if values.size else (None, None)
+
+
+def _difrint(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
+    crop = np.array([figures.crop_scale(B) for B in seen.B_out_in])
+    return _difrint_scores(seen, crop), {"cropping": crop}
+
+
+def _difrint_v0(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
+    scale = np.array([figures.crop_v0(B) for B in seen.B_out_in])
+    # The program inverts its whole list at every frame and appends the new scale as it is: signs alternate.
+    exponent = (-1.0) ** np.arange(len(scale))[::-1]
+    crop = scale**exponent
+    scores = _difrint_scores(seen, crop[np.isfinite(crop)])
+    corrected = 1 / scale[np.isfinite(scale)]
+    mean, low = mean_and_min(corrected)
+    scores += [
+        share_score("cropping_intended", _at_most_1(mean), seen, "1/sqrt(m00 m11) of every frame, as it was meant"),
+        share_score("cropping_intended_min", _at_most_1(low), seen),
+    ]
+    return scores, {"cropping": crop}
+
+
+def _at_most_1(value: float | None) -> float | None:
+    return None if value is None else min(value, 1.0)
+
+
+def _difrint_scores(seen: Walk, crop: Values) -> list[Score]:
+    mean, low = mean_and_min(crop)
+    ratios = np.array([figures.eigen_ratio(B) for B in seen.B_out_in])
+    # The minimum of complex numbers orders by the real part: a frame that rolls can hide a worse one. As printed.
+    distortion = float(np.abs(np.min(ratios))) if ratios.size else None
+    return [
+        share_score("cropping", _at_most_1(mean), seen),
+        share_score("cropping_min", _at_most_1(low), seen),
+        share_score("distortion", distortion, seen),
+    ]
+
+
+def _dvs(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
+    ratios = np.abs(np.array([figures.eigen_ratio(B) for B in seen.B_out_in]))
+    kept = ratios[(ratios >= 0.5) & (ratios <= 1)]
+    views = np.array([figures.field_of_view(B, DVS_SIZE) for B in seen.measured_B]).reshape(-1, 2)
+    width, height = (figures.without_lowest(list(views[:, axis])) for axis in (0, 1))
+    mean, low = mean_and_min(kept)
+    scores = [share_score("distortion", mean, seen), share_score("distortion_min", low, seen)]
+    scores += _dvs_views(seen, width, height)
+    tiles = seen.tiles
+    mean_tile, low_tile = (tiles.total / tiles.count, tiles.lowest) if tiles.count else (None, None)
+    scores += [share_score("correlation", mean_tile, seen), share_score("correlation_min", low_tile, seen)]
+    return scores, {"eigen_ratio": ratios}
+
+
+def _dvs_views(seen: Walk, width: Values, height: Values) -> list[Score]:
+    if not (width.size and height.size):
+        why = "five frames or fewer are left once DVS has dropped the five smallest"
+        return [
+            Score(name, None, "share", "higher", 1.0, seen.failed_B, seen.frames, why)
+            for name in ("field_of_view", "field_of_view_min")
+        ]
+    return [
+        share_score("field_of_view", float(width.mean() + height.mean()) / 2, seen),
+        share_score("field_of_view_min", float(min(width.min(), height.min())), seen),
+    ]
+
+
+PROGRAMS = {
+    "difrint-v0": Program(
+        None,
+        "scales",
+        False,
+        _difrint_v0,
+        (
+            "difrint-v0: DIFRINT's first metrics.py, with SIFT in the place of SURF (not in free OpenCV builds)",
+            "quirks kept: every second cropping value is inverted; distortion by eigenvalues; angle atan2(m00, m11);"
+            " a failed match reuses the last matrix, whichever it was",
+        ),
+    ),
+    "difrint": Program(
+        None,
+        "roll",
+        False,
+        _difrint,
+        (
+            "difrint: DIFRINT's metrics.py of today, which is also FuSta's",
+            "quirks kept: cropping by scale is blind to shifts and black borders; distortion by eigenvalues is blind to"
+            " shear; stability depends on length; a failed match reuses the last matrix, whichever it was",
+        ),
+    ),
+    "dvs": Program(
+        DVS_SIZE,
+        "scales",
+        True,
+        _dvs,
+        (
+            "dvs: metrics.py of Deep Online Fused Video Stabilization; both videos resized to 640x480",
+            "quirks kept: field of view is blind to zoom and drops the five worst frames; angle atan2(m00, m11);"
+            " correlation averages whole 2x2 matrices; a failed match reuses the last matrix, whichever it was",
+        ),
+    ),
+}

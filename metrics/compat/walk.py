@@ -1,0 +1,129 @@
+"""One pass over two videos: B_t (input to output), T_t (output to next output), and a program's own failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.compat.sift import Features, Matrix, detect, homography
+from metrics.opencv import cv2
+from metrics.video import Gray, GrayFrame
+
+TILES = 6
+TILES_SKIPPED_FRAMES = 10
+
+
+@dataclass
+class TileCorrelation:
+    """Running mean and minimum over whole 2x2 corrcoef matrices, as DVS takes them; it skips ten frames first."""
+
+    frames: int = 0
+    total: float = 0.0
+    count: int = 0
+    lowest: float = np.inf
+
+    def add(self, warped_input: Gray, output: Gray) -> None:
+        """Tiles of a tenth of each side over [.2, .8]; a NaN (a flat tile) is left out, as nanmean does."""
+        self.frames += 1
+        if self.frames <= TILES_SKIPPED_FRAMES:
+            return
+        h, w = output.shape
+        for i in range(TILES):
+            rows = slice(int(h * (0.2 + 0.1 * i)), int(h * (0.3 + 0.1 * i)))
+            for j in range(TILES):
+                columns = slice(int(w * (0.2 + 0.1 * j)), int(w * (0.3 + 0.1 * j)))
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    matrix = np.corrcoef(output[rows, columns].ravel(), warped_input[rows, columns].ravel())
+                self._add_matrix(matrix[~np.isnan(matrix)])
+
+    def _add_matrix(self, values: NDArray[np.float64]) -> None:
+        if values.size:
+            self.total += float(values.sum())
+            self.count += values.size
+            self.lowest = min(self.lowest, float(values.min()))
+
+
+@dataclass
+class Walk:
+    """What a pass measured. `B_out_in` has one entry per judged frame, `T_next_prev` one per step of the output and
+    `T_in` one per step of the input; `measured_B` are the B that were really matched (not reused)."""
+
+    B_out_in: list[Matrix] = field(default_factory=list)
+    measured_B: list[Matrix] = field(default_factory=list)
+    T_next_prev: list[Matrix] = field(default_factory=list)
+    T_in: list[Matrix] = field(default_factory=list)
+    tiles: TileCorrelation = field(default_factory=TileCorrelation)
+    t_s: list[float] = field(default_factory=list)
+    frames: int = 0
+    failed_B: int = 0
+    failed_T: int = 0
+    failed_T_in: int = 0
+
+
+def walk(
+    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], *, size: tuple[int, int] | None, reuse: bool, tiles: bool
+) -> Walk:
+    """Match every output frame with its input frame and with the next output frame.
+
+    `size`: both resized to it (DVS: 640x480). `reuse`: a failed match takes the last matrix, whichever it was, B or T
+    (DIFRINT, DVS); otherwise the frame or step is left out (FuSta's heirs). `tiles`: correlate tiles, too.
+    """
+    sift = cv2.SIFT_create()
+    result, last = Walk(), None
+    previous: tuple[Features, Features | None] | None = None
+    pending: Features | None = None
+    for out, ref in pairs:
+        out_gray = _resized(out.gray, size)
+        out_features = detect(out_gray, sift)
+        ref_gray = _resized(ref.gray, size) if ref is not None else None
+        ref_features = detect(ref_gray, sift) if ref_gray is not None else None
+        if pending is not None:
+            last = _step(result, pending, out_features, last, reuse)
+        if previous is not None:
+            _input_step(result, previous[1], ref_features, reuse)
+        B = homography(ref_features, out_features) if ref_features is not None else None
+        if B is not None and tiles and ref_gray is not None:
+            result.tiles.add(cv2.warpPerspective(ref_gray, B, (out_gray.shape[1], out_gray.shape[0])), out_gray)
+        last = _align(result, B, last, reuse, out.t_s)
+        previous, pending = (out_features, ref_features), out_features
+        result.frames += 1
+    return result
+
+
+def _resized(gray: Gray, size: tuple[int, int] | None) -> Gray:
+    return gray if size is None else cv2.resize(gray, size, interpolation=cv2.INTER_LINEAR)
+
+
+def _align(result: Walk, B: Matrix | None, last: Matrix | None, reuse: bool, t_s: float) -> Matrix | None:
+    if B is None:
+        result.failed_B += 1
+    else:
+        result.measured_B.append(B)
+    used = B if B is not None or not reuse else last
+    if used is not None:
+        result.B_out_in.append(used)
+        result.t_s.append(t_s)
+    return B if B is not None else last
+
+
+def _step(result: Walk, prev: Features, following: Features, last: Matrix | None, reuse: bool) -> Matrix | None:
+    T = homography(prev, following)
+    if T is None:
+        result.failed_T += 1
+    used = T if T is not None or not reuse else last
+    if used is not None:
+        result.T_next_prev.append(used)
+    return T if T is not None else last
+
+
+def _input_step(result: Walk, prev: Features | None, following: Features | None, reuse: bool) -> None:
+    """The input judged against itself: there B is the identity, so a failed step reuses that."""
+    T = homography(prev, following) if prev is not None and following is not None else None
+    if T is None:
+        result.failed_T_in += 1
+        T = np.eye(3) if reuse else None
+    if T is not None:
+        result.T_in.append(T)

@@ -1,0 +1,95 @@
+"""`judge`: one output video, its input where there is one, one mode; from files to scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from metrics.errors import MetricsError
+from metrics.model import Judgement
+from metrics.video import (
+    GrayFrame,
+    ReadLog,
+    Size,
+    VideoInfo,
+    mismatches,
+    pair_by_time,
+    pairing_tolerance_s,
+    probe,
+    read_gray,
+    working_size,
+)
+
+MODES = ("robust", "dvs", "difrint", "difrint-v0", "nndvs")
+WORK_SIDE = 640  # long side in px at which `robust` measures
+Pairs = Iterable[tuple[GrayFrame, GrayFrame | None]]
+Tick = Callable[[int], None]  # called with the number of judged frames
+
+
+@dataclass(frozen=True)
+class _Source:
+    info: VideoInfo
+    name: str
+    log: ReadLog = field(default_factory=ReadLog)
+
+    def frames(self, size: Size | None) -> Iterator[GrayFrame]:
+        return read_gray(self.info.path, size, self.log)
+
+    def damage(self) -> tuple[str, ...]:
+        said = []
+        if self.log.damaged:
+            said.append(f"{self.name}: {self.log.damaged} damaged packets were skipped")
+        if self.log.untimed:
+            said.append(f"{self.name}: {self.log.untimed} frames without an advancing time stamp were left out")
+        return tuple(said)
+
+
+def judge(out: str | Path, ref: str | Path | None = None, mode: str = "robust", tick: Tick | None = None) -> Judgement:
+    """All scores of the video `out`, against its unstabilised input `ref` where given.
+
+    Frames are matched by time since each video's first frame. Only `robust` can judge without `ref`. Raises
+    `MetricsError` (and its children) for what cannot be read or is not a mode.
+    """
+    if mode not in MODES:
+        raise MetricsError(f"mode {mode!r} does not exist; choose from {', '.join(MODES)}")
+    if ref is None and mode != "robust":
+        raise MetricsError(f"mode {mode} compares with the input video: give it with --ref")
+    output = _Source(probe(Path(out)), "output")
+    source = _Source(probe(Path(ref)), "input") if ref is not None else None
+    if mode == "robust":
+        judgement = _robust(output, source, tick)
+    elif source is not None:
+        judgement = _published(output, source, mode, tick)
+    said = mismatches(output.info, source.info) + source.damage() if source else ()
+    return replace(judgement, says=judgement.says + said + output.damage())
+
+
+def _robust(output: _Source, source: _Source | None, tick: Tick | None) -> Judgement:
+    from metrics.robust.judge import judge_robust
+
+    out_size = working_size(output.info.size, WORK_SIDE)
+    if source is None:
+        alone: Pairs = ((frame, None) for frame in output.frames(out_size))
+        return judge_robust(_counted(alone, tick), output.info, None)
+    ref_frames = source.frames(working_size(source.info.size, WORK_SIDE))
+    pairs = pair_by_time(output.frames(out_size), ref_frames, pairing_tolerance_s(source.info))
+    return judge_robust(_counted(pairs, tick), output.info, source.info)
+
+
+def _published(output: _Source, source: _Source, mode: str, tick: Tick | None) -> Judgement:
+    native = pair_by_time(output.frames(None), source.frames(None), pairing_tolerance_s(source.info))
+    if mode == "nndvs":
+        from metrics.compat.nndvs import judge_nndvs
+
+        return judge_nndvs(_counted(native, tick), output.info, source.info)
+    from metrics.compat.programs import judge_program
+
+    return judge_program(mode, _counted(native, tick), output.info, source.info)
+
+
+def _counted(pairs: Pairs, tick: Tick | None) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
+    for number, pair in enumerate(pairs, 1):
+        yield pair
+        if tick is not None:
+            tick(number)

@@ -1,0 +1,9 @@
+"""OpenCV without its type stubs: those of 5.0 lack the feature detectors and refuse optional outputs given as None."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2 as _cv2
+
+cv2: Any = _cv2

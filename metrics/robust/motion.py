@@ -1,0 +1,91 @@
+"""Motion between two gray frames: checked Lucas-Kanade tracks and a robust homography."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.opencv import cv2
+from metrics.video import Gray
+
+Points = NDArray[np.float32]  # (N, 2) px
+Matrix = NDArray[np.float64]  # (3, 3)
+
+MAX_POINTS = 400
+MIN_DISTANCE_PX = 12.0
+WINDOW = (19, 19)
+LEVELS = 4
+CHECK_PX = 0.5  # forward and back again must meet
+RANSAC_PX = 1.5
+MIN_INLIERS = 12
+MIN_INLIER_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class PairMotion:
+    """H_next_prev (3, 3) in px, the tracks it was fitted to, and which of them agree with it."""
+
+    H_next_prev: Matrix
+    prev: Points
+    following: Points
+    inlier: NDArray[np.bool_]
+
+    @property
+    def inlier_share(self) -> float:
+        """Share of the tracks that agree with the homography, 0..1."""
+        return float(self.inlier.mean())
+
+
+def detect(gray: Gray) -> Points:
+    """Up to 400 corners, spread over the picture by a least distance."""
+    found = cv2.goodFeaturesToTrack(gray, MAX_POINTS, 0.004, MIN_DISTANCE_PX, blockSize=5)
+    return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
+
+
+def track(prev: Gray, following: Gray, points: Points) -> tuple[Points, Points]:
+    """Those `points` of `prev` that are found in `following` and lead back; both (N, 2)."""
+    if len(points) < MIN_INLIERS:
+        return points[:0], points[:0]
+    start = points.reshape(-1, 1, 2)
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(prev, following, start, None, winSize=WINDOW, maxLevel=LEVELS)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(following, prev, moved, None, winSize=WINDOW, maxLevel=LEVELS)
+    error = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
+    h, w = following.shape
+    x, y = moved[:, 0, 0], moved[:, 0, 1]
+    kept = (found.ravel() == 1) & (returned.ravel() == 1) & (error < CHECK_PX) & (x >= 0) & (y >= 0) & (x < w) & (y < h)
+    return points[kept], moved.reshape(-1, 2)[kept]
+
+
+def fit(prev: Points, following: Points) -> PairMotion | None:
+    """The homography that most tracks agree on within 1.5 px; None where too few do."""
+    if len(prev) < MIN_INLIERS:
+        return None
+    H, mask = cv2.findHomography(prev, following, cv2.RANSAC, RANSAC_PX)
+    if H is None or not np.isfinite(H).all():
+        return None
+    inlier = mask.ravel().astype(bool)
+    if inlier.sum() < MIN_INLIERS or inlier.mean() < MIN_INLIER_SHARE or abs(np.linalg.det(H[:2, :2])) < 1e-3:
+        return None
+    return PairMotion(np.asarray(H, np.float64), prev, following, inlier)
+
+
+def between(prev: Gray, following: Gray, points: Points) -> PairMotion | None:
+    """Motion of `points` from one frame to the next, or None: a failure that the caller counts."""
+    return fit(*track(prev, following, points))
+
+
+def similarity(motion: PairMotion, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(dx, dy, roll, log scale): px at the frame's centre, radians, nat; least squares over the inliers.
+
+    Four parameters instead of eight: what a path needs, with a fraction of the noise of a homography.
+    """
+    centre = (np.array(size) - 1) / 2
+    p = motion.prev[motion.inlier].astype(np.float64) - centre
+    q = motion.following[motion.inlier].astype(np.float64) - centre
+    p_mean, q_mean = p.mean(axis=0), q.mean(axis=0)
+    z, w = (p - p_mean) @ [1, 1j], (q - q_mean) @ [1, 1j]
+    turn = np.vdot(z, w) / np.vdot(z, z).real  # complex scale * exp(i roll)
+    moved = q_mean @ [1, 1j] - turn * (p_mean @ [1, 1j])
+    return np.array([moved.real, moved.imag, np.angle(turn), np.log(abs(turn))])

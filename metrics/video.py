@@ -1,0 +1,185 @@
+"""Reading videos for the judge: upright gray frames with their times, streamed, from local files only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.errors import VideoReadError
+
+Gray = NDArray[np.uint8]
+Size = tuple[int, int]  # width, height in pixels, upright
+
+MAX_SIDE = 16384
+MAX_PIXELS = 1 << 27  # 134 megapixels: a claimed size beyond this is refused before anything is allocated
+MAX_DAMAGED = 1000  # a file that is nothing but damage must end
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its first video stream. `size` is upright (rotation tag applied); `duration_s`, `frames`
+    may be 0 where the container does not say."""
+
+    path: Path
+    size: Size
+    fps: float
+    frames: int
+    duration_s: float
+    rotation_deg: int
+
+
+@dataclass(frozen=True)
+class GrayFrame:
+    """One frame: 8-bit gray (H, W), its index in decoding order and its time in seconds since the first frame."""
+
+    index: int
+    t_s: float
+    gray: Gray
+
+
+def _open(path: Path) -> Any:
+    import av
+
+    if not path.is_file():
+        raise VideoReadError(f"{path}: no such file; only local files are judged")
+    try:
+        return av.open(f"file:{path.resolve()}", options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoReadError(f"{path}: cannot be opened as a video ({error}); is it complete?") from error
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    streams = [s for s in container.streams.video if not s.disposition.value & 0x400]  # 0x400: attached picture
+    if not streams:
+        raise VideoReadError(f"{path}: has no video stream")
+    stream = streams[0]
+    width, height = stream.width, stream.height
+    if not (16 <= width <= MAX_SIDE and 16 <= height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise VideoReadError(f"{path}: frame size {width}x{height} is outside 16..{MAX_SIDE} px a side")
+    # Frame threads can hang when decoding stops before the end of the file; slices cannot.
+    stream.thread_type = "SLICE"
+    return stream
+
+
+def probe(path: Path) -> VideoInfo:
+    """Size, rate and length of `path`; decodes one frame, for the rotation tag. Raises `VideoReadError`."""
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        frame = next(_decoded(container, stream, ReadLog()), None)
+        if frame is None:
+            raise VideoReadError(f"{path}: not one frame could be decoded; the file is empty or damaged")
+        rotation = _quarter_turns(frame) * 90
+        size = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
+        rate = stream.average_rate or stream.guessed_rate
+        duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / 1e6
+        return VideoInfo(path, size, float(rate or 0), int(stream.frames), float(duration), rotation)
+
+
+@dataclass
+class ReadLog:
+    """What went wrong while reading: the one mutable thing here, filled by `read_gray` for whoever passed it."""
+
+    damaged: int = 0  # packets that would not decode
+    untimed: int = 0  # frames whose time was missing or did not advance; they are left out
+
+
+def _decoded(container: Any, stream: Any, log: ReadLog) -> Iterator[Any]:
+    import av
+
+    packets = container.demux(stream)
+    while log.damaged < MAX_DAMAGED:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:  # a damaged container: what was read so far still counts
+            log.damaged += 1
+            return
+        if packet is None:
+            return
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            log.damaged += 1
+
+
+def _quarter_turns(frame: Any) -> int:
+    """Number of counter-clockwise quarter turns that bring the decoded frame upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def working_size(size: Size, long_side: int) -> Size:
+    """`size` scaled so that its long side is at most `long_side`, never enlarged; both sides at least 16."""
+    scale = min(1.0, long_side / max(size))
+    return max(16, round(size[0] * scale)), max(16, round(size[1] * scale))
+
+
+def _gray(frame: Any, size: Size | None) -> Gray:
+    turns = _quarter_turns(frame)
+    if size is not None and turns % 2:
+        size = (size[1], size[0])
+    wanted = size or (frame.width, frame.height)
+    if frame.format.name == "gray" and wanted == (frame.width, frame.height):
+        gray = frame.to_ndarray()
+    else:
+        gray = frame.reformat(wanted[0], wanted[1], format="gray", interpolation="AREA").to_ndarray()
+    return np.ascontiguousarray(np.rot90(gray, turns)) if turns else np.ascontiguousarray(gray)
+
+
+def read_gray(path: Path, size: Size | None = None, log: ReadLog | None = None) -> Iterator[GrayFrame]:
+    """Upright gray frames of `path` in order of time, scaled to `size` (width, height; None: as they are).
+
+    Frames that do not decode are skipped and counted in `log`. Raises `VideoReadError`.
+    """
+    log = log if log is not None else ReadLog()
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        first_pts, last_t, index = None, -1.0, 0
+        for frame in _decoded(container, stream, log):
+            if frame.pts is None:
+                log.untimed += 1
+                continue
+            first_pts = frame.pts if first_pts is None else first_pts
+            t_s = float((frame.pts - first_pts) * frame.time_base)
+            if t_s <= last_t:
+                log.untimed += 1
+                continue
+            yield GrayFrame(index, t_s, _gray(frame, size))
+            last_t, index = t_s, index + 1
+
+
+def pair_by_time(
+    out: Iterable[GrayFrame], ref: Iterable[GrayFrame], tolerance_s: float
+) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
+    """Every output frame with the input frame nearest in time, or None where none is within `tolerance_s`."""
+    source = iter(ref)
+    current, following = next(source, None), next(source, None)
+    for frame in out:
+        while following is not None and current is not None:
+            if abs(following.t_s - frame.t_s) > abs(current.t_s - frame.t_s):
+                break
+            current, following = following, next(source, None)
+        near = current is not None and abs(current.t_s - frame.t_s) <= tolerance_s
+        yield frame, current if near else None
+
+
+def pairing_tolerance_s(ref: VideoInfo) -> float:
+    """Half a frame of the input and a little: further apart, two frames do not show the same moment."""
+    return 0.6 / ref.fps if ref.fps > 0 else 0.04
+
+
+def mismatches(out: VideoInfo, ref: VideoInfo) -> tuple[str, ...]:
+    """How output and input differ, in words: what a reader of the scores has to know."""
+    said = []
+    if out.size != ref.size:
+        said.append(f"frame size differs: output {out.size[0]}x{out.size[1]}, input {ref.size[0]}x{ref.size[1]}")
+    if out.fps > 0 and ref.fps > 0 and abs(out.fps / ref.fps - 1) > 0.01:
+        said.append(f"frame rate differs: output {out.fps:.3f} fps, input {ref.fps:.3f} fps; matched by time")
+    if out.frames and ref.frames and out.frames != ref.frames:
+        said.append(f"length differs: output {out.frames} frames, input {ref.frames} frames; judged over the output")
+    elif abs(out.duration_s - ref.duration_s) > 0.25 and out.duration_s and ref.duration_s:
+        said.append(f"length differs: output {out.duration_s:.2f} s, input {ref.duration_s:.2f} s")
+    return tuple(said)
