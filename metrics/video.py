@@ -108,7 +108,7 @@ def _decoded(container: Any, stream: Any, log: ReadLog) -> Iterator[Any]:
 
 def _quarter_turns(frame: Any) -> int:
     """Number of counter-clockwise quarter turns that bring the decoded frame upright."""
-    return round(frame.rotation / 90) % 4
+    return round(float(frame.rotation) / 90) % 4
 
 
 def working_size(size: Size, long_side: int) -> Size:

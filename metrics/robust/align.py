@@ -15,15 +15,6 @@ from metrics.video import Gray
 RETRY_FRAMES = 15  # a search over the whole picture is slow; after one in vain, this many frames pass before the next
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """B_out_in (3, 3) in work px, and the input warped by it to the output frame with the mask of where it has pixels."""
-
-    B_out_in: Matrix
-    warped_in: Gray
-    mask: Gray
-
-
 def predict(B_prev: Matrix, out_motion: PairMotion | None, in_motion: PairMotion | None) -> Matrix:
     """T_out B_prev T_in^-1; a motion that failed counts as none, for the measurement that follows corrects it."""
     T_out = out_motion.H_next_prev if out_motion else np.eye(3)
@@ -32,15 +23,15 @@ def predict(B_prev: Matrix, out_motion: PairMotion | None, in_motion: PairMotion
     return np.asarray(B / B[2, 2])
 
 
-def warp(ref: Gray, B: Matrix, shape: tuple[int, ...]) -> Gray:
-    """The input frame in the output's place; cubic, so that its sharpness is that of one good resampling."""
-    warped: Gray = cv2.warpPerspective(ref, B, (shape[1], shape[0]), flags=cv2.INTER_CUBIC)
+def warp(ref: Gray, B: Matrix, shape: tuple[int, ...], flags: int = cv2.INTER_LINEAR) -> Gray:
+    """The input frame in the output's place, (H, W) of `shape`."""
+    warped: Gray = cv2.warpPerspective(ref, B, (shape[1], shape[0]), flags=flags)
     return warped
 
 
 def refine(out: Gray, ref: Gray, B: Matrix, out_points: Points) -> Matrix | None:
     """B corrected by what still moves between the warped input and the output; None where they do not match."""
-    rest = between(out, warp(ref, B, out.shape), out_points)
+    rest = between(out, warp(ref, B, out.shape), out_points, check=False)
     if rest is None:
         return None
     refined = np.linalg.inv(rest.H_next_prev) @ B

@@ -8,7 +8,7 @@ from metrics.opencv import cv2
 from metrics.robust.motion import Matrix
 from metrics.video import Gray
 
-QUANTISATION_MSE = 1 / 12  # error of rounding to 8 bits: two equal frames are this far apart, not 0, so PSNR ends at 58.9
+QUANTISATION_MSE = 1 / 12  # of rounding to 8 bits: two equal frames are this far apart, so PSNR ends at 58.9 dB
 DARK, LIT = 6, 24  # gray levels: an output pixel below DARK where the warped input is above LIT was blacked out
 MIN_MASK_SHARE = 0.02
 
@@ -53,7 +53,7 @@ def blacked_out(out: Gray, warped_in: Gray, mask: Gray) -> float:
 
 
 def sharpness(out: Gray, warped_in: Gray, mask: Gray) -> float | None:
-    """RMS gradient of the output over that of the warped input, where both have pixels: 1 is as sharp as one resampling."""
+    """RMS gradient of the output over that of the warped input, where both have pixels: 1 is as sharp as that."""
     inner = cv2.erode(mask, np.ones((5, 5), np.uint8))
     if cv2.countNonZero(inner) < MIN_MASK_SHARE * mask.size:
         return None

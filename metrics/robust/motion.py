@@ -13,9 +13,9 @@ from metrics.video import Gray
 Points = NDArray[np.float32]  # (N, 2) px
 Matrix = NDArray[np.float64]  # (3, 3)
 
-MAX_POINTS = 400
+MAX_POINTS = 300
 MIN_DISTANCE_PX = 12.0
-WINDOW = (19, 19)
+WINDOW = (15, 15)
 LEVELS = 4
 CHECK_PX = 0.5  # forward and back again must meet
 RANSAC_PX = 1.5
@@ -39,22 +39,23 @@ class PairMotion:
 
 
 def detect(gray: Gray) -> Points:
-    """Up to 400 corners, spread over the picture by a least distance."""
+    """Up to 300 corners, spread over the picture by a least distance."""
     found = cv2.goodFeaturesToTrack(gray, MAX_POINTS, 0.004, MIN_DISTANCE_PX, blockSize=5)
     return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
 
-def track(prev: Gray, following: Gray, points: Points) -> tuple[Points, Points]:
-    """Those `points` of `prev` that are found in `following` and lead back; both (N, 2)."""
+def track(prev: Gray, following: Gray, points: Points, check: bool = True) -> tuple[Points, Points]:
+    """Those `points` of `prev` that are found in `following` and, where `check`, lead back; both (N, 2)."""
     if len(points) < MIN_INLIERS:
         return points[:0], points[:0]
     start = points.reshape(-1, 1, 2)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(prev, following, start, None, winSize=WINDOW, maxLevel=LEVELS)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(following, prev, moved, None, winSize=WINDOW, maxLevel=LEVELS)
-    error = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
     h, w = following.shape
     x, y = moved[:, 0, 0], moved[:, 0, 1]
-    kept = (found.ravel() == 1) & (returned.ravel() == 1) & (error < CHECK_PX) & (x >= 0) & (y >= 0) & (x < w) & (y < h)
+    kept = (found.ravel() == 1) & (x >= 0) & (y >= 0) & (x < w) & (y < h)
+    if check:
+        back, returned, _ = cv2.calcOpticalFlowPyrLK(following, prev, moved, None, winSize=WINDOW, maxLevel=LEVELS)
+        kept &= (returned.ravel() == 1) & (np.linalg.norm((back - start).reshape(-1, 2), axis=1) < CHECK_PX)
     return points[kept], moved.reshape(-1, 2)[kept]
 
 
@@ -71,9 +72,9 @@ def fit(prev: Points, following: Points) -> PairMotion | None:
     return PairMotion(np.asarray(H, np.float64), prev, following, inlier)
 
 
-def between(prev: Gray, following: Gray, points: Points) -> PairMotion | None:
+def between(prev: Gray, following: Gray, points: Points, check: bool = True) -> PairMotion | None:
     """Motion of `points` from one frame to the next, or None: a failure that the caller counts."""
-    return fit(*track(prev, following, points))
+    return fit(*track(prev, following, points, check))
 
 
 def similarity(motion: PairMotion, size: tuple[int, int]) -> NDArray[np.float64]:

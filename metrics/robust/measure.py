@@ -1,0 +1,145 @@
+"""One pass over the frames: everything that `robust` later reduces to scores, a few hundred bytes a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.opencv import cv2
+from metrics.robust.align import Aligner, warp
+from metrics.robust.fidelity import aligned_itf_db, blacked_out, frame_mask, itf_db, sharpness
+from metrics.robust.geometry import anisotropy, crop, to_native
+from metrics.robust.motion import Matrix, PairMotion, Points, between, detect, similarity
+from metrics.robust.wobble import COLUMNS, ROWS, residuals
+from metrics.video import Gray, GrayFrame, Size, VideoInfo
+
+NO_STEP = np.full(4, np.nan)
+NO_GRID = np.full((ROWS * COLUMNS, 2), np.nan, np.float32)
+NO_MARGINS = np.full(4, np.nan)
+
+
+@dataclass
+class Track:
+    """One video followed from frame to frame. Lists have one entry a pair, except `t_s`, which has one a frame."""
+
+    t_s: list[float] = field(default_factory=list)
+    step: list[NDArray[np.float64]] = field(default_factory=list)  # (dx, dy, roll, log scale), shares of the long side
+    grid: list[NDArray[np.float32]] = field(default_factory=list)
+    itf_db: list[float] = field(default_factory=list)
+    aligned_itf_db: list[float] = field(default_factory=list)
+    frame: GrayFrame | None = None
+    points: Points = field(default_factory=lambda: np.empty((0, 2), np.float32))
+
+    def follow(self, frame: GrayFrame) -> PairMotion | None:
+        """Motion since the last frame given here; None for the first frame, a repeated one, or a failure."""
+        prev, points = self.frame, self.points
+        if prev is not None and frame.index == prev.index:
+            return None
+        self.frame, self.points = frame, detect(frame.gray)
+        self.t_s.append(frame.t_s)
+        if prev is None:
+            return None
+        motion = between(prev.gray, frame.gray, points)
+        self._record(prev.gray, frame.gray, motion)
+        return motion
+
+    def _record(self, prev: Gray, gray: Gray, motion: PairMotion | None) -> None:
+        size = (gray.shape[1], gray.shape[0])
+        self.itf_db.append(itf_db(prev, gray))
+        if motion is None:
+            self.step.append(NO_STEP)
+            self.grid.append(NO_GRID)
+            self.aligned_itf_db.append(np.nan)
+            return
+        step = similarity(motion, size)
+        step[:2] /= max(size)
+        self.step.append(step)
+        self.grid.append(residuals(motion, size))
+        aligned = aligned_itf_db(prev, gray, motion.H_next_prev)
+        self.aligned_itf_db.append(np.nan if aligned is None else aligned)
+
+    @property
+    def failures(self) -> int:
+        """Pairs whose motion could not be measured."""
+        return sum(1 for step in self.step if not np.isfinite(step).all())
+
+
+@dataclass
+class Overlap:
+    """Output against input, one entry an output frame; NaN where they could not be aligned."""
+
+    visible: list[float] = field(default_factory=list)
+    empty: list[float] = field(default_factory=list)
+    margins: list[NDArray[np.float64]] = field(default_factory=list)
+    distortion: list[float] = field(default_factory=list)
+    sharpness: list[float] = field(default_factory=list)
+    unmatched: int = 0  # output frames without an input frame near in time
+
+    def add_failure(self) -> None:
+        """A frame that has no partner or could not be aligned with it."""
+        self.visible.append(np.nan)
+        self.empty.append(np.nan)
+        self.margins.append(NO_MARGINS)
+        self.distortion.append(np.nan)
+        self.sharpness.append(np.nan)
+
+    @property
+    def failures(self) -> int:
+        """Frames without figures."""
+        return int(np.isnan(self.visible).sum())
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one pass gives: the output's track, the input's, and how they overlap; both empty without input."""
+
+    out: Track
+    ref: Track
+    overlap: Overlap
+
+
+def measure(
+    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo | None
+) -> Measured:
+    """One streaming pass; `pairs` are gray frames at working size, `out` and `ref` carry the native sizes."""
+    result, aligner = Measured(Track(), Track(), Overlap()), Aligner()
+    for frame, source in pairs:
+        motion = result.out.follow(frame)
+        if ref is None:
+            continue
+        if source is None:
+            result.overlap.unmatched += 1
+            result.overlap.add_failure()
+            continue
+        in_motion = result.ref.follow(source)
+        B = aligner.step(frame.gray, source.gray, result.out.points, (motion, in_motion))
+        if B is None:
+            result.overlap.add_failure()
+        else:
+            _compare(result.overlap, frame.gray, source.gray, B, (ref.size, out.size))
+    return result
+
+
+def _compare(overlap: Overlap, out: Gray, ref: Gray, B: Matrix, native: tuple[Size, Size]) -> None:
+    in_size, out_size = native
+    B_native = to_native(B, _scale(ref, in_size), _scale(out, out_size))
+    cropped = crop(B_native, in_size, out_size)
+    if cropped is None:
+        overlap.add_failure()
+        return
+    # cubic: 1 is the sharpness of one good resampling
+    warped, mask = warp(ref, B, out.shape, cv2.INTER_CUBIC), frame_mask(ref.shape, B, out.shape)
+    black = blacked_out(out, warped, mask)
+    sharp = sharpness(out, warped, mask)
+    overlap.visible.append(cropped.visible * (1 - black))
+    overlap.empty.append(cropped.empty + (1 - cropped.empty) * black)
+    overlap.margins.append(cropped.margins)
+    overlap.distortion.append(anisotropy(B_native, in_size))
+    overlap.sharpness.append(np.nan if sharp is None else sharp)
+
+
+def _scale(gray: Gray, native: Size) -> tuple[float, float]:
+    return gray.shape[1] / native[0], gray.shape[0] / native[1]
