@@ -100,8 +100,7 @@ def _accel(values: Float, options: ReadOptions, columns: Columns, notes: list[st
 
 def _damage(table: Table, all_s: Float, kept: clock.Index) -> tuple[tuple[Damage, ...], Float]:
     """All reports in the order of the file, and the spans without data."""
-    dropped = np.setdiff1d(np.arange(len(all_s)), kept, assume_unique=True)
-    twice = np.isin(all_s[dropped], all_s[kept])
+    dropped, twice = clock.dropped_rows(all_s, kept)
     bad_line = np.array([bad.line for bad in table.bad], np.int64)
     lost_line = np.sort(np.concatenate([bad_line, table.line[dropped[~twice]]]))
     gaps_s, reports = clock.lost_spans(all_s[kept], table.line[kept], lost_line)

@@ -71,15 +71,24 @@ def _longest_increasing(values: list[float]) -> list[int]:
     return chain[::-1]
 
 
+def dropped_rows(time: Float, kept: Index) -> tuple[Index, NDArray[np.bool_]]:
+    """The rows that were left out, and which of them only repeat the time of the row beside them."""
+    dropped = np.setdiff1d(np.arange(len(time)), kept, assume_unique=True)
+    place = np.searchsorted(kept, dropped)
+    before = kept[np.maximum(place - 1, 0)]
+    behind = kept[np.minimum(place, len(kept) - 1)]
+    return dropped, (time[dropped] == time[before]) | (time[dropped] == time[behind])
+
+
 def order_damage(time_s: Float, line: NDArray[np.int64], kept: Index) -> list[Damage]:
     """One entry for each run of rows that was left out of `kept`, with its first line."""
-    dropped = np.setdiff1d(np.arange(len(time_s)), kept, assume_unique=True)
+    dropped, repeats = dropped_rows(time_s, kept)
     damage = []
-    for run in np.split(dropped, np.flatnonzero(np.diff(dropped) > 1) + 1)[:MAX_DAMAGE]:
-        if len(run):
-            twice = np.all(np.isin(time_s[run], time_s[kept]))
-            what = "time is there twice" if twice else "time does not increase"
-            damage.append(Damage(int(line[run[0]]), float(time_s[run[0]]), f"{what} ({len(run)} rows left out)"))
+    starts = np.flatnonzero(np.diff(dropped, prepend=-2) > 1)
+    for start, end in zip(starts[:MAX_DAMAGE], [*starts[1:], len(dropped)], strict=False):
+        row = dropped[start]
+        what = "time is there twice" if np.all(repeats[start:end]) else "time does not increase"
+        damage.append(Damage(int(line[row]), float(time_s[row]), f"{what} ({end - start} rows left out)"))
     return damage
 
 
