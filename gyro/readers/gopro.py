@@ -22,9 +22,9 @@ MAX_TRACK_BYTES = 1 << 30
 PAYLOAD_S = 1.001  # a payload is one second of video at 29.97 fps, where nothing says better
 # GoPro's labels are X left, Y backward, Z up; this turns them into camera axes (x right, y down, z forward).
 R_CAM_GOPRO = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])
-# Order of the channels of cameras that do not write ORIN (gpmf-parser, README, per model).
-_ORIN_OF_MODEL = {"hero6": "YxZ", "fusion": "yXZ"}
-_ORIN_HERO5 = "ZXY"
+# Order of the channels of cameras that do not write ORIN; a HERO5 calls itself just "Camera". HERO6 is left out: the maker's
+# table (Y, -X, Z), the stream's name (z, x, y) and the gravity of the maker's sample contradict each other.
+_ORIN_OF_MODEL = {"camera": "ZXY", "hero5": "ZXY", "fusion": "yXZ"}
 _FRAME_KEYS = ("SHUT", "ISOE", "CORI")
 _STABILISED_RAD = np.radians(0.3)
 
@@ -99,7 +99,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
         gaps_s=gaps_s,
         damage=damage,
         notes=(f"GPMF of {found.said.get('device') or 'a camera'}", note, *_stabilised(found)),
-        R_cam_gyro=R_CAM_GOPRO @ channel_matrix(orin),
+        R_cam_gyro=None if orin is None else R_CAM_GOPRO @ channel_matrix(orin),
     )
 
 
@@ -292,10 +292,9 @@ def _accel(found: Recording, time_s: Float) -> Float | None:
     return np.stack([np.interp(time_s, at, column) for column in values.T], axis=1)
 
 
-def _orin(found: Recording) -> str:
+def _orin(found: Recording) -> str | None:
     model = found.said.get("device", "").lower()
-    of_model = next((orin for name, orin in _ORIN_OF_MODEL.items() if name in model), _ORIN_HERO5)
-    return found.said.get("ORIN", of_model)
+    return found.said.get("ORIN") or next((orin for name, orin in _ORIN_OF_MODEL.items() if name in model), None)
 
 
 def _rotations(found: Recording, key: str, count: int) -> Rotation | None:
