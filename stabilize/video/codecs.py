@@ -10,16 +10,18 @@ from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 from stabilize.errors import UsageError
 from stabilize.video.probe import Hdr, VideoInfo
 
-_X26X_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
-_PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "4444XQ": "4444xq"}
+_FAST_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
+_X26X_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placebo")
+_PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeConfig:
     """How the result is encoded; None means: as the input, or the encoder's default here.
 
-    codec: h264, hevc, av1, vp9, prores or ffv1. crf: quality, lower is better, in the encoder's own scale. preset: the encoder's speed
-    preset (x264 and x265 names, numbers for av1 and vp9). pix_fmt: FFmpeg's name of a pixel format. threads: 0 leaves it to the encoder.
+    codec: h264, hevc, av1, vp9, prores or ffv1. crf: quality, lower is better, in the encoder's own scale. preset: the
+    encoder's speed preset (x264 and x265 names, numbers for av1 and vp9). pix_fmt: FFmpeg's name of a pixel format.
+    threads: 0 leaves it to the encoder.
     """
 
     codec: str | None = None
@@ -65,16 +67,34 @@ ENCODERS: dict[str, Encoder] = {
 }
 
 
-def pick_encoder(config: EncodeConfig, source_codec: str, accepted: frozenset[str], container: str) -> tuple[Encoder, str | None]:
-    """The encoder for a container that takes `accepted` codecs, and a note where the codec is not that of the input.
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoder with all its settings; `notes` say where they differ from the input's."""
 
-    Raises `UsageError` for a codec that was asked for but is unknown or does not go into the container.
-    """
+    encoder: Encoder
+    pix_fmt: str
+    options: dict[str, str]
+    threads: int
+    notes: tuple[str, ...]
+
+
+def choose_encoding(config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str) -> Encoding:
+    """How to encode `video` for a container that takes `accepted` codecs; `UsageError` for settings that do not fit."""
+    encoder, codec_note = _pick_encoder(config, video.codec, accepted, container)
+    pix_fmt, format_note = _pick_pix_fmt(encoder, config, video.layout.name)
+    notes = tuple(note for note in (codec_note, format_note) if note is not None)
+    return Encoding(encoder, pix_fmt, _options(encoder, config, video), config.threads, notes)
+
+
+def _pick_encoder(
+    config: EncodeConfig, source_codec: str, accepted: frozenset[str], container: str
+) -> tuple[Encoder, str | None]:
     if config.codec is not None:
         if config.codec not in ENCODERS:
             raise UsageError(f"codec {config.codec!r} is not known; choose one of {', '.join(ENCODERS)}")
         if config.codec not in accepted:
-            raise UsageError(f"a {container} file cannot hold {config.codec}; choose one of {', '.join(sorted(accepted))}, or write .mkv")
+            choice = ", ".join(sorted(accepted))
+            raise UsageError(f"a {container} file cannot hold {config.codec}; choose one of {choice}, or write .mkv")
         return ENCODERS[config.codec], None
     if source_codec in ENCODERS and source_codec in accepted:
         return ENCODERS[source_codec], None
@@ -82,8 +102,7 @@ def pick_encoder(config: EncodeConfig, source_codec: str, accepted: frozenset[st
     return ENCODERS[codec], f"{source_codec} video is written as {codec}"
 
 
-def pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[str, str | None]:
-    """The pixel format to encode in, and a note where that loses something. `UsageError` if the encoder refuses the one asked for."""
+def _pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[str, str | None]:
     offered = encoder.pix_fmts
     if config.pix_fmt is not None:
         if config.pix_fmt not in offered:
@@ -93,13 +112,13 @@ def pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[s
         return native, None
     plain = native.replace("yuvj", "yuv")  # the same samples; full range is said by the colour tags
     best, loss = find_best_pix_fmt_of_list(offered, plain)
+    assert best is not None  # there is always one, if a bad one
     harmful = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
-    note = f"{native} pictures are written as {best.name}: {encoder.codec} offers nothing nearer" if loss & harmful else None
-    return best.name, note
+    note = f"{native} pictures are written as {best.name}: {encoder.codec} offers nothing nearer"
+    return best.name, note if loss & harmful else None
 
 
-def encoder_options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) -> dict[str, str]:
-    """Options for the encoder, checked. `UsageError` for a setting that it does not have."""
+def _options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) -> dict[str, str]:
     options = dict(encoder.fixed)
     for name, value in (("crf", config.crf), ("preset", config.preset)):
         if value is not None and getattr(encoder, name) is None:
@@ -113,16 +132,20 @@ def encoder_options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) ->
         options[encoder.preset_option] = preset
     if video.colour.chroma_location != "unspecified":
         options["chroma_sample_location"] = video.colour.chroma_location
-    if encoder.codec == "prores" and video.codec == "prores" and video.profile in _PRORES_PROFILES:
-        options["profile"] = _PRORES_PROFILES[video.profile]
+    if encoder.codec == video.codec == "prores" and video.profile.lower() in _PRORES_PROFILES:
+        options["profile"] = video.profile.lower()
     return options | _library_options(encoder.library, video.hdr)
 
 
 def _library_options(library: str, hdr: Hdr | None) -> dict[str, str]:
     if library == "libx265":
-        return {"x265-params": ":".join(["log-level=none", *_hdr_params(hdr, "master-display={}", "max-cll={},{}", 1, 1)])}
+        return {
+            "x265-params": ":".join(["log-level=none", *_hdr_params(hdr, "master-display={}", "max-cll={},{}", 1, 1)])
+        }
     if library == "libsvtav1" and hdr:
-        return {"svtav1-params": ":".join(_hdr_params(hdr, "mastering-display={}", "content-light={},{}", 50000, 10000))}
+        return {
+            "svtav1-params": ":".join(_hdr_params(hdr, "mastering-display={}", "content-light={},{}", 50000, 10000))
+        }
     if library == "libx264" and hdr:
         return {"x264-params": ":".join(_hdr_params(hdr, "mastering-display={}", "cll={},{}", 1, 1))}
     return {}
@@ -138,4 +161,3 @@ def _hdr_params(hdr: Hdr | None, display: str, light: str, xy_unit: int, luminan
     if hdr and hdr.light_level:
         params.append(light.format(*hdr.light_level))
     return params
-

@@ -1,24 +1,30 @@
-"""Which tracks each output container takes: an allow-list, since a muxer that chokes on one track loses the whole file."""
+"""Which tracks each output container takes: an allow-list, since a muxer that chokes on one track loses all."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from stabilize.errors import UsageError
 from stabilize.video.probe import MediaInfo, Track
 
-_PCM = frozenset(f"pcm_{name}" for name in "s16le s16be s24le s24be s32le s32be f32le f32be f64le f64be u8 s8 alaw mulaw".split())
-_MP4_AUDIO = frozenset("aac mp3 mp2 ac3 eac3 alac opus flac dts truehd vorbis".split())
-_MKV_AUDIO = _MP4_AUDIO | {"wavpack", "tta", "amr_nb", "amr_wb", "adpcm_ima_wav", "adpcm_ms"} | _PCM - {"pcm_s8", "pcm_f32be", "pcm_f64be"}
-_MKV_SUBTITLES = frozenset("subrip ass ssa webvtt dvd_subtitle hdmv_pgs_subtitle dvb_subtitle text".split())
+_MP4_AUDIO = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac", "dts", "truehd", "vorbis"})
+_MKV_PCM = frozenset(
+    f"pcm_{name}" for name in ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f64le")
+)
+_MOV_PCM = _MKV_PCM | {"pcm_s8", "pcm_f32be", "pcm_f64be", "pcm_alaw", "pcm_mulaw"}
+_MKV_AUDIO = _MP4_AUDIO | _MKV_PCM | {"wavpack", "tta", "amr_nb", "amr_wb", "adpcm_ima_wav", "adpcm_ms"}
+_MKV_TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "text"})
+_BITMAPS = frozenset({"dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"})
+_MILLISECOND = Fraction(1, 1000)
 _GYRO_DATA = frozenset({"gpmd"})  # GoPro's telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A muxer: the codecs that its tracks may have; `data` names tags of data tracks. `time_bases`: None if any, else what it rounds to."""
+    """A muxer: the codecs that its tracks may have; `data` names tags of data tracks."""
 
     muxer: str
     video: frozenset[str]
@@ -30,7 +36,7 @@ class Container:
     chapters: bool = False
     rotation: bool = False
     timecode: bool = False
-    milliseconds: bool = False  # stores times in 1/1000 s
+    clock: Fraction | None = None  # the only time base that it stores; 0 means one tick a frame
     negative_times: bool = False
 
 
@@ -49,7 +55,7 @@ _MP4 = Container(
 _MOV = Container(
     "mov",
     frozenset({"h264", "hevc", "av1", "vp9", "prores"}),
-    _MP4_AUDIO - {"vorbis"} | _PCM | {"amr_nb", "adpcm_ima_qt"},
+    _MP4_AUDIO - {"vorbis"} | _MOV_PCM | {"amr_nb", "adpcm_ima_qt"},
     frozenset({"mov_text", "eia_608"}),
     _GYRO_DATA,
     chapters=True,
@@ -61,11 +67,11 @@ _MKV = Container(
     "matroska",
     frozenset({"h264", "hevc", "av1", "vp9", "prores", "ffv1"}),
     _MKV_AUDIO,
-    _MKV_SUBTITLES,
+    _MKV_TEXT | _BITMAPS,
     attachments=True,
     chapters=True,
     rotation=True,
-    milliseconds=True,
+    clock=_MILLISECOND,
 )
 _WEBM = Container(
     "webm",
@@ -74,16 +80,21 @@ _WEBM = Container(
     frozenset({"webvtt"}),
     chapters=True,
     rotation=True,
-    milliseconds=True,
+    clock=_MILLISECOND,
 )
 _TS = Container(
     "mpegts",
     frozenset({"h264", "hevc"}),
-    frozenset("aac mp2 mp3 ac3 eac3 dts truehd opus".split()),
+    frozenset({"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"}),
     frozenset({"dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}),
 )
-_AVI = Container("avi", frozenset({"h264", "ffv1"}), frozenset({"mp3", "mp2", "ac3", "pcm_s16le", "pcm_s24le", "pcm_u8", "aac"}))
-_FLV = Container("flv", frozenset({"h264"}), frozenset({"aac", "mp3"}), milliseconds=True)
+_AVI = Container(
+    "avi",
+    frozenset({"h264", "ffv1"}),
+    frozenset({"mp3", "mp2", "ac3", "pcm_s16le", "pcm_s24le", "pcm_u8"}),
+    clock=Fraction(0),
+)
+_FLV = Container("flv", frozenset({"h264"}), frozenset({"aac", "mp3"}), clock=_MILLISECOND)
 _3GP = Container("3gp", frozenset({"h264"}), frozenset({"aac", "amr_nb", "amr_wb"}), rotation=True, negative_times=True)
 _NUT = Container("nut", frozenset({"h264", "hevc", "av1", "vp9", "ffv1"}), _MKV_AUDIO - {"truehd"})
 
@@ -108,7 +119,9 @@ def container_of(path: str | os.PathLike[str]) -> Container:
     """The container that the name of an output asks for; `UsageError` for a suffix that is not written here."""
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
-        raise UsageError(f"{path}: cannot write {suffix or 'a file without suffix'}; choose one of {', '.join(CONTAINERS)}")
+        raise UsageError(
+            f"{path}: cannot write {suffix or 'a file without suffix'}; choose one of {', '.join(CONTAINERS)}"
+        )
     return CONTAINERS[suffix]
 
 
@@ -120,10 +133,12 @@ def default_output(source: str | os.PathLike[str]) -> Path:
 
 
 def refusal(track: Track, container: Container) -> str | None:
-    """Why a track other than the main video cannot be copied into the container; None if it can, or is made anew from metadata."""
+    """Why a track other than the main video cannot be kept in the container; None if it can."""
     if track.kind == "video":
-        copyable = track.is_cover and container.covers and track.codec in ("mjpeg", "png")
-        return None if copyable else "cover pictures are not kept here" if track.is_cover else "only one video track is stabilised"
+        if not track.is_cover:
+            return "only one video track is processed"
+        kept = container.covers and track.codec in ("mjpeg", "png")
+        return None if kept else f"{container.muxer} has no cover pictures"
     if track.kind == "attachment":
         return None if container.attachments else f"{container.muxer} has no attachments"
     if track.kind == "data":
@@ -139,10 +154,11 @@ def _data_refusal(track: Track, container: Container) -> str | None:
 
 
 def is_remade(track: Track, container: Container) -> bool:
-    """Time code and chapter tracks of QuickTime are written anew by the muxer, from metadata; copied as they are they break it."""
-    return track.kind == "data" and ((track.tag == "tmcd" and container.timecode) or (track.tag == "text" and container.chapters))
+    """Whether the muxer writes this track anew from metadata: a copy of QuickTime's time code or chapters breaks it."""
+    remade = {"tmcd": container.timecode, "text": container.chapters}
+    return track.kind == "data" and remade.get(track.tag, False)
 
 
 def carried(info: MediaInfo, container: Container) -> list[tuple[Track, str | None]]:
-    """Every track but the main video, with the reason why it is left out of an output of this kind (None: it is kept)."""
+    """Every track but the main video, with the reason why it is left out of such an output (None: it is kept)."""
     return [(track, refusal(track, container)) for track in info.tracks if track.index != info.video.index]

@@ -13,7 +13,7 @@ Plane = NDArray[Any]  # uint8 or uint16, (rows, cols) or (rows, cols, 2) for int
 
 @dataclass(frozen=True, slots=True)
 class PlaneLayout:
-    """One plane: `width_shift`/`height_shift` are log2 of its subsampling, `channels` is 2 for interleaved chroma (NV12)."""
+    """One plane: its shifts are log2 of its subsampling, `channels` is 2 for interleaved chroma (NV12)."""
 
     width_shift: int
     height_shift: int
@@ -23,7 +23,10 @@ class PlaneLayout:
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """A native planar pixel format. `bits` is the depth; samples of more than 8 bits are uint16, shifted left by `lsb_shift` (P010: 6)."""
+    """A native planar pixel format.
+
+    `bits` is the depth; samples of more than 8 bits are uint16, shifted left by `lsb_shift` (P010: 6).
+    """
 
     name: str
     bits: int
@@ -47,10 +50,10 @@ class PixelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture: `planes` in the order of `layout`, plane 0 is luma; `pts` and `duration` in the track's time base (duration 0: unknown).
+    """A picture: `planes` in the order of `layout`, plane 0 is luma; times in the track's time base.
 
-    Planes of a frame that was read are read-only views of the decoder's memory. `buffer` is the av.VideoFrame behind the planes, if
-    there is one: the writer then encodes it as it stands instead of copying the planes.
+    Planes of a frame that was read are read-only views of the decoder's memory. `buffer` is the av.VideoFrame behind
+    the planes, if there is one: the writer then encodes it as it stands instead of copying the planes.
     """
 
     pts: int

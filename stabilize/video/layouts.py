@@ -5,6 +5,7 @@ from __future__ import annotations
 from stabilize.video.frame import PixelLayout, PlaneLayout
 
 _SHIFTS = {"420": (1, 1), "422": (1, 0), "440": (0, 1), "444": (0, 0)}
+_MSB = {0: "420", 2: "422", 4: "444"}  # P010, P210, P410
 _LUMA = PlaneLayout(0, 0)
 
 
@@ -27,14 +28,15 @@ _ALL = [
     *(_planar(f"yuvj{s}p", s, 8) for s in _SHIFTS),
     *(_planar(f"yuv{s}p{bits}le", s, bits) for bits in (10, 12) for s in _SHIFTS),
     *(_interleaved(name, s, 8) for name, s in (("nv12", "420"), ("nv21", "420"), ("nv16", "422"), ("nv24", "444"))),
-    *(_interleaved(f"p{digit}{bits}le", s, bits) for bits in (10, 12) for digit, s in ((0, "420"), (2, "422"), (4, "444"))),
+    *(_interleaved(f"p{digit}{bits}le", _MSB[digit], bits) for bits in (10, 12) for digit in _MSB),
     _gray("gray", 8),
     _gray("gray10le", 10),
     _gray("gray12le", 12),
 ]
 LAYOUTS: dict[str, PixelLayout] = {layout.name: layout for layout in _ALL}
 
-# What everything else is converted to, by the start of its name: the nearest that loses least. Alpha goes; RGB and palettes become 4:4:4.
+# What everything else is converted to, by the start of its name: the nearest that loses least. Alpha goes; RGB and
+# palettes become 4:4:4.
 _SUBSTITUTES = {
     "gray": "gray",
     "ya": "gray",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import Any
 
 import av
 
-from stabilize.video.codecs import Encoder
+from stabilize.video.codecs import Encoder, Encoding
 from stabilize.video.containers import Container
 from stabilize.video.probe import MediaInfo, VideoInfo
 
@@ -18,9 +19,9 @@ _STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "ENCODER", "encoder")
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")  # the muxer writes its own
 _FULL_RANGE = 2
 # What the MP4 muxer writes in the iTunes manner, which players read; anything else needs QuickTime's free keys.
-_ITUNES_KEYS = frozenset(
-    "title artist album_artist composer album date comment genre copyright grouping lyrics description synopsis show episode_id network "
-    "keywords track disc location creation_time timecode".split()
+_ITUNES_KEYS = re.compile(
+    "title|artist|album_artist|composer|album|date|comment|genre|copyright|grouping|lyrics|description|synopsis|show|"
+    "episode_id|network|keywords|track|disc|location(-eng)?|creation_time"
 )
 
 
@@ -31,9 +32,10 @@ def clean_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def open_output(path: Path, info: MediaInfo, container: Container) -> Iterator[Any]:
-    """An empty output container at `path`, closed at the end whatever happens; close it yourself first to hear of errors."""
+    """An empty output container, closed at the end whatever happens; close it yourself first to hear of errors."""
     options = _muxer_options(info, container)
-    output = av.open(str(path), "w", format=container.muxer, container_options=options, metadata_errors="surrogateescape")
+    muxer = container.muxer
+    output = av.open(str(path), "w", format=muxer, container_options=options, metadata_errors="surrogateescape")
     try:
         yield output
     finally:
@@ -43,34 +45,34 @@ def open_output(path: Path, info: MediaInfo, container: Container) -> Iterator[A
 
 def _muxer_options(info: MediaInfo, container: Container) -> dict[str, str]:
     if container.muxer == "mpegts":
-        # Without this the muxer moves all times by its preload; times near zero need it, since B-frames are decoded before them.
+        # Else the muxer moves all times by its preload; times near zero need that, since B-frames are decoded earlier.
         return {"mpegts_copyts": "1"} if info.video.start_s >= 1 else {}
     if container.muxer not in ("mp4", "mov", "3gp"):
         return {}
     scale = info.video.time_base.denominator
     # Edit lists count in movie_timescale: a multiple of the track's makes the start of the video exact.
     options = {"video_track_timescale": str(scale), "movie_timescale": str(scale * max(1, 48000 // scale))}
-    if set(clean_metadata(info.metadata)) - _ITUNES_KEYS:
+    if not all(_ITUNES_KEYS.fullmatch(key) for key in clean_metadata(info.metadata)):
         options["movflags"] = "use_metadata_tags"
     return options
 
 
-def add_video(
-    output: Any, info: MediaInfo, container: Container, encoder: Encoder, pix_fmt: str, options: dict[str, str], size: tuple[int, int], threads: int
-) -> Any:
-    """The video stream, with the input's time base, pixel shape and colour tags; the encoder is opened by the first packet."""
-    video = info.video
+def add_video(output: Any, video: VideoInfo, container: Container, encoding: Encoding, size: tuple[int, int]) -> Any:
+    """The video stream, with the input's time base, pixel shape and colour tags; its first packet opens the encoder."""
+    encoder = encoding.encoder
     rate = video.average_rate if encoder.max_rate is None else min(video.average_rate, Fraction(encoder.max_rate))
-    stream = output.add_stream(encoder.library, rate=rate, time_base=video.time_base, width=size[0], height=size[1])
+    stream = output.add_stream(
+        encoder.library, rate=rate, time_base=output_time_base(video, container), width=size[0], height=size[1]
+    )
     context = stream.codec_context
-    context.pix_fmt = pix_fmt
+    context.pix_fmt = encoding.pix_fmt
     context.sample_aspect_ratio = video.sample_aspect_ratio
     context.color_primaries = video.colour.primaries
     context.color_trc = video.colour.transfer
     context.colorspace = video.colour.matrix
-    context.color_range = _FULL_RANGE if pix_fmt.startswith("yuvj") else video.colour.range
-    context.options = dict(options)
-    context.thread_count = threads
+    context.color_range = _FULL_RANGE if encoding.pix_fmt.startswith("yuvj") else video.colour.range
+    context.options = dict(encoding.options)
+    context.thread_count = encoding.threads
     if encoder.codec == "hevc" and container.muxer in ("mp4", "mov"):
         context.codec_tag = "hvc1"  # Apple's players do not open hev1
     if container.muxer == "avi":
@@ -96,15 +98,24 @@ def losses(info: MediaInfo, container: Container, encoder: Encoder) -> list[str]
     kept_shape = encoder.codec in ("h264", "hevc") or container.muxer in ("mp4", "mov")
     checks = [
         (info.chapters and not container.chapters, f"chapters are left out: {container.muxer} has none"),
-        (video.rotation and not container.rotation, f"the rotation tag ({video.rotation} degrees) is left out: {container.muxer} has none"),
+        (
+            video.rotation and not container.rotation,
+            f"the rotation tag ({video.rotation} degrees) is left out: {container.muxer} has none",
+        ),
         (video.hdr and not encoder.carries_hdr, f"HDR10 mastering data is left out: {encoder.codec} does not carry it"),
         (video.interlaced, "the video is interlaced; it is processed and written as whole, progressive frames"),
         (video.closed_captions, "closed captions inside the video are left out"),
         (video.sample_aspect_ratio != 1 and not kept_shape, f"the pixel shape {video.sample_aspect_ratio} may be lost"),
-        (_is_rounded(video, container), f"{container.muxer} stores times in milliseconds: they are rounded"),
+        (
+            (video.time_base / output_time_base(video, container)).denominator != 1,
+            f"{container.muxer} cannot store the times of the frames exactly: they are rounded",
+        ),
     ]
     return [text for lost, text in checks if lost]
 
 
-def _is_rounded(video: VideoInfo, container: Container) -> bool:
-    return container.milliseconds and (video.time_base * 1000).denominator != 1
+def output_time_base(video: VideoInfo, container: Container) -> Fraction:
+    """The time base to encode in: the input's, unless the container has only its own."""
+    if container.clock is None:
+        return video.time_base
+    return container.clock or 1 / video.average_rate

@@ -7,6 +7,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +31,10 @@ _SAMPLED_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """FFmpeg's numbers for the colour tags (2 = not stated; range 0 = not stated, 1 limited, 2 full) and the name of the chroma siting."""
+    """FFmpeg's numbers for the colour tags and its name of the chroma siting.
+
+    2 is "not stated"; for the range 0 is not stated, 1 limited and 2 full.
+    """
 
     primaries: int = 2
     transfer: int = 2
@@ -41,16 +45,16 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Hdr:
-    """HDR10: the mastering display, (x, y) of red, green, blue and white in 1/50000 and luminance (max, min) in 1/10000 cd/m2; light levels."""
+    """HDR10: the mastering display and the light levels of the content."""
 
-    primaries: tuple[tuple[int, int], ...] = ()
-    luminance: tuple[int, int] | None = None
+    primaries: tuple[tuple[int, int], ...] = ()  # (x, y) of red, green, blue and white, in 1/50000
+    luminance: tuple[int, int] | None = None  # (maximum, minimum) in 1/10000 cd/m2
     light_level: tuple[int, int] | None = None  # (MaxCLL, MaxFALL) in cd/m2
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One stream of the container. `tag` is the container's four-letter code, which is all that names most data tracks."""
+    """One stream of the container. `tag` is its four-letter code, which is all that names most data tracks."""
 
     index: int
     kind: str  # video, audio, subtitle, data, attachment or unknown
@@ -99,7 +103,7 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What `probe` found. Strings come from the file: they may hold anything, escape sequences and surrogates included."""
+    """What `probe` found. Strings are the file's own: they may hold anything, escape sequences and surrogates too."""
 
     path: Path
     container: str
@@ -132,7 +136,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
 
 
 def _dump(container: Any) -> dict[int, str]:
-    """FFmpeg's own description of each stream: the only place where PyAV lets chroma siting and tags of data tracks be seen."""
+    """FFmpeg's own description of each stream: PyAV shows chroma siting and tags of data tracks nowhere else."""
     av.logging.set_libav_level(av.logging.VERBOSE)  # only here does the description name the siting
     try:
         with av.logging.Capture(local=False):
@@ -150,24 +154,23 @@ def _sample(container: Any, stream: Any, path: str | os.PathLike[str]) -> tuple[
     stream.thread_count = 1
     first = None
     times: list[int] = []
-    size = count = 0
-    for packet in _packets(container, stream):
+    size = 0
+    for count, packet in enumerate(_packets(container, stream), start=1):
         first = first or _first_frame(stream, packet)
         times += [packet.pts] if packet is not None and packet.pts is not None else []
         size += packet.size if packet is not None else 0
-        count += 1
         if first is not None and (count >= _SAMPLED_PACKETS or size > _SAMPLED_BYTES):
             break
     if first is None:
-        raise InputError(f"{path}: not a single frame could be decoded; the file is damaged or its video track is empty")
+        raise InputError(
+            f"{path}: not a single frame could be decoded; the file is damaged or its video track is empty"
+        )
     return first, times
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    try:
+    with suppress(av.FFmpegError):  # cut short: what came before is what there is
         yield from (packet for packet in container.demux(stream) if packet.size)
-    except av.FFmpegError:
-        pass  # cut short: what came before is what there is
     yield None
 
 
@@ -214,14 +217,15 @@ def _is_variable(times: list[int]) -> bool | None:
 
 
 def _frames_by_duration(stream: Any, rate: Fraction) -> int:
-    if stream.duration:
-        return round(stream.duration * stream.time_base * rate)
-    return round(Fraction(stream.container.duration or 0, av.time_base) * rate)
+    tagged = stream.duration * stream.time_base if stream.duration else None
+    duration: Fraction = tagged or Fraction(stream.container.duration or 0, av.time_base)
+    return round(duration * rate)
 
 
 def _rotation(matrix: tuple[int, ...]) -> int:
     """Clockwise turn of a display matrix (rows a b u, c d v, x y w; a b c d in 16.16), to the nearest quarter."""
-    return round(math.degrees(math.atan2(matrix[1], matrix[0])) / 90) * 90 % 360
+    quarters = round(math.atan2(matrix[1], matrix[0]) / (math.pi / 2))
+    return 90 * (int(quarters) % 4)
 
 
 def _colour(frame: Any, dump: str) -> Colour:
@@ -242,7 +246,7 @@ def _hdr(side_data: dict[Any, bytes]) -> Hdr | None:
     level = struct.unpack_from("=2I", light) if light else None
     if display is None:
         return Hdr(light_level=level) if level else None
-    # AVMasteringDisplayMetadata: 8 chromaticities and 2 luminances as fractions (minimum first), then which of them are there
+    # AVMasteringDisplayMetadata: 8 chromaticities, least and greatest luminance as fractions; which of them are there
     *fractions, has_primaries, has_luminance = struct.unpack_from("=22i", display)
     values = [Fraction(n, d) if d else Fraction(0) for n, d in zip(fractions[::2], fractions[1::2], strict=True)]
     xy = [round(v * 50000) for v in values[:8]]

@@ -1,9 +1,10 @@
-"""Decoding: native planes without a copy, or small gray pictures for analysis; both see the same frames at the same times."""
+"""Decoding: native planes without a copy, or small gray pictures; both see the same frames at the same times."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -21,13 +22,13 @@ from stabilize.video.source import check_size, open_input, pick_video
 from stabilize.video.timestamps import PresentationClock, mended, usual_step
 
 T = TypeVar("T")
+_TOLERATED_GAP_S = 0.5  # between the end of a file and what it says of itself
 PathLike = str | os.PathLike[str]
-
 
 
 @dataclass(frozen=True, slots=True)
 class ReadReport:
-    """What became of a video's frames so far. `warnings` says it in words, and is empty for a sound file read to its end."""
+    """What became of a video's frames so far. `warnings` says it in words; a sound file has none."""
 
     frames: int = 0
     damaged: int = 0  # decoded, with errors in the picture
@@ -35,13 +36,11 @@ class ReadReport:
     mended_pts: int = 0  # missing, repeated or backward times that were made up
     rescaled: int = 0  # of another size than the first frame
     converted: int = 0  # of another pixel format than `layout`
-    packets: int = 0
-    expected_packets: int = 0  # what the container says; 0: it does not
+    missing: int = 0  # at the end, by the count or duration that the container states
     failure: str = ""  # why reading ended before the end of the file
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        missing = self.expected_packets - self.packets
         notes = [
             (self.damaged, "{} damaged frames were decoded as far as possible"),
             (self.lost, "{} damaged frames could not be decoded and are missing"),
@@ -50,22 +49,25 @@ class ReadReport:
             (self.converted, "{} frames were converted to a pixel format that can be processed"),
         ]
         said = [text.format(count) for count, text in notes if count]
-        if self.failure or missing > 0:
-            rest = f" ({missing} frames that its header names are not there)" if missing > 0 else ""
-            said.append(f"the file ends early: {self.failure or 'it is cut short'}{rest}")
+        if self.failure or self.missing:
+            rest = f", about {self.missing} frames short of what its header says" if self.missing else ""
+            said.append(f"the file ends early{rest}{f' ({self.failure})' if self.failure else ''}")
         return tuple(said)
 
 
 class Reading(Generic[T]):
     """An iterator over the pictures of one file, closed at its end or by `close`; `report` is up to date at every step.
 
-    Raises `InputError` at the first `next` if the file cannot be opened, at the end if not a single frame could be decoded.
+    Raises `InputError` at the first `next` if the file cannot be opened, at the end if not a single frame could be
+    decoded.
     """
 
     def __init__(self, path: PathLike, finish: Callable[[int, Any], T], options: dict[str, str]) -> None:
         self.report = ReadReport()
         self._path = path
         self._options = options
+        self._packets = 0
+        self._end = 0
         self._items = self._read(finish)
 
     def __iter__(self) -> Self:
@@ -77,7 +79,9 @@ class Reading(Generic[T]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -86,18 +90,19 @@ class Reading(Generic[T]):
     def _count(self, **more: int) -> None:
         self.report = replace(self.report, **{name: getattr(self.report, name) + n for name, n in more.items()})
 
-    def _read(self, finish: Callable[[int, Any], T]) -> Iterator[T]:
+    def _read(self, finish: Callable[[int, Any], T]) -> Generator[T]:
         with open_input(self._path) as container:
             container.flags &= ~av.container.Flags.gen_pts.value  # invented times would hide which are true
             stream = pick_video(container, self._path)
-            self._count(expected_packets=stream.frames)
             stream.thread_type = "AUTO"
             stream.codec_context.options = self._options
             try:
                 timed = self._timed(self._uniform(self._decode(container, stream)))
                 for pts, frame in mended(timed, usual_step(stream), lambda: self._count(mended_pts=1)):
                     self._count(frames=1)
+                    self._end = pts + (frame.duration or 0)
                     yield finish(pts, frame)
+                self._count(missing=self._missing(container, stream))
             finally:
                 _drain(stream)
         if self.report.frames == 0:
@@ -120,8 +125,7 @@ class Reading(Generic[T]):
                 return
 
     def _decode_packet(self, stream: Any, packet: Any) -> list[Any]:
-        data = packet is not None and packet.size > 0
-        self._count(packets=int(data))
+        self._packets += packet is not None and packet.size > 0
         try:
             return list(stream.codec_context.decode(packet))
         except av.EOFError:
@@ -134,8 +138,16 @@ class Reading(Generic[T]):
         clock = PresentationClock()
         for frame in frames:
             time = clock(frame.pts, frame.dts)
-            self._count(mended_pts=int(time is not None and time != frame.pts))
+            self._count(mended_pts=int(frame.pts is not None and time != frame.pts))
             yield time, frame
+
+    def _missing(self, container: Any, stream: Any) -> int:
+        """How many frames the header promises beyond those that were there."""
+        if container.format.name.startswith("mov"):
+            return max(0, int(stream.frames) - self._packets)
+        stated = _stated_end(stream)
+        short = stated - self._end if stated is not None else 0
+        return round(short / usual_step(stream)) if short * stream.time_base > _TOLERATED_GAP_S else 0
 
     def _uniform(self, frames: Iterator[Any]) -> Iterator[Any]:
         """Every frame in the size of the first and in the layout that its format is processed in."""
@@ -151,6 +163,14 @@ class Reading(Generic[T]):
                 continue
             self._count(rescaled=int(resized), converted=int(frame.format.name != layout.name))
             yield _reformat(frame, width, height, layout)
+
+
+def _stated_end(stream: Any) -> int | None:
+    """When the stream ends by its header or, in Matroska, by a tag of the track; None if nothing says so."""
+    if stream.duration:
+        return int((stream.start_time or 0) + stream.duration)
+    tag = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    return round((int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])) / stream.time_base) if tag else None
 
 
 def _drain(stream: Any) -> None:
@@ -174,8 +194,11 @@ def _reformat(frame: Any, width: int, height: int, layout: PixelLayout) -> Any:
 
 
 def plane_views(frame: Any, layout: PixelLayout) -> tuple[Plane, ...]:
-    """The planes of an av.VideoFrame as writable arrays over its own memory, which they keep alive; rows may be padded."""
-    return tuple(_plane_view(plane, layout, layout.plane_shape(i, frame.width, frame.height)) for i, plane in enumerate(frame.planes))
+    """The planes of an av.VideoFrame as writable arrays over its memory, which they keep alive; rows may be padded."""
+    return tuple(
+        _plane_view(plane, layout, layout.plane_shape(i, frame.width, frame.height))
+        for i, plane in enumerate(frame.planes)
+    )
 
 
 def _plane_view(plane: Any, layout: PixelLayout, shape: tuple[int, ...]) -> Plane:
@@ -194,25 +217,31 @@ def _to_frame(pts: int, frame: Any) -> Frame:
 
 
 def read_frames(path: PathLike) -> Reading[Frame]:
-    """The frames of the video track in native planes (read-only views), pts strictly increasing, one size and layout throughout."""
+    """The frames of the video track in native planes (read-only views), pts strictly increasing, one size and layout
+    throughout.
+    """
     return Reading(path, _to_frame, {})
 
 
 def read_luma(path: PathLike, size: tuple[int, int]) -> Reading[tuple[int, UInt8]]:
-    """(pts, gray (h, w) uint8) of the same frames, reduced to `size` (width, height) by area; limited range stays limited."""
+    """(pts, gray (h, w) uint8) of the same frames, reduced to `size` (width, height) by area; limited range stays
+    limited.
+    """
 
     def reduce(pts: int, frame: Any) -> tuple[int, UInt8]:
         layout = frame_layout(frame)
         return pts, to_gray8(plane_views(frame, layout)[0], layout, size)
 
-    # Unfiltered B-frames that nothing refers to cost no accuracy at a third of the size, and save 5 to 10 % of decoding.
+    # Unfiltered B-frames that nothing refers to cost no accuracy at a third of the size, and save 5 to 10 % of
+    # decoding.
     return Reading(path, reduce, {"skip_loop_filter": "noref"})
 
 
 def to_gray8(luma: Plane, layout: PixelLayout, size: tuple[int, int]) -> UInt8:
     """A luma plane reduced to `size` (width, height) and to 8 bits; always a new array."""
-    reduced = luma.copy() if size == (luma.shape[1], luma.shape[0]) else cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    native = size == (luma.shape[1], luma.shape[0])
+    reduced = luma.copy() if native else np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
     shift = layout.bits + layout.lsb_shift - 8
-    if shift == 0:
-        return reduced
-    return np.minimum((reduced.astype(np.uint32) + (1 << shift >> 1)) >> shift, 255).astype(np.uint8)
+    if shift:
+        reduced = np.minimum((reduced.astype(np.uint32) + (1 << shift >> 1)) >> shift, 255)
+    return reduced.astype(np.uint8, copy=False)

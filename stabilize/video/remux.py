@@ -15,7 +15,7 @@ from stabilize.video.probe import MediaInfo, Track
 
 
 class TrackCopy:
-    """Copies what `container` takes of the tracks of `source` (a container of its own, read ahead of nothing else) into `output`."""
+    """Copies what `container` takes of the tracks of `source`, which nobody else may read from, into `output`."""
 
     def __init__(self, source: Any, output: Any, info: MediaInfo, container: Container) -> None:
         self.warnings: list[str] = []
@@ -83,5 +83,4 @@ def _time_s(packet: Any) -> Fraction:
 
 
 def _name(track: Track) -> str:
-    return f"track {track.index} ({track.kind}, {track.tag or track.codec}{', ' + track.language if track.language else ''})"
-
+    return f"track {track.index} ({', '.join(filter(None, (track.kind, track.tag or track.codec, track.language)))})"

@@ -1,4 +1,6 @@
-"""Opening an input safely: an existing local file, a container on the list, nothing that would open other files or the network."""
+"""Opening an input safely: an existing local file, a container on the list, nothing that would open other files or the
+network.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,20 @@ from stabilize.errors import InputError
 MAX_SIDE = 16384
 MAX_PIXELS = MAX_SIDE * MAX_SIDE // 2
 
-# Containers of one file. Playlists and sequences (hls, dash, concat, sdp, rtsp, image2, imf, ...) would open further files.
+# Containers of one file. Playlists and sequences (hls, dash, concat, sdp, rtsp, image2, ...) would open further files.
 DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,live_flv,asf,mxf,ogg,nut,ivf,obu,av1,h261,h263,h264,hevc,vvc,"
-    "vc1,vc1test,dv,yuv4mpegpipe,mjpeg,mpjpeg,gxf,lxf,wtv,rm,bink,smk,swf,nsv,nuv,dirac,mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,au,amr"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,mxf,ogg,nut,ivf,obu,av1,h261,h263,h264,"
+    "hevc,vvc,vc1,vc1test,dv,yuv4mpegpipe,mjpeg,mpjpeg,gxf,lxf,wtv,rm,bink,smk,swf,nsv,nuv,dirac,"
+    "mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,au,amr"  # sound only: so that the message can say so
 )
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"[playlist]", b"<MPD", b"<smil", b"<asx")
 
 
 def local_file(path: str | os.PathLike[str]) -> Path:
-    """`path` as an absolute path, so that no part of it reads as an option or a protocol; `InputError` unless a readable file is there."""
+    """`path` made absolute, so that no part of it reads as an option or a protocol.
+
+    Raises `InputError` unless a readable, regular file that is not empty is there.
+    """
     file = Path(os.path.abspath(path))  # not resolve(): a link keeps its own name and extension
     try:
         mode = file.stat().st_mode
@@ -36,7 +42,9 @@ def local_file(path: str | os.PathLike[str]) -> Path:
         with file.open("rb"):
             return file
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({_reason(error)}); give the path of a video file on this machine") from error
+        raise InputError(
+            f"{path}: cannot be read ({_reason(error)}); give the path of a video file on this machine"
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -59,7 +67,9 @@ def open_input(path: str | os.PathLike[str]) -> Any:
     except (av.FFmpegError, ValueError) as error:
         if _is_playlist(file):
             raise InputError(f"{path}: a playlist, which would open other files; give the video file itself") from error
-        raise InputError(f"{path}: not a readable video file (damaged, cut short or of an unknown kind: {_cause(error)})") from error
+        raise InputError(
+            f"{path}: not a readable video file (damaged, cut short or of an unknown kind: {_cause(error)})"
+        ) from error
 
 
 def _cause(error: Exception) -> str:
@@ -74,7 +84,9 @@ def input_container(path: str | os.PathLike[str]) -> Iterator[Any]:
 
 
 def pick_video(container: Any, path: str | os.PathLike[str]) -> Any:
-    """The video stream to work on: FFmpeg's best one that is no cover picture. `InputError` if there is none or its size is absurd."""
+    """The video stream to work on: FFmpeg's best one that is no cover picture. `InputError` if there is none or its
+    size is absurd.
+    """
     streams = [s for s in container.streams.video if not is_cover(s) and s.codec_context is not None]
     if not streams:
         raise InputError(f"{path}: has no video track that can be decoded")
@@ -91,4 +103,6 @@ def is_cover(stream: Any) -> bool:
 def check_size(width: int, height: int, path: str | os.PathLike[str]) -> None:
     """`InputError` where a picture of this size is not to be allocated."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise InputError(f"{path}: a picture of {width}x{height} pixels is outside 1x1 .. {MAX_SIDE}x{MAX_PIXELS // MAX_SIDE}")
+        raise InputError(
+            f"{path}: a picture of {width}x{height} pixels is outside 1x1 .. {MAX_SIDE}x{MAX_PIXELS // MAX_SIDE}"
+        )

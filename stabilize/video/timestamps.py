@@ -1,4 +1,4 @@
-"""Mending presentation times: what leaves here increases strictly, frame by frame, and good times are left as they are."""
+"""Mending presentation times: what leaves here increases strictly, and good times are left as they are."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def usual_step(stream: Any) -> int:
 class PresentationClock:
     """The time of a decoded frame from its pts and dts: pts, unless this file's pts run backwards where its dts do not.
 
-    Frames leave the decoder in order of presentation, so whichever stamp runs backwards is wrong. AVI has only decoding times, and
-    some MP4 writers get the reordering table wrong. FFmpeg's `guess_correct_pts` changes over at the first fault, for good, which
-    moves a whole video for one bad frame; here the faults must be more than one frame in eight.
+    Frames leave the decoder in order of presentation, so whichever stamp runs backwards is wrong. AVI has only decoding
+    times, and some MP4 writers get the reordering table wrong. FFmpeg's `guess_correct_pts` changes over at the first
+    fault, for good, which moves a whole video for one bad frame; here the faults must be more than one frame in eight.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ class PresentationClock:
 def mended(timed: Iterable[tuple[int | None, T]], step: int, on_mend: Callable[[], None]) -> Iterator[tuple[int, T]]:
     """(pts, item) with strictly increasing pts, the same items in the same order.
 
-    A missing, repeated or backward pts is placed evenly between its neighbours with good ones; `step` is the usual distance of two
-    frames, used where no later good pts is near. A large step back is a restarted clock: what follows is shifted. `on_mend` is called
-    for every pts that had to be made up.
+    A missing, repeated or backward pts is placed evenly between its neighbours with good ones; `step` is the usual
+    distance of two frames, used where no later good pts is near. A large step back is a restarted clock: what follows
+    is shifted. `on_mend` is called for every pts that had to be made up.
     """
     last: int | None = None
     offset = 0

@@ -1,4 +1,4 @@
-"""Encoding: the same times, tags and other tracks as the input, in a temporary file that takes the final name when complete."""
+"""Encoding: the times, tags and other tracks of the input, in a file that gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import av
 import numpy as np
 
 from stabilize.errors import OutputError
-from stabilize.video.codecs import EncodeConfig, encoder_options, pick_encoder, pick_pix_fmt
+from stabilize.video.codecs import EncodeConfig, choose_encoding
 from stabilize.video.containers import container_of
 from stabilize.video.frame import Frame, PixelLayout
 from stabilize.video.layouts import LAYOUTS
-from stabilize.video.output import add_video, copy_tags, losses, open_output
+from stabilize.video.output import add_video, copy_tags, losses, open_output, output_time_base
 from stabilize.video.pending import check_target, pending_file
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import plane_views
@@ -29,7 +29,7 @@ PathLike = str | os.PathLike[str]
 
 
 def new_frame(layout: PixelLayout, width: int, height: int, pts: int, duration: int = 0) -> Frame:
-    """A frame with writable planes in memory that the encoder takes as it is: warp into it, then `VideoWriter.write` it."""
+    """A frame with writable planes in memory that the encoder takes as it is: warp into it, then write it."""
     buffer = av.VideoFrame(width, height, layout.name)
     return Frame(pts, layout, plane_views(buffer, layout), duration, buffer)
 
@@ -37,13 +37,18 @@ def new_frame(layout: PixelLayout, width: int, height: int, pts: int, duration: 
 class VideoWriter:
     """Writes the result of processing `source` to `target`, as a context manager; one thread at a time may use it.
 
-    Leaving the context in peace completes the file and gives it its name; leaving it by an exception removes every trace of it.
-    `warnings` names what could not be kept. Frames come in the input's time base, with strictly increasing pts. `size` is (width,
-    height) where it is not the input's. Raises `UsageError` for settings that do not fit, `OutputError` if the file cannot be written.
+    Leaving the context in peace completes the file and gives it its name; leaving it by an exception removes every
+    trace of it. `warnings` names what could not be kept. Frames come in the input's time base, with strictly increasing
+    pts. `size` is (width, height) where it is not the input's. Raises `UsageError` for settings that do not fit,
+    `OutputError` if the file cannot be written.
     """
 
     def __init__(
-        self, source: MediaInfo | PathLike, target: PathLike, config: EncodeConfig | None = None, size: tuple[int, int] | None = None
+        self,
+        source: MediaInfo | PathLike,
+        target: PathLike,
+        config: EncodeConfig | None = None,
+        size: tuple[int, int] | None = None,
     ) -> None:
         self.info = source if isinstance(source, MediaInfo) else probe(source)
         self.target = Path(os.path.abspath(target))
@@ -52,13 +57,14 @@ class VideoWriter:
         self.container = container_of(self.target)
         check_target(self.target, self.info.path, self.config.overwrite)
         video = self.info.video
-        self.encoder, codec_note = pick_encoder(self.config, video.codec, self.container.video, self.container.muxer)
-        self.pix_fmt, format_note = pick_pix_fmt(self.encoder, self.config, video.layout.name)
-        self.options = encoder_options(self.encoder, self.config, video)
+        self.encoding = choose_encoding(self.config, video, self.container.video, self.container.muxer)
         self.frames = 0
-        self._notes = [n for n in (codec_note, format_note, *losses(self.info, self.container, self.encoder)) if n is not None]
+        self._notes = (*self.encoding.notes, *losses(self.info, self.container, self.encoding.encoder))
         self._durations: dict[int, int] = {}
+        self._time_base = output_time_base(video, self.container)
+        self._ticks = video.time_base / self._time_base
         self._last_pts: int | None = None
+        self._last_time = -(1 << 62)
         self._copy: TrackCopy | None = None
 
     @property
@@ -66,21 +72,22 @@ class VideoWriter:
         return (*self._notes, *(self._copy.warnings if self._copy else ()))
 
     def __enter__(self) -> Self:
+        video = self.info.video
         with ExitStack() as stack:
             stack.enter_context(_output_errors(self.target))
             pending = stack.enter_context(pending_file(self.target, self.config.overwrite))
             source = stack.enter_context(input_container(self.info.path))
             self._output = stack.enter_context(open_output(pending, self.info, self.container))
-            self._stream = add_video(
-                self._output, self.info, self.container, self.encoder, self.pix_fmt, self.options, self.size, self.config.threads
-            )
+            self._stream = add_video(self._output, video, self.container, self.encoding, self.size)
             copy_tags(self._output, self._stream, source, self.info, self.container)
             self._copy = TrackCopy(source, self._output, self.info, self.container)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stack.__exit__(kind, error, trace)
 
     def new_frame(self, pts: int, duration: int = 0) -> Frame:
@@ -88,34 +95,39 @@ class VideoWriter:
         return new_frame(self.info.video.layout, *self.size, pts, duration)
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame. `ValueError` unless its pts is later than the one before and its size is that of the output."""
+        """Encode one frame. Raises `ValueError` unless its pts follows the last one and its size is the output's."""
         if self._last_pts is not None and frame.pts <= self._last_pts:
             raise ValueError(f"pts {frame.pts} does not follow {self._last_pts}")
         if frame.size != self.size:
             raise ValueError(f"a frame of {frame.size} does not fit an output of {self.size}")
         self._last_pts = frame.pts
-        self._durations[frame.pts] = frame.duration
+        buffer = self._buffer(frame)
+        buffer.time_base = self._time_base
+        buffer.pts = self._last_time = max(self._last_time + 1, round(frame.pts * self._ticks))
+        buffer.pict_type = 0  # else the encoder would repeat the input's choice of I, P and B
+        self._durations[buffer.pts] = round(frame.duration * self._ticks)
         with _output_errors(self.target):
-            self._mux(self._stream.encode(self._buffer(frame)))
+            self._mux(self._stream.encode(buffer))
         self.frames += 1
 
     def _buffer(self, frame: Frame) -> Any:
         """The frame as the av.VideoFrame that the encoder wants; its own buffer if that will do."""
         buffer = _own_buffer(frame) or _copy_planes(frame, frame.layout)
-        if frame.layout.name != self.pix_fmt:
+        if frame.layout.name != self.encoding.pix_fmt:
             buffer = self._convert(frame, buffer)
-        buffer.pts = frame.pts
-        buffer.time_base = self.info.video.time_base
-        buffer.pict_type = 0  # else the encoder would repeat the input's choice of I, P and B
         return buffer
 
     def _convert(self, frame: Frame, buffer: Any) -> Any:
-        if frame.layout.name.replace("yuvj", "yuv") == self.pix_fmt:
-            return _copy_planes(frame, LAYOUTS[self.pix_fmt])  # the same samples, full range is in the tags
+        if frame.layout.name.replace("yuvj", "yuv") == self.encoding.pix_fmt:
+            return _copy_planes(frame, LAYOUTS[self.encoding.pix_fmt])  # the same samples, full range is in the tags
         full_range = "JPEG" if self.info.video.colour.range == 2 else "MPEG"
-        target_range = "JPEG" if self.pix_fmt.startswith("yuvj") else full_range
+        target_range = "JPEG" if self.encoding.pix_fmt.startswith("yuvj") else full_range
         return buffer.reformat(
-            format=self.pix_fmt, interpolation="BICUBIC", threads=1, src_color_range=full_range, dst_color_range=target_range
+            format=self.encoding.pix_fmt,
+            interpolation="BICUBIC",
+            threads=1,
+            src_color_range=full_range,
+            dst_color_range=target_range,
         )
 
     def _mux(self, packets: list[Any]) -> None:
@@ -125,7 +137,9 @@ class VideoWriter:
             self._copy.up_to(packet.dts * packet.time_base)
             self._output.mux(packet)
 
-    def _finish(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def _finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             return
         if self.frames == 0:
@@ -141,7 +155,9 @@ def _own_buffer(frame: Frame) -> Any:
     buffer = frame.buffer
     if buffer is None or buffer.format.name != frame.layout.name or (buffer.width, buffer.height) != frame.size:
         return None
-    same = all(p.ctypes.data == b.ctypes.data for p, b in zip(frame.planes, plane_views(buffer, frame.layout), strict=True))
+    same = all(
+        p.ctypes.data == b.ctypes.data for p, b in zip(frame.planes, plane_views(buffer, frame.layout), strict=True)
+    )
     return buffer if same else None
 
 
