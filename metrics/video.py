@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ Size = tuple[int, int]  # width, height in pixels, upright
 
 MAX_SIDE = 16384
 MAX_PIXELS = 1 << 27  # 134 megapixels: a claimed size beyond this is refused before anything is allocated
+REORDER_FRAMES = 6  # how far times may be out of order
 MAX_DAMAGED = 1000  # a file that is nothing but damage must end
 
 
@@ -138,17 +141,31 @@ def read_gray(path: Path, size: Size | None = None, log: ReadLog | None = None) 
     with _open(path) as container:
         stream = _video_stream(container, path)
         first_pts, last_t, index = None, -1.0, 0
-        for frame in _decoded(container, stream, log):
-            if frame.pts is None:
-                log.untimed += 1
-                continue
-            first_pts = frame.pts if first_pts is None else first_pts
-            t_s = float((frame.pts - first_pts) * frame.time_base)
+        for pts, gray in _in_order(_decoded(container, stream, log), size, log):
+            first_pts = pts if first_pts is None else first_pts
+            t_s = float((pts - first_pts) * stream.time_base)
             if t_s <= last_t:
                 log.untimed += 1
                 continue
-            yield GrayFrame(index, t_s, _gray(frame, size))
+            yield GrayFrame(index, t_s, gray)
             last_t, index = t_s, index + 1
+
+
+def _in_order(frames: Iterator[Any], size: Size | None, log: ReadLog) -> Iterator[tuple[int, Gray]]:
+    """Frames as the decoder orders them, with their times sorted: some files carry decoding times as presentation
+    times, and then it is the decoder's order that is right."""
+    times: list[int] = []
+    waiting: deque[Gray] = deque()
+    for frame in frames:
+        if frame.pts is None:
+            log.untimed += 1
+            continue
+        heapq.heappush(times, frame.pts)
+        waiting.append(_gray(frame, size))
+        if len(waiting) > REORDER_FRAMES:
+            yield heapq.heappop(times), waiting.popleft()
+    while waiting:
+        yield heapq.heappop(times), waiting.popleft()
 
 
 def pair_by_time(

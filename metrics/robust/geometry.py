@@ -17,8 +17,8 @@ EDGES = ("left", "right", "top", "bottom")
 @dataclass(frozen=True)
 class Crop:
     """Shares of one frame pair. `visible`: of the input's area that the output shows. `empty`: of the output's area
-    that shows no input. `margins`: (left, right, top, bottom), the least distance from the output's edge to the input's edge
-    as a share of the input's width or height; positive is cropped away, negative is an empty border."""
+    that shows no input. `margins`: (left, right, top, bottom), the least distance from the output's edge to the input's
+    edge as a share of the input's width or height; positive is cropped away, negative is an empty border."""
 
     visible: float
     empty: float
@@ -51,7 +51,8 @@ def project(H: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64] | Non
 
 def crop(B_out_in: Matrix, in_size: Size, out_size: Size) -> Crop | None:
     """Areas and margins by exact polygon intersection; None for a homography that folds the frame."""
-    window = project(np.asarray(np.linalg.inv(B_out_in), np.float64), corners(out_size))  # the output frame seen in the input
+    B_in_out: Matrix = np.asarray(np.linalg.inv(B_out_in), np.float64)
+    window = project(B_in_out, corners(out_size))  # the output frame seen in the input
     picture = project(B_out_in, corners(in_size))  # the input frame seen in the output
     if window is None or picture is None:
         return None

@@ -12,6 +12,7 @@ from metrics.video import Gray
 
 Points = NDArray[np.float32]  # (N, 2) px
 Matrix = NDArray[np.float64]  # (3, 3)
+Mask = NDArray[np.bool_]
 
 MAX_POINTS = 300
 MIN_DISTANCE_PX = 12.0
@@ -21,6 +22,8 @@ CHECK_PX = 0.5  # forward and back again must meet
 RANSAC_PX = 1.5
 MIN_INLIERS = 12
 MIN_INLIER_SHARE = 0.3
+STILL_PX, MOVING_PX = 0.15, 0.6
+STILL_COVER, STILL_CELL_PX = 1 / 3, 64
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class PairMotion:
     H_next_prev: Matrix
     prev: Points
     following: Points
-    inlier: NDArray[np.bool_]
+    inlier: Mask
 
     @property
     def inlier_share(self) -> float:
@@ -67,9 +70,26 @@ def fit(prev: Points, following: Points) -> PairMotion | None:
     if H is None or not np.isfinite(H).all():
         return None
     inlier = mask.ravel().astype(bool)
+    still = _still_behind(prev, following, inlier)
+    if still is not None:
+        return PairMotion(np.eye(3), prev, following, still)
     if inlier.sum() < MIN_INLIERS or inlier.mean() < MIN_INLIER_SHARE or abs(np.linalg.det(H[:2, :2])) < 1e-3:
         return None
     return PairMotion(np.asarray(H, np.float64), prev, following, inlier)
+
+
+def _still_behind(prev: Points, following: Points, inlier: Mask) -> Mask | None:
+    """The tracks that stand still, where most others move and yet those at rest cover a third of the picture.
+
+    A camera that moves leaves no such part at rest; an object in front of a camera on a tripod can win by number.
+    """
+    moved = np.linalg.norm(following - prev, axis=1)
+    still: Mask = moved < STILL_PX
+    if not inlier.any() or np.median(moved[inlier]) < MOVING_PX or (still & ~inlier).sum() < MIN_INLIERS:
+        return None
+    cell = (prev // STILL_CELL_PX).astype(np.int64) @ [1, 4096]
+    covered = len(np.unique(cell[still])) / len(np.unique(cell))
+    return still if covered >= STILL_COVER else None
 
 
 def between(prev: Gray, following: Gray, points: Points, check: bool = True) -> PairMotion | None:
