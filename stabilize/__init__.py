@@ -1,1 +1,28 @@
 """stabilize: a shaky clip made steady; analyse, solve, render."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stabilize.config import Config
+    from stabilize.pipeline import Report, analyse, render, solve, stabilize_video
+
+_WHERE = {
+    "Config": "stabilize.config",
+    "Report": "stabilize.pipeline",
+    "analyse": "stabilize.pipeline",
+    "render": "stabilize.pipeline",
+    "solve": "stabilize.pipeline",
+    "stabilize_video": "stabilize.pipeline",
+}
+__all__ = ["Config", "Report", "analyse", "render", "solve", "stabilize_video"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the library when something of it is asked for: `stabilize --help` needs none of it."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'stabilize' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_WHERE[name]), name)

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "core"},
+    {"errors", "core", "prefetch"},
     {"camera", "video", "nets"},
     {"motion", "path", "warp", "fuse"},
     {"artifacts", "config"},

@@ -1,0 +1,85 @@
+"""Which of several motions in a pair is the camera's.
+
+A person close to the lens can hold more corners than the world behind. Several motions are fitted one after the other; the one whose
+support covers most of what has been background so far is taken, and the belief in each cell follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stabilize.core import Float, Float32
+from stabilize.motion.features import Corners
+from stabilize.motion.models import errors
+
+THRESHOLD_PX = 1.5
+LEARN = 0.12  # share by which one pair moves the belief
+NEW = 0.6  # belief in picture that has just come into view
+LEAST = 8  # points that can carry a motion
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Chance (rows, cols) that each cell shows background."""
+
+    cells: Float32
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    H_px: Float
+    support: Mask
+
+
+def first_belief(grid: tuple[int, int]) -> Belief:
+    """Before anything is known: the border is likelier background than the middle, where people put what they film."""
+    y, x = np.meshgrid(np.linspace(-1, 1, grid[0]), np.linspace(-1, 1, grid[1]), indexing="ij")
+    return Belief((0.45 + 0.3 * np.maximum(abs(x), abs(y))).astype(np.float32))
+
+
+def _magsac(prev: Float32, next_: Float32) -> Float | None:
+    H, _ = cv2.findHomography(prev, next_, cv2.USAC_MAGSAC, THRESHOLD_PX, maxIters=1000, confidence=0.995)
+    return None if H is None or not np.isfinite(H).all() else np.asarray(H)
+
+
+def hypotheses(prev: Float32, next_: Float32, likely: Mask) -> list[Hypothesis]:
+    """Motions that part of the points agree on: no motion, the background so far, the largest group, and the largest of the rest."""
+    found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < THRESHOLD_PX / 3)]
+    for pick in (likely, np.ones(len(prev), bool)):
+        _propose(prev, next_, pick, found)
+    _propose(prev, next_, ~found[-1].support, found)
+    return found
+
+
+def _propose(prev: Float32, next_: Float32, pick: Mask, found: list[Hypothesis]) -> None:
+    if pick.sum() < LEAST:
+        return
+    H = _magsac(prev[pick], next_[pick])
+    if H is not None and np.linalg.det(H[:2, :2]) > 0.1:
+        found.append(Hypothesis(H, errors(H, prev.astype(np.float64), next_.astype(np.float64)) < THRESHOLD_PX))
+
+
+def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, belief: Belief) -> Hypothesis | None:
+    """The hypothesis whose support covers most believed background; None where no group is large enough."""
+    chance = belief.cells.ravel()[corners.cell[ok]]
+    candidates = hypotheses(prev[ok], next_[ok], chance > np.median(chance))
+    best = max(candidates, key=lambda h: float(np.sum(chance[h.support])))
+    return best if best.support.sum() >= LEAST else None
+
+
+def learn(belief: Belief, corners: Corners, ok: Mask, support: Mask, H_px: Float, size: tuple[int, int]) -> Belief:
+    """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame."""
+    cells = belief.cells.copy()
+    flat = cells.ravel()
+    seen = corners.cell[ok]
+    flat[seen] += LEARN * (support.astype(np.float32) - flat[seen])
+    rows, cols = cells.shape
+    to_cells = np.array([[cols / size[0], 0, 0.5 * cols / size[0] - 0.5], [0, rows / size[1], 0.5 * rows / size[1] - 0.5], [0, 0, 1]])
+    H_cells = to_cells @ H_px @ np.linalg.inv(to_cells)
+    moved = cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=NEW)
+    return Belief(np.asarray(moved))

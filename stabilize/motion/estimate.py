@@ -1,0 +1,136 @@
+"""Pictures in, Motion out: the loop over the video, one pass, nothing kept but the motion itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from stabilize.core import Float, FrameGeometry, Motion, PairMotion, PairStatus, Timeline, UInt8
+from stabilize.errors import MotionError
+from stabilize.motion.background import Belief, first_belief
+from stabilize.motion.cuts import FLASH_FRAMES, is_cut, thumbnail
+from stabilize.motion.features import Corners, cell_grid, corners
+from stabilize.motion.flow import Picture, prepare
+from stabilize.motion.mesh import COLS, ROWS
+from stabilize.motion.pair import failed, pair_motion, sharpness
+from stabilize.motion.still import Stand, advance, hold, note, slow
+from stabilize.motion.settings import MotionConfig
+
+Gray = tuple[int, UInt8]  # pts, picture
+KEY_COVERAGE = 0.25  # a key frame serves while it explains this share of the picture
+Progress = Callable[[int], None]
+
+
+def analysis_size(geometry: FrameGeometry, long_side: int) -> tuple[int, int]:
+    """(width, height) in square pixels, not larger than the video itself."""
+    scale = min(1.0, long_side / (2 * geometry.half_long_px))
+    width = geometry.width * geometry.pixel_aspect * scale
+    return max(8, round(width)), max(8, round(geometry.height * scale))
+
+
+def estimate_motion(
+    pictures: Iterable[Gray],
+    geometry: FrameGeometry,
+    time_base: Fraction,
+    config: MotionConfig,
+    progress: Progress | None = None,
+) -> Motion:
+    """Motion between all neighbours among `pictures` (pts, gray uint8 of `analysis_size`); raises MotionError where there are none."""
+    pts: list[int] = []
+    sharp: list[float] = []
+    anchors: list[int] = []
+    pairs = list(_with_cuts(_pairs(_counted(pictures, pts, progress), config, sharp, anchors)))
+    if not pts:
+        raise MotionError("the video has no frame to analyse")
+    pairs = hold(pairs, anchors, max(analysis_size(geometry, config.long_side)) / 2)
+    return _assemble(Timeline(np.array(pts, np.int64), time_base), geometry, pairs, sharp)
+
+
+def _counted(pictures: Iterable[Gray], pts: list[int], progress: Progress | None) -> Iterator[UInt8]:
+    for time, gray in pictures:
+        pts.append(time)
+        yield gray
+        if progress:
+            progress(len(pts))
+
+
+Observed = tuple[PairMotion | None, float, UInt8]  # motion from the frame before (none for the first), share tracked, thumbnail
+
+
+def _pairs(
+    grays: Iterable[UInt8], config: MotionConfig, sharp: list[float], anchors: list[int]
+) -> Iterator[Observed]:
+    """Each frame against the one before it, or against a key frame in reference mode; fills `sharp` and the `anchors` of stands."""
+    source: Picture | None = None
+    stand: Stand | None = None
+    at: Corners | None = None
+    belief: Belief | None = None
+    since_key: PairMotion | None = None
+    for gray in grays:
+        picture = prepare(gray)
+        sharp.append(sharpness(picture))
+        thumb = thumbnail(gray)
+        if source is None or at is None or belief is None:
+            source, at, belief = picture, corners(gray), first_belief(cell_grid(*gray.shape))
+            yield None, 1.0, thumb
+            continue
+        result = pair_motion(source, picture, at, belief, float(np.median(sharp[-60:])), config)
+        motion, belief = result.motion, result.belief
+        fresh = Stand(len(sharp) - 2, source, at)
+        stand = advance(stand, fresh, picture, belief, slow(motion, max(gray.shape) / 2))
+        note(anchors, stand)
+        if config.reference:
+            motion, since_key = _relative(motion, since_key)
+        if since_key is None or since_key.coverage < KEY_COVERAGE:
+            source, at, since_key = picture, corners(gray), None
+        yield motion, result.tracked, thumb
+
+
+def _relative(now: PairMotion, before: PairMotion | None) -> tuple[PairMotion, PairMotion | None]:
+    """Motion from the previous frame, where both it and this one were measured against the same key frame; and what to keep."""
+    if now.status != PairStatus.OK or before is None:
+        return now, now if now.status == PairStatus.OK else None
+    H = now.H_next_prev @ np.linalg.inv(before.H_next_prev)
+    return replace(now, H_next_prev=H / H[2, 2], mesh=now.mesh - before.mesh), now
+
+
+def _with_cuts(observed: Iterable[Observed]) -> Iterator[PairMotion]:
+    """Pairs with cuts marked; a pair is decided once the frames after it have been seen."""
+    waiting: deque[tuple[PairMotion, float]] = deque()
+    thumbs: deque[UInt8] = deque(maxlen=2 * FLASH_FRAMES)
+    for motion, tracked, thumb in observed:
+        thumbs.append(thumb)
+        if motion is not None:
+            waiting.append((motion, tracked))
+        if len(waiting) == FLASH_FRAMES:
+            yield _decide(*waiting.popleft(), list(thumbs), FLASH_FRAMES)
+    while waiting:
+        after = len(waiting)
+        yield _decide(*waiting.popleft(), list(thumbs), after)
+
+
+def _decide(motion: PairMotion, tracked: float, thumbs: list[UInt8], after: int) -> PairMotion:
+    before = thumbs[: len(thumbs) - after][-FLASH_FRAMES:]
+    return failed(PairStatus.CUT) if is_cut(before, thumbs[len(thumbs) - after :], tracked) else motion
+
+
+def _assemble(timeline: Timeline, geometry: FrameGeometry, pairs: list[PairMotion], sharp: list[float]) -> Motion:
+    def column(name: str, dtype: type) -> np.ndarray:  # type: ignore[type-arg]
+        return np.array([getattr(p, name) for p in pairs], dtype=dtype)
+
+    H: Float = np.array([p.H_next_prev for p in pairs]).reshape(-1, 3, 3)
+    return Motion(
+        timeline=timeline,
+        geometry=geometry,
+        H_next_prev=H,
+        mesh=np.array([p.mesh for p in pairs], np.float32).reshape(-1, ROWS, COLS, 2),
+        status=column("status", np.uint8),
+        model=column("model", np.uint8),
+        coverage=column("coverage", np.float32),
+        residual=column("residual", np.float32),
+        sharpness=np.array(sharp, np.float32),
+    )

@@ -1,0 +1,86 @@
+"""Local motion beyond the global model on a mesh: parallax and rolling-shutter wobble (Liu et al. 2013, 2016, as one least-squares problem)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from stabilize.core import Float, Float32
+from stabilize.motion.models import robust_weight
+
+ROWS, COLS = 10, 17  # nodes: 9x16 cells
+STIFFNESS = 1.5  # data points that one unit of bending outweighs
+PULL = 0.02  # draws what nothing supports to the global motion
+OUTLIER = 0.012  # units (4 px of 640): further off is something that moves by itself
+LEAST_STRETCH = 0.3  # a cell keeps at least this share of its area and orientation
+
+
+
+
+@cache
+def _bending() -> Float:
+    """Normal matrix (n, n) of second differences along rows and columns, and of first ones, weakly."""
+    n = ROWS * COLS
+    index = np.arange(n).reshape(ROWS, COLS)
+    rows: list[Float] = []
+    for grid in (index, index.T):
+        for line in grid:
+            for k in range(len(line) - 2):
+                row = np.zeros(n)
+                row[line[k : k + 3]] = 1, -2, 1
+                rows.append(row)
+            for k in range(len(line) - 1):
+                row = np.zeros(n)
+                row[line[k : k + 2]] = 0.4, -0.4
+                rows.append(row)
+    B = np.array(rows)
+    return np.asarray(STIFFNESS * B.T @ B + PULL * np.eye(n))
+
+
+def _hat(points: Float, half_extent: tuple[float, float]) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.intp]], Float]:
+    """Nodes (k, 4) around each point and their bilinear weights (k, 4)."""
+    u = np.clip((points[:, 0] / half_extent[0] + 1) / 2 * (COLS - 1), 0, COLS - 1 - 1e-9)
+    v = np.clip((points[:, 1] / half_extent[1] + 1) / 2 * (ROWS - 1), 0, ROWS - 1 - 1e-9)
+    left, top = u.astype(np.intp), v.astype(np.intp)
+    fu, fv = u - left, v - top
+    first = top * COLS + left
+    nodes = np.stack([first, first + 1, first + COLS, first + COLS + 1], axis=1)
+    return nodes, np.stack([(1 - fu) * (1 - fv), fu * (1 - fv), (1 - fu) * fv, fu * fv], axis=1)
+
+
+def local_motion(points: Float, residual: Float, half_extent: tuple[float, float]) -> Float32:
+    """Mesh (ROWS, COLS, 2) that explains the residuals (k, 2) at points (k, 2), all in units; it never folds."""
+    nodes, hat = _hat(points, half_extent)
+    design = np.zeros((len(points), ROWS * COLS))
+    np.put_along_axis(design, nodes, hat, axis=1)
+    weight = robust_weight(np.linalg.norm(residual, axis=1), OUTLIER)
+    values = np.zeros((ROWS * COLS, 2))
+    for _ in range(2):
+        normal = (design * weight[:, None]).T @ design + _bending()
+        values = np.linalg.solve(normal, (design * weight[:, None]).T @ residual)
+        weight = robust_weight(np.linalg.norm(residual - design @ values, axis=1), OUTLIER / 2)
+    return unfold(values.reshape(ROWS, COLS, 2), half_extent).astype(np.float32)
+
+
+def node_positions(rows: int, cols: int, half_extent: tuple[float, float]) -> Float:
+    """Nodes (rows, cols, 2) spread edge to edge over the frame, units."""
+    y, x = np.meshgrid(np.linspace(-1, 1, rows) * half_extent[1], np.linspace(-1, 1, cols) * half_extent[0], indexing="ij")
+    return np.stack([x, y], axis=-1)
+
+
+def least_stretch(mesh: Float, half_extent: tuple[float, float]) -> float:
+    """Smallest signed area of a cell's corner triangle after the mesh (rows, cols, 2), against before: 0 or less is a fold."""
+    at = node_positions(*mesh.shape[:2], half_extent) + mesh
+    before = node_positions(*mesh.shape[:2], half_extent)
+    area = float((before[0, 1, 0] - before[0, 0, 0]) * (before[1, 0, 1] - before[0, 0, 1]))
+    right, down = at[:, 1:] - at[:, :-1], at[1:] - at[:-1]
+    corners = [(right[:-1], down[:, :-1]), (right[:-1], down[:, 1:]), (right[1:], down[:, :-1]), (right[1:], down[:, 1:])]
+    return min(float((r[..., 0] * d[..., 1] - r[..., 1] * d[..., 0]).min()) for r, d in corners) / area
+
+
+def unfold(mesh: Float, half_extent: tuple[float, float]) -> Float:
+    """The mesh, weakened until no cell comes near folding."""
+    while least_stretch(mesh, half_extent) < LEAST_STRETCH:
+        mesh = mesh * 0.7
+    return mesh

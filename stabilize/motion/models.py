@@ -1,0 +1,125 @@
+"""Global motion models, fitted by weighted least squares, and the choice among them by evidence.
+
+All fits map `prev` (k, 2) to `next` (k, 2), any unit, and return 3x3 matrices. Points are expected near the origin with extent of about 1
+(the unit frame), which conditions the equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabilize.core import Float, MotionModel
+
+Fit = Callable[[Float, Float, Float], Float]
+
+
+def still(prev: Float, next_: Float, weight: Float) -> Float:
+    """No motion at all."""
+    return np.eye(3)
+
+
+def translation(prev: Float, next_: Float, weight: Float) -> Float:
+    """Weighted mean shift."""
+    H = np.eye(3)
+    H[:2, 2] = np.average(next_ - prev, axis=0, weights=weight)
+    return H
+
+
+def similarity(prev: Float, next_: Float, weight: Float) -> Float:
+    """Rotation, uniform scale and shift (Umeyama 1991, in complex numbers)."""
+    p, q = prev[:, 0] + 1j * prev[:, 1], next_[:, 0] + 1j * next_[:, 1]
+    p0, q0 = np.average(p, weights=weight), np.average(q, weights=weight)
+    z = np.sum(weight * np.conj(p - p0) * (q - q0)) / max(float(np.sum(weight * abs(p - p0) ** 2)), 1e-12)
+    w = q0 - z * p0
+    return np.array([[z.real, -z.imag, w.real], [z.imag, z.real, w.imag], [0, 0, 1.0]])
+
+
+def affine(prev: Float, next_: Float, weight: Float) -> Float:
+    """Six parameters."""
+    root = np.sqrt(weight)[:, None]
+    design = np.column_stack([prev, np.ones(len(prev))])
+    solution = np.linalg.lstsq(design * root, next_ * root, rcond=None)[0]
+    return np.vstack([solution.T, [0, 0, 1.0]])
+
+
+def homography(prev: Float, next_: Float, weight: Float) -> Float:
+    """Eight parameters, minimising the transfer error by two Gauss-Newton steps from the affine fit (Hartley & Zisserman 4.5)."""
+    H = affine(prev, next_, weight)
+    root = np.sqrt(weight)
+    one = np.ones(len(prev))
+    points = np.column_stack([prev, one])
+    for _ in range(3):
+        image = points @ H.T
+        depth = image[:, 2:]
+        mapped = image[:, :2] / depth
+        scaled = points / depth
+        zero = np.zeros_like(scaled)
+        jx = np.column_stack([scaled, zero, -mapped[:, :1] * scaled[:, :2]])
+        jy = np.column_stack([zero, scaled, -mapped[:, 1:] * scaled[:, :2]])
+        r = next_ - mapped
+        J = np.concatenate([jx * root[:, None], jy * root[:, None]])
+        step = np.linalg.lstsq(J, np.concatenate([r[:, 0] * root, r[:, 1] * root]), rcond=None)[0]
+        H = H + np.append(step, 0.0).reshape(3, 3)
+    return H
+
+
+LADDER: dict[MotionModel, tuple[Fit, int]] = {
+    MotionModel.STILL: (still, 0),
+    MotionModel.TRANSLATION: (translation, 2),
+    MotionModel.SIMILARITY: (similarity, 4),
+    MotionModel.AFFINE: (affine, 6),
+    MotionModel.HOMOGRAPHY: (homography, 8),
+}
+
+
+def transfer(H: Float, points: Float) -> Float:
+    """Points (..., 2) mapped by H (3, 3)."""
+    depth = points @ H[2, :2] + H[2, 2]
+    depth = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
+    return np.asarray((points @ H[:2, :2].T + H[:2, 2]) / depth[..., None])
+
+
+def errors(H: Float, prev: Float, next_: Float) -> Float:
+    """Transfer distance (k,)."""
+    return np.asarray(np.linalg.norm(transfer(H, prev) - next_, axis=1))
+
+
+def robust_weight(distance: Float, scale: float) -> Float:
+    """Geman-McClure weight of a distance."""
+    return np.asarray(1 / (1 + (distance / scale) ** 2) ** 2)
+
+
+def choose(prev: Float, next_: Float, scale: float, floor: float) -> tuple[MotionModel, Float, NDArray[np.float64]]:
+    """The model of the ladder with the least description length (BIC), each fitted robustly: (model, H, weights of the points).
+
+    `scale`: distance at which a point starts to count as an outlier; `floor`: measurement noise that no fit can beat. Residuals of
+    neighbouring points are not independent, so they count for less than their number (`EFFECTIVE`).
+    """
+    effective = min(len(prev), EFFECTIVE)
+    best: tuple[float, MotionModel, Float, Float] | None = None
+    for model, (fit, parameters) in LADDER.items():
+        if 2 * len(prev) < parameters + 4:
+            break
+        H, weight = _fit_robustly(fit, prev, next_, scale)
+        distance = np.minimum(errors(H, prev, next_), 2 * scale)
+        variance = float(np.mean(distance**2)) / 2 + floor**2
+        length = 2 * effective * np.log(variance) + parameters * np.log(2 * effective)
+        if best is None or length < best[0]:
+            best = (length, model, H, weight)
+    assert best is not None
+    return best[1], best[2], best[3]
+
+
+EFFECTIVE = 200
+
+
+def _fit_robustly(fit: Fit, prev: Float, next_: Float, scale: float) -> tuple[Float, Float]:
+    weight = np.ones(len(prev))
+    H = fit(prev, next_, weight)
+    for _ in range(3):
+        weight = robust_weight(errors(H, prev, next_), scale) + 1e-9
+        H = fit(prev, next_, weight)
+    return H, weight

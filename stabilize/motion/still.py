@@ -1,0 +1,107 @@
+"""A camera that stands still, told from one that moves a little: against a frame of half a second ago the first has not moved at all.
+
+Between neighbours a moving foreground and noise leave a tenth of a pixel on every fit; only time tells this from a hand's slow drift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stabilize.core import Float32, MotionModel, PairMotion, PairStatus
+from stabilize.motion.background import Belief
+from stabilize.motion.features import Corners
+from stabilize.motion.flow import Picture, klt
+
+NEAR_PX = 0.4  # a point that has moved less may be standing
+DRIFT_PX = 0.15  # common shift of the standing points from which on the camera has moved
+SHARE_NEW, SHARE_KEPT = 0.5, 0.2  # of the believed background that must be standing, to begin and to go on
+PAIR_PX = 0.6  # a stand does not begin on pairs quicker than this
+LEAST_POINTS = 12
+LEAST_RUN = 10  # frames that a stand must last
+GAP, HOP_PX = 5, 4.0  # pairs between two stands, and the way in them, that are taken for a mistake
+PATIENCE = 45  # frames for which something may cover the view before the stand is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A camera that has not moved since frame `index` (its `picture`, `corners`): seen `run` times, and not for the last `missed` frames."""
+
+    index: int
+    picture: Picture
+    corners: Corners
+    run: int = 0
+    missed: int = 0
+
+
+def stands(stand: Stand, now: Picture, belief: Belief) -> bool:
+    """Whether the believed background of `now` lies where it lay."""
+    tracks = klt(stand.picture, now, stand.corners.points)
+    if tracks.ok.sum() < LEAST_POINTS:
+        return False
+    shift: Float32 = (tracks.points - stand.corners.points)[tracks.ok]
+    chance = belief.cells.ravel()[stand.corners.cell[tracks.ok]]
+    near = np.linalg.norm(shift, axis=1) < NEAR_PX
+    share = SHARE_KEPT if stand.run >= LEAST_RUN else SHARE_NEW
+    if near.sum() < LEAST_POINTS or chance[near].sum() < share * chance.sum():
+        return False
+    return bool(np.linalg.norm(np.median(shift[near], axis=0)) < DRIFT_PX)
+
+
+def advance(stand: Stand | None, fresh: Stand, now: Picture, belief: Belief, may_begin: bool) -> Stand | None:
+    """The stand after one more frame: the running one, or one that begins at the previous frame (`fresh`), or none."""
+    if stand and (may_begin or stand.run >= LEAST_RUN):
+        if stands(stand, now, belief):
+            return replace(stand, run=stand.run + 1, missed=0)
+        if stand.run >= LEAST_RUN and stand.missed < PATIENCE:
+            return replace(stand, missed=stand.missed + 1)
+    return replace(fresh, run=1) if may_begin and stands(fresh, now, belief) else None
+
+
+def slow(motion: PairMotion, half_long_px: float) -> bool:
+    """Whether a pair is slow enough for a camera that may stand."""
+    centre = motion.H_next_prev[:2, 2] / motion.H_next_prev[2, 2]
+    return motion.status == PairStatus.OK and float(np.linalg.norm(centre)) * half_long_px < PAIR_PX
+
+
+def note(anchors: list[int], stand: Stand | None) -> None:
+    """Append the stand of one more pair to `anchors`, -1 for none; a view that was covered for a while has been standing all along."""
+    seen = stand is not None and stand.missed == 0
+    anchors.append(stand.index if stand and seen else -1)
+    if stand and seen and stand.run > LEAST_RUN:
+        behind = len(anchors) - 1
+        while behind > 0 and anchors[behind - 1] == -1 and len(anchors) - behind <= PATIENCE + 1:
+            behind -= 1
+        if behind > 0 and anchors[behind - 1] == stand.index:
+            anchors[behind:] = [stand.index] * (len(anchors) - behind)
+
+
+def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> list[PairMotion]:
+    """Pairs with every long enough stand made exactly still; `anchors` gives each pair's anchor frame, -1 for none.
+
+    A gap of a few pairs between two stands is one of them seen badly: a camera does not hop and stop within a sixth of a second.
+    """
+    ids = np.array(anchors, dtype=np.int64)
+    edges = np.flatnonzero(np.diff(ids, prepend=-2, append=-2))
+    still = np.zeros(len(ids), bool)
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        still[first:last] = ids[first] >= 0 and last - first >= LEAST_RUN
+    for first, last in _runs(~still):
+        if 0 < first and last < len(still) and last - first <= GAP and _hop(pairs[first:last]) * half_long_px < HOP_PX:
+            still[first:last] = True
+    return [_freeze(pair) if s and pair.status == PairStatus.OK else pair for pair, s in zip(pairs, still, strict=True)]
+
+
+def _runs(mask: np.ndarray) -> list[tuple[int, int]]:  # type: ignore[type-arg]
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _hop(pairs: list[PairMotion]) -> float:
+    """Length of the centre's way over some pairs, in units."""
+    return float(np.linalg.norm(np.sum([p.H_next_prev[:2, 2] for p in pairs], axis=0)))
+
+
+def _freeze(pair: PairMotion) -> PairMotion:
+    return replace(pair, model=MotionModel.STILL, H_next_prev=np.eye(3), mesh=np.zeros_like(pair.mesh))

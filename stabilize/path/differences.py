@@ -1,0 +1,88 @@
+"""Differences of a path of similarities, as linear operators on the crop poses.
+
+A similarity (a, b, x, y) is a pair of complex numbers, z = a + ib and w = x + iy, acting on a point p as z p + w. With the camera's
+pose C_t and the crop's pose B_t the output's path is P_t = C_t B_t, and with F_t the map from frame t + 1 back to frame t,
+P_{t+1} - P_t = C_t (F_t B_{t+1} - B_t): linear in B, exact, and free of the drift of C (Grundmann et al. 2011, eq. 5, with the
+higher orders carried through F as well instead of dropped).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabilize.core import Float
+
+Complex = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """r_t = sum_j factor[j, t] B_{t+j} + offset_t: one order of difference; complex, for z and w alike.
+
+    `factor` (order + 1, m), `offset` (m, 2), with m = n - order rows for n poses.
+    """
+
+    factor: Complex
+    offset: Complex
+
+    def __call__(self, poses: Complex) -> Complex:
+        """Linear part on poses (n, 2): (m, 2)."""
+        m = self.factor.shape[1]
+        return sum((k[:, None] * poses[j : j + m] for j, k in enumerate(self.factor)), np.zeros((m, 2), complex))
+
+    def adjoint(self, rows: Complex, n: int) -> Complex:
+        """Transposed linear part on rows (m, 2): (n, 2)."""
+        out = np.zeros((n, 2), complex)
+        m = self.factor.shape[1]
+        for j, k in enumerate(self.factor):
+            out[j : j + m] += k.conj()[:, None] * rows
+        return out
+
+
+def to_complex(poses: Float) -> Complex:
+    """(n, 4) real (a, b, x, y) to (n, 2) complex (z, w)."""
+    return np.ascontiguousarray(poses, dtype=np.float64).view(np.complex128)
+
+
+def to_real(poses: Complex) -> Float:
+    """(n, 2) complex (z, w) to (n, 4) real (a, b, x, y)."""
+    return np.ascontiguousarray(poses).view(np.float64)
+
+
+def inverse(steps: Complex) -> Complex:
+    """Inverse similarities of (m, 2)."""
+    z = 1 / steps[:, 0]
+    return np.stack([z, -z * steps[:, 1]], axis=1)
+
+
+def compose(outer: Complex, inner: Complex) -> Complex:
+    """outer after inner, both (..., 2)."""
+    return np.stack([outer[..., 0] * inner[..., 0], outer[..., 0] * inner[..., 1] + outer[..., 1]], axis=-1)
+
+
+def differences(steps: Complex, interval: Float, orders: int = 3) -> list[Difference]:
+    """Operators of orders 1 to `orders` for steps (n-1, 2) from each frame to the next.
+
+    `interval` (n-1,) is the time between frames in units of the usual interval, so that uneven frames do not look like shake.
+    """
+    back = inverse(steps)
+    ones = np.ones(len(back), complex)
+    factor = np.stack([-ones, back[:, 0]]) / interval
+    offset = np.stack([np.zeros_like(ones), back[:, 1]], axis=1) / interval[:, None]
+    result = [Difference(factor, offset)]
+    span = interval
+    for _ in range(orders - 1):
+        if factor.shape[1] < 2:
+            break
+        span = (span[1:] + span[:-1]) / 2
+        carry = back[: factor.shape[1] - 1, 0]
+        grown = np.zeros((len(factor) + 1, factor.shape[1] - 1), complex)
+        grown[1:] += carry * factor[:, 1:]
+        grown[:-1] -= factor[:, :-1]
+        offset = (carry[:, None] * offset[1:] - offset[:-1]) / span[:, None]
+        factor = grown / span
+        result.append(Difference(factor, offset))
+    return result

@@ -1,0 +1,53 @@
+"""How shaky a path is, as the solver itself sees it: for the summary of a run. The judge of results is the package `metrics`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from stabilize.core import CameraPath, Float, StablePath
+from stabilize.path.differences import Complex, compose, inverse, to_complex
+
+SIGMA_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Shake:
+    """RMS distance of the path from its own smooth (0.5 s), in percent of the long side, and of the roll, in degrees."""
+
+    shift_percent: float
+    roll_deg: float
+
+
+def shake(path: StablePath) -> tuple[Shake, Shake]:
+    """Of the input and of the output."""
+    camera = path.camera
+    poses = _poses(camera)
+    return _shake(poses, camera), _shake(compose(poses, to_complex(path.crop_pose)), camera)
+
+
+def _poses(camera: CameraPath) -> Complex:
+    """Shift and rotation of each frame, added up within each shot; zoom is left out, as it would scale what comes after."""
+    steps = inverse(to_complex(camera.step))
+    turn = np.concatenate([[0.0], np.cumsum(np.angle(steps[:, 0]))])
+    shift = steps[:, 1] * np.exp(1j * turn[:-1])
+    return np.stack([np.exp(1j * turn), np.concatenate([[0.0], np.cumsum(shift)])], axis=1)
+
+
+def _shake(poses: Complex, camera: CameraPath) -> Shake:
+    sigma = SIGMA_S / camera.timeline.interval_s
+    shifts, rolls = [np.zeros(0)], [np.zeros(0)]
+    for shot in camera.shots:
+        shifts.append(np.abs(_quick(poses[shot, 1].real, sigma) + 1j * _quick(poses[shot, 1].imag, sigma)))
+        rolls.append(_quick(np.unwrap(np.angle(poses[shot, 0])), sigma))
+    return Shake(50 * _rms(np.concatenate(shifts)), float(np.degrees(_rms(np.concatenate(rolls)))))
+
+
+def _quick(signal: Float, sigma: float) -> Float:
+    return signal - np.asarray(gaussian_filter1d(signal, sigma, mode="nearest"))
+
+
+def _rms(values: Float) -> float:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else 0.0

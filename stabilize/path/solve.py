@@ -1,0 +1,144 @@
+"""CameraPath -> StablePath: one convex problem for each shot, under the true crop constraint.
+
+Objective (Grundmann, Kwatra, Essa 2011, with zoom as a variable): first, second and third differences of the output's path in L1, less a reward
+for every bit of picture that stays. The crop window inside the frame is a hard constraint of the solver, tightened and solved again until
+the field itself, wobble included, lies inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from stabilize.core import CameraPath, Float, StablePath
+from stabilize.errors import SolveError
+from stabilize.path.crop import corner_rows, half_span, margins
+from stabilize.path.differences import differences, to_complex, to_real
+from stabilize.path.interior_point import Problem, Term, solve
+from stabilize.path.settings import AxisStrength, PathConfig
+
+WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
+OVERLAP = 300
+SAFETY = 2e-4  # units kept free at each side (0.06 px of 640): the wobble is bilinear in between the points that are checked
+ROUNDS = 6
+# Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y.
+# Zoom has no first-order term: walking forward is a steady zoom, and no shake.
+WEIGHTS = np.array([[0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+KEEP = 10.0  # reward per frame for the whole width kept; a shake of 1 Hz costs about 200 times its amplitude at smoothness 1 s
+CENTRE = 1e-6  # keeps L2-flat directions defined
+Progress = Callable[[int, int], None]
+
+
+def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> StablePath:
+    """The steadiest path that the crop allows. `progress(done, total)` counts frames. Raises SolveError where nothing fits."""
+    frames = len(camera.timeline)
+    pose = np.tile([1.0, 0, 0, 0], (frames, 1))
+    done = 0
+    for shot in camera.shots:
+        pose[shot] = _solve_shot(camera, shot, config)
+        done += shot.stop - shot.start
+        if progress:
+            progress(done, frames)
+    return StablePath(camera, pose)
+
+
+def _solve_shot(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
+    frames = shot.stop - shot.start
+    starts = range(0, max(frames - OVERLAP, 1), WINDOW)
+    windows = [slice(shot.start + s, shot.start + min(s + WINDOW + OVERLAP, frames)) for s in starts]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        parts = list(pool.map(lambda w: _solve_window(camera, w, config, None), windows))
+        if config.zoom == "static":
+            scale = float(min(p[:, 0].min() for p in parts))
+            parts = list(pool.map(lambda w: _solve_window(camera, w, config, scale), windows))
+    return _join(parts, [w.start - shot.start for w in windows], frames)
+
+
+def _join(parts: list[Float], starts: list[int], frames: int) -> Float:
+    """Cross-fade windows where they overlap: a blend of two poses inside a convex set is inside it."""
+    out = np.zeros((frames, 4))
+    for part, start in zip(parts, starts, strict=True):
+        shared = max(0, min(OVERLAP, len(part))) if start else 0
+        t = np.linspace(0, 1, shared + 2)[1:-1, None] if shared else np.zeros((0, 1))
+        fade = t * t * (3 - 2 * t)
+        out[start : start + shared] += fade * (part[:shared] - out[start : start + shared])
+        out[start + shared : start + len(part)] = part[shared:]
+    return out
+
+
+def _solve_window(camera: CameraPath, part: slice, config: PathConfig, scale: float | None) -> Float:
+    """Solve, measure what the wobble takes, tighten, and solve again until the field lies inside."""
+    safe = np.tile([1 - config.max_crop, 0.0, 0, 0], (part.stop - part.start, 1))
+    margin = np.maximum(margins(camera, safe, part)[0], 0)
+    for _ in range(ROUNDS):
+        pose = _solve_once(camera, part, config, margin + SAFETY, scale)
+        found, outside = margins(camera, pose, part)
+        if outside.max(initial=0) <= 0:
+            return pose
+        margin = np.where(outside[:, None] > 0, np.maximum(margin, found + SAFETY), margin)
+    return _pull_in(camera, part, pose)
+
+
+def _pull_in(camera: CameraPath, part: slice, pose: Float) -> Float:
+    """Last resort for frames whose wobble keeps changing under the solver: shrink towards the centre, smoothly in time."""
+    for shrink in (0.995, 0.99, 0.98, 0.95, 0.9, 0.8):
+        outside = margins(camera, pose, part)[1] > 0
+        if not outside.any():
+            return pose
+        need = np.convolve(outside, np.hanning(61), mode="same").clip(0, 1)[:, None]
+        pose = pose * (1 - need * (1 - shrink))
+    if (margins(camera, pose, part)[1] > 0).any():
+        raise SolveError("the local motion is too strong for the crop: raise --max-crop, or analyse with a calmer mesh")
+    return pose
+
+
+def _solve_once(camera: CameraPath, part: slice, config: PathConfig, margin: Float, scale: float | None) -> Float:
+    span = half_span(camera.geometry)
+    frames = part.stop - part.start
+    rows, sides = corner_rows(span, 1 - config.max_crop)
+    room = np.tile(span, 2) - margin
+    least = _least_scale(config, room, span, scale)
+    limit = np.concatenate([room[:, sides], -least[:, None]], axis=1)
+    cost = np.tile([-KEEP, 0.0, 0, 0], (frames, 1))
+    start = np.tile([1.0, 0.0, 0, 0], (frames, 1)) * least[:, None] * (1 + 1e-4)
+    if scale is not None:  # a static crop: the scale may not leave a hair's breadth
+        limit = np.concatenate([limit, np.full((frames, 1), scale * (1 + 2e-4))], axis=1)
+        rows = np.concatenate([rows, [[1.0, 0, 0, 0]]])
+    return solve(Problem(_terms(camera, part, config), cost, rows, limit, start, config.loss))
+
+
+def _least_scale(config: PathConfig, room: Float, span: Float, scale: float | None) -> Float:
+    """Least scale of each frame: what the user allows, less where the wobble leaves no room even for that."""
+    wanted = 1 - config.max_crop if scale is None else scale
+    fits = (room / np.tile(span, 2)).min(axis=1) * (1 - 5e-4)
+    if fits.min() < 0.3:
+        raise SolveError("the local motion leaves less than a third of the picture: analyse with a calmer mesh")
+    return np.minimum(wanted, fits)
+
+
+def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, ...]:
+    """Weighted differences of the window; in tripod mode the first one counts for all."""
+    steps = to_complex(_scaled(camera.step[part.start : part.stop - 1], config.strength))
+    usual = camera.timeline.interval_s
+    interval = np.diff(camera.timeline.time_s[part]) / usual
+    pace = config.smoothness_s / usual
+    terms = []
+    for order, difference in enumerate(differences(steps, interval), start=1):
+        weight = WEIGHTS[order - 1] * pace**order
+        if config.tripod and order == 1:
+            weight = np.array([100.0, 100.0, 100.0, 100.0]) * pace
+        weight = np.maximum(weight, CENTRE)
+        terms.append(Term(difference, np.tile(weight, (difference.factor.shape[1], 1))))
+    return tuple(terms)
+
+
+def _scaled(step: Float, strength: AxisStrength) -> Float:
+    """Only the share of the camera's motion that is to be taken out is shown to the solver."""
+    if strength == AxisStrength():
+        return step
+    z = np.exp(1j * np.angle(to_complex(step)[:, 0]) * strength.roll) * np.abs(to_complex(step)[:, 0])
+    w = step[:, 2] * strength.x + 1j * step[:, 3] * strength.y
+    return to_real(np.stack([z, w], axis=1))
+

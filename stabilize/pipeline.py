@@ -1,0 +1,166 @@
+"""The story on one page: analyse (video -> Motion), solve (Motion -> StablePath), render (path -> video), and the three in a row."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from stabilize.artifacts import fingerprint
+from stabilize.config import Config
+from stabilize.core import Float, Motion, PairStatus, StablePath
+from stabilize.errors import MotionError
+from stabilize.fuse import camera_path
+from stabilize.motion.estimate import analysis_size, estimate_motion
+from stabilize.path.field import warp_field
+from stabilize.path.measure import Shake, shake
+from stabilize.path.settings import AxisStrength, PathConfig
+from stabilize.path.solve import solve_path
+from stabilize.prefetch import prefetch
+from stabilize.video.frame import Frame
+from stabilize.video.pending import check_target
+from stabilize.video.probe import MediaInfo, probe
+from stabilize.video.reader import Reading, read_frames, read_luma
+from stabilize.video.writer import VideoWriter, new_frame
+from stabilize.warp.planes import warp
+
+PathLike = str | os.PathLike[str]
+# progress(stage, done, total): frames; total 0 where the file does not say how many there are.
+Progress = Callable[[str, int, int], None]
+AHEAD = 4  # frames between decode, warp and encode: enough to overlap, little enough to keep memory small
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did. `seconds` per stage; `crop_kept` the mean share of the picture's area that is still shown; warnings in plain words."""
+
+    source: str
+    target: str
+    frames: int
+    shots: int
+    unmeasured: int
+    crop_kept: float
+    least_crop_kept: float
+    shake_before: Shake
+    shake_after: Shake
+    seconds: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+def analyse(source: PathLike, config: Config | None = None, progress: Progress | None = None) -> Motion:
+    """The motion of a video. Raises InputError where it cannot be read, MotionError where nothing can be measured."""
+    return _analyse(probe(source), config or Config(), progress)[0]
+
+
+def _analyse(info: MediaInfo, config: Config, progress: Progress | None) -> tuple[Motion, tuple[str, ...]]:
+    video = info.video
+    size = analysis_size(video.geometry, config.motion.long_side)
+    with read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
+        step = (lambda done: progress("analyse", done, video.frames)) if progress else None
+        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
+        return motion, reading.report.warnings
+
+
+def solve(motion: Motion, config: Config | None = None, progress: Progress | None = None, rotation: int = 0) -> StablePath:
+    """The steady path for a motion. `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture."""
+    config = config or Config()
+    step = (lambda done, total: progress("solve", done, total)) if progress else None
+    return solve_path(camera_path(motion, config.fuse), _turned(config.path, rotation), step)
+
+
+def _turned(config: PathConfig, rotation: int) -> PathConfig:
+    """Axis strengths in the stored picture's axes."""
+    s = config.strength
+    return replace(config, strength=AxisStrength(s.y, s.x, s.roll)) if rotation % 180 else config
+
+
+def render(
+    source: PathLike, path: StablePath, target: PathLike, config: Config | None = None, progress: Progress | None = None
+) -> tuple[str, ...]:
+    """Write the steady video; everything else of the file is kept. Returns warnings.
+
+    Decoding, warping and encoding run side by side. Raises MotionError where the path was made for another video.
+    """
+    return _render(probe(source), path, target, config or Config(), progress)
+
+
+def _render(
+    info: MediaInfo, path: StablePath, target: PathLike, config: Config, progress: Progress | None
+) -> tuple[str, ...]:
+    _fits(info, path)
+    total = len(path.camera.timeline)
+    with VideoWriter(info, target, config.encode) as writer:
+        reading = read_frames(info.path)
+        with prefetch(reading, AHEAD) as frames, prefetch(_warped(frames, path, info, config), AHEAD) as ready:
+            for done, frame in enumerate(ready, start=1):
+                writer.write(frame)
+                if progress:
+                    progress("render", done, total)
+    return (*reading.report.warnings, *writer.warnings)
+
+
+def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: Config) -> Iterator[Frame]:
+    pts = path.camera.timeline.pts
+    siting = info.video.colour.chroma_location
+    for frame in frames:
+        index = int(np.clip(np.searchsorted(pts, frame.pts), 0, len(pts) - 1))
+        if pts[index] != frame.pts:
+            raise MotionError(f"{info.path}: has a frame at pts {frame.pts} that was not there when it was analysed; analyse it again")
+        out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
+        warp(frame, warp_field(path, index), out, siting, config.warp)
+        yield out
+
+
+def _fits(info: MediaInfo, path: StablePath) -> None:
+    made, is_ = path.camera.geometry, info.video.geometry
+    if (made.width, made.height) != (is_.width, is_.height):
+        raise MotionError(
+            f"{info.path}: is {is_.width}x{is_.height}, the motion was measured on {made.width}x{made.height}; analyse it again"
+        )
+
+
+def stabilize_video(
+    source: PathLike, target: PathLike, config: Config | None = None, progress: Progress | None = None
+) -> Report:
+    """Analyse, solve and render. An existing target is refused before any work is done, unless the config says to overwrite."""
+    config = config or Config()
+    info = probe(source)
+    check_target(Path(os.path.abspath(target)), info.path, config.encode.overwrite)
+    clock = [time.perf_counter()]
+    motion, read_notes = _analyse(info, config, progress)
+    clock.append(time.perf_counter())
+    path = solve(motion, config, progress, info.video.rotation)
+    clock.append(time.perf_counter())
+    notes = _render(info, path, target, config, progress)
+    clock.append(time.perf_counter())
+    seconds = dict(zip(("analyse", "solve", "render"), np.diff(clock).tolist(), strict=True))
+    return report(info.path, target, motion, path, seconds, tuple(dict.fromkeys((*read_notes, *notes))))
+
+
+def report(
+    source: PathLike, target: PathLike, motion: Motion, path: StablePath, seconds: dict[str, float], warnings: tuple[str, ...]
+) -> Report:
+    """What is to be said of a run."""
+    kept: Float = np.hypot(path.crop_pose[:, 0], path.crop_pose[:, 1]) ** 2
+    before, after = shake(path)
+    unmeasured = int(np.count_nonzero((motion.status != PairStatus.OK) & (motion.status != PairStatus.CUT)))
+    return Report(
+        source=os.fspath(source),
+        target=os.fspath(target),
+        frames=len(motion.timeline),
+        shots=len(motion.shots),
+        unmeasured=unmeasured,
+        crop_kept=float(kept.mean()),
+        least_crop_kept=float(kept.min()),
+        shake_before=before,
+        shake_after=after,
+        seconds=seconds,
+        warnings=warnings,
+    )
+
+
+__all__ = ["Report", "analyse", "fingerprint", "render", "report", "solve", "stabilize_video"]

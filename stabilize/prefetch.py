@@ -1,0 +1,65 @@
+"""Run an iterator ahead of its reader, in a thread, by a bounded number of items."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    """Marks the end of the items, and carries the error that ended them."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+@contextmanager
+def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
+    """An iterator over `items`, which another thread draws at most `depth` ahead. Leaving the context ends the thread and closes `items`."""
+    ready: queue.Queue[T | _End] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: T | _End) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def draw() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if not put(item):
+                    break
+        except BaseException as caught:  # noqa: BLE001 - handed to the reader, who raises it
+            error = caught
+        finally:
+            close = getattr(items, "close", None)
+            if close:
+                close()
+            put(_End(error))
+
+    def take() -> Iterator[T]:
+        while True:
+            item = ready.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+
+    thread = threading.Thread(target=draw, name="stabilize-prefetch", daemon=True)
+    thread.start()
+    try:
+        yield take()
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,75 @@
+"""WarpField -> pixels on native planes, each chroma plane at its own siting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from stabilize.core import Float, Float32, WarpField
+from stabilize.video.frame import Frame, PixelLayout, Plane
+from stabilize.warp.sampling import SAMPLERS
+
+Interpolation = Literal["bilinear", "bicubic", "lanczos"]
+# Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 in their middle.
+SITING = {"left": (0, 1), "center": (1, 1), "topleft": (0, 0), "top": (1, 0), "bottomleft": (0, 2), "bottom": (1, 2)}
+DEFAULT_SITING = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class WarpConfig:
+    """How pixels between pixels are read."""
+
+    interpolation: Interpolation = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in SAMPLERS:
+            raise ValueError(f"interpolation must be one of {', '.join(SAMPLERS)}, not {self.interpolation!r}")
+
+
+def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: WarpConfig) -> None:
+    """Fill the planes of `out` from `source`. `siting` is FFmpeg's name of the chroma location; unspecified means left."""
+    sample = SAMPLERS[config.interpolation]
+    known: dict[tuple[int, int], Float32] = {}
+    for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):
+        shifts = (layout.width_shift, layout.height_shift)
+        if shifts not in known:
+            known[shifts] = plane_map(field, source.size, out.size, shifts, siting)
+        sample(plane, known[shifts], target)
+        _within_depth(target, source.layout)
+
+
+def plane_map(
+    field: WarpField, source_size: tuple[int, int], out_size: tuple[int, int], shifts: tuple[int, int], siting: str
+) -> Float32:
+    """Source coordinates (h, w, 2) float32 in the samples of a plane subsampled by 2**`shifts`, for each sample of the output's."""
+    offset = _offset(shifts, siting)
+    factor = np.array([1 << shifts[0], 1 << shifts[1]], np.float64)
+    nodes = ((field.source_px - offset) / factor).astype(np.float32)
+    width, height = (-(-s >> k) for s, k in zip(out_size, shifts, strict=True))
+    spread = np.array([nodes.shape[1] - 1, nodes.shape[0] - 1]) / np.maximum(np.array(out_size) - 1, 1)
+    scale, start = spread * factor, spread * offset
+    to_nodes = np.array([[scale[0], 0, start[0]], [0, scale[1], start[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(nodes, to_nodes, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _offset(shifts: tuple[int, int], siting: str) -> Float:
+    """Luma position of the first chroma sample (x, y)."""
+    place = SITING.get(siting, SITING[DEFAULT_SITING])
+    return np.array([place[k] * ((1 << shifts[k]) - 1) / 2 for k in (0, 1)])
+
+
+def _within_depth(plane: Plane, layout: PixelLayout) -> None:
+    """Cubic kernels overshoot: keep samples of 10 and 12 bits within their range, and P010's low bits empty."""
+    if layout.bits <= 8 or layout.bits == 16:
+        return
+    if layout.lsb_shift:
+        half, mask = 1 << layout.lsb_shift >> 1, ~((1 << layout.lsb_shift) - 1) & 0xFFFF
+        np.minimum(plane, 0xFFFF - half, out=plane)
+        np.add(plane, half, out=plane, casting="unsafe")
+        np.bitwise_and(plane, mask, out=plane)
+    else:
+        np.minimum(plane, layout.max_value, out=plane)
