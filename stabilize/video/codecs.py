@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from av.codec import Codec
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 
 from stabilize.errors import UsageError
-from stabilize.video.probe import Hdr, VideoInfo
+from stabilize.video.layouts import LAYOUTS
+from stabilize.video.probe import FULL_RANGE, Hdr, VideoInfo
 
 _FAST_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
 _X26X_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placebo")
+_FALLBACKS = ("h264", "av1", "hevc", "ffv1")  # for what cannot be encoded again, or only with fewer bits
+_HARM = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
 _PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
 
 
@@ -44,6 +48,7 @@ class Encoder:
     preset_option: str = "preset"
     fixed: tuple[tuple[str, str], ...] = ()
     max_rate: int | None = None
+    tags_range: bool = True  # whether a decoder can tell full range from limited
 
     @property
     def carries_hdr(self) -> bool:
@@ -61,7 +66,7 @@ ENCODERS: dict[str, Encoder] = {
         Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS),
         Encoder("av1", "libsvtav1", 24, "8", tuple(map(str, range(14))), max_rate=240),
         Encoder("vp9", "libvpx-vp9", 24, "3", tuple(map(str, range(9))), "cpu-used", (("b", "0"), ("row-mt", "1"))),
-        Encoder("prores", "prores_ks", fixed=(("vendor", "apl0"),)),
+        Encoder("prores", "prores_ks", fixed=(("vendor", "apl0"),), tags_range=False),
         Encoder("ffv1", "ffv1", fixed=(("level", "3"), ("slicecrc", "1"), ("slices", "4"))),
     )
 }
@@ -75,19 +80,21 @@ class Encoding:
     pix_fmt: str
     options: dict[str, str]
     threads: int
+    full_range: bool
     notes: tuple[str, ...]
 
 
 def choose_encoding(config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str) -> Encoding:
     """How to encode `video` for a container that takes `accepted` codecs; `UsageError` for settings that do not fit."""
-    encoder, codec_note = _pick_encoder(config, video.codec, accepted, container)
+    encoder, codec_note = _pick_encoder(config, video, accepted, container)
     pix_fmt, format_note = _pick_pix_fmt(encoder, config, video.layout.name)
+    full_range = pix_fmt.startswith("yuvj") or (video.colour.range == FULL_RANGE and encoder.tags_range)
     notes = tuple(note for note in (codec_note, format_note) if note is not None)
-    return Encoding(encoder, pix_fmt, _options(encoder, config, video), config.threads, notes)
+    return Encoding(encoder, pix_fmt, _options(encoder, config, video), config.threads, full_range, notes)
 
 
 def _pick_encoder(
-    config: EncodeConfig, source_codec: str, accepted: frozenset[str], container: str
+    config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str
 ) -> tuple[Encoder, str | None]:
     if config.codec is not None:
         if config.codec not in ENCODERS:
@@ -96,26 +103,32 @@ def _pick_encoder(
             choice = ", ".join(sorted(accepted))
             raise UsageError(f"a {container} file cannot hold {config.codec}; choose one of {choice}, or write .mkv")
         return ENCODERS[config.codec], None
-    if source_codec in ENCODERS and source_codec in accepted:
-        return ENCODERS[source_codec], None
-    codec = next(c for c in ("h264", "av1", "vp9", "ffv1") if c in accepted)
-    return ENCODERS[codec], f"{source_codec} video is written as {codec}"
+    candidates = [ENCODERS[c] for c in (video.codec, *_FALLBACKS) if c in ENCODERS and c in accepted]
+    deep_enough = [e for e in candidates if not _nearest(e, video.layout.name)[1] & PixFmtLoss.DEPTH]
+    encoder = (deep_enough or candidates)[0]
+    return encoder, None if encoder.codec == video.codec else f"{video.codec} video is written as {encoder.codec}"
+
+
+def _nearest(encoder: Encoder, native: str) -> tuple[str, PixFmtLoss]:
+    """The encoder's pixel format that loses least of the native one, and what it loses."""
+    offered = encoder.pix_fmts
+    if native in offered:
+        return native, PixFmtLoss.NONE
+    plain = native.replace("yuvj", "yuv")  # the same samples; full range is said by the colour tags
+    best, loss = find_best_pix_fmt_of_list([name for name in offered if name in LAYOUTS], plain)
+    assert best is not None  # there is always one, if a bad one
+    return best.name, loss
 
 
 def _pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[str, str | None]:
-    offered = encoder.pix_fmts
-    if config.pix_fmt is not None:
-        if config.pix_fmt not in offered:
-            raise UsageError(f"{encoder.codec} is not encoded in {config.pix_fmt}; choose one of {', '.join(offered)}")
-        return config.pix_fmt, None
-    if native in offered:
-        return native, None
-    plain = native.replace("yuvj", "yuv")  # the same samples; full range is said by the colour tags
-    best, loss = find_best_pix_fmt_of_list(offered, plain)
-    assert best is not None  # there is always one, if a bad one
-    harmful = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
-    note = f"{native} pictures are written as {best.name}: {encoder.codec} offers nothing nearer"
-    return best.name, note if loss & harmful else None
+    if config.pix_fmt is None:
+        best, loss = _nearest(encoder, native)
+        note = f"{native} pictures are written as {best}: {encoder.codec} offers nothing nearer"
+        return best, note if loss & _HARM else None
+    offered = [name for name in encoder.pix_fmts if name in LAYOUTS]
+    if config.pix_fmt not in offered:
+        raise UsageError(f"{encoder.codec} is not encoded in {config.pix_fmt}; choose one of {', '.join(offered)}")
+    return config.pix_fmt, None
 
 
 def _options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) -> dict[str, str]:
@@ -142,6 +155,8 @@ def _library_options(library: str, hdr: Hdr | None) -> dict[str, str]:
         return {
             "x265-params": ":".join(["log-level=none", *_hdr_params(hdr, "master-display={}", "max-cll={},{}", 1, 1)])
         }
+    if library == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only; else it writes its settings to the terminal
     if library == "libsvtav1" and hdr:
         return {
             "svtav1-params": ":".join(_hdr_params(hdr, "mastering-display={}", "content-light={},{}", 50000, 10000))

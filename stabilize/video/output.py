@@ -13,11 +13,10 @@ import av
 
 from stabilize.video.codecs import Encoder, Encoding
 from stabilize.video.containers import Container
-from stabilize.video.probe import MediaInfo, VideoInfo
+from stabilize.video.probe import FULL_RANGE, LIMITED_RANGE, MediaInfo, VideoInfo
 
 _STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "ENCODER", "encoder")  # true of the input's encoding only
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")  # the muxer writes its own
-_FULL_RANGE = 2
 # What the MP4 muxer writes in the iTunes manner, which players read; anything else needs QuickTime's free keys.
 _ITUNES_KEYS = re.compile(
     "title|artist|album_artist|composer|album|date|comment|genre|copyright|grouping|lyrics|description|synopsis|show|"
@@ -70,7 +69,7 @@ def add_video(output: Any, video: VideoInfo, container: Container, encoding: Enc
     context.color_primaries = video.colour.primaries
     context.color_trc = video.colour.transfer
     context.colorspace = video.colour.matrix
-    context.color_range = _FULL_RANGE if encoding.pix_fmt.startswith("yuvj") else video.colour.range
+    context.color_range = FULL_RANGE if encoding.full_range else min(video.colour.range, LIMITED_RANGE)
     context.options = dict(encoding.options)
     context.thread_count = encoding.threads
     if encoder.codec == "hevc" and container.muxer in ("mp4", "mov"):

@@ -19,12 +19,12 @@ from av.sidedata.sidedata import Type as SideData
 
 from stabilize.core import FrameGeometry
 from stabilize.errors import InputError
+from stabilize.video.buffers import BT709, frame_layout
 from stabilize.video.frame import PixelLayout
-from stabilize.video.layouts import native_layout
 from stabilize.video.source import check_size, input_container, is_cover, pick_video
 from stabilize.video.timestamps import usual_step
 
-BT709 = 1  # AVColorSpace
+LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
 
@@ -192,7 +192,7 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
         width=frame.width,
         height=frame.height,
         pix_fmt=frame.format.name,
-        layout=native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8)),
+        layout=frame_layout(frame),
         time_base=stream.time_base,
         average_rate=rate,
         variable_rate=_is_variable(times),
@@ -235,7 +235,7 @@ def _colour(frame: Any, dump: str) -> Colour:
         primaries=frame.color_primaries,
         transfer=frame.color_trc,
         matrix=BT709 if from_rgb else frame.colorspace,
-        range=1 if from_rgb else 2 if frame.format.name.startswith("yuvj") else frame.color_range,
+        range=LIMITED_RANGE if from_rgb else FULL_RANGE if frame.format.name.startswith("yuvj") else frame.color_range,
         chroma_location=siting[1] if siting else "unspecified",
     )
 

@@ -15,9 +15,8 @@ import numpy as np
 
 from stabilize.core import UInt8
 from stabilize.errors import InputError
+from stabilize.video.buffers import frame_layout, plane_views, readable
 from stabilize.video.frame import Frame, PixelLayout, Plane
-from stabilize.video.layouts import native_layout
-from stabilize.video.probe import BT709
 from stabilize.video.source import check_size, open_input, pick_video
 from stabilize.video.timestamps import PresentationClock, mended, usual_step
 
@@ -42,13 +41,13 @@ class ReadReport:
     @property
     def warnings(self) -> tuple[str, ...]:
         notes = [
-            (self.damaged, "{} damaged frames were decoded as far as possible"),
-            (self.lost, "{} damaged frames could not be decoded and are missing"),
-            (self.mended_pts, "{} frames had no usable time stamp: their decoding order or their neighbours gave one"),
-            (self.rescaled, "{} frames changed size in mid-stream and were scaled to the size of the first"),
-            (self.converted, "{} frames were converted to a pixel format that can be processed"),
+            (self.damaged, "damaged frames, decoded as far as possible"),
+            (self.lost, "damaged frames that could not be decoded and are missing"),
+            (self.mended_pts, "frames without a usable time stamp, given one by their order and neighbours"),
+            (self.rescaled, "frames that changed size in mid-stream, scaled to the size of the first"),
+            (self.converted, "frames in a pixel format that cannot be processed, converted"),
         ]
-        said = [text.format(count) for count, text in notes if count]
+        said = [f"{text}: {count}" for count, text in notes if count]
         if self.failure or self.missing:
             rest = f", about {self.missing} frames short of what its header says" if self.missing else ""
             said.append(f"the file ends early{rest}{f' ({self.failure})' if self.failure else ''}")
@@ -162,7 +161,7 @@ class Reading(Generic[T]):
                 yield frame
                 continue
             self._count(rescaled=int(resized), converted=int(frame.format.name != layout.name))
-            yield _reformat(frame, width, height, layout)
+            yield readable(frame, width, height, layout)
 
 
 def _stated_end(stream: Any) -> int | None:
@@ -177,35 +176,6 @@ def _drain(stream: Any) -> None:
     """Take what the decoder's threads still hold: freeing it in mid-work can hang."""
     if stream.codec_context.is_open:
         stream.codec_context.flush_buffers()
-
-
-def frame_layout(frame: Any) -> PixelLayout:
-    """The layout in which an av.VideoFrame is processed: its own, or the nearest."""
-    return native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8))
-
-
-def _reformat(frame: Any, width: int, height: int, layout: PixelLayout) -> Any:
-    from_rgb = frame.format.is_rgb
-    target = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"} if from_rgb else {}
-    converted = frame.reformat(width, height, layout.name, interpolation="BICUBIC", threads=1, **target)
-    if from_rgb:
-        converted.colorspace = BT709
-    return converted
-
-
-def plane_views(frame: Any, layout: PixelLayout) -> tuple[Plane, ...]:
-    """The planes of an av.VideoFrame as writable arrays over its memory, which they keep alive; rows may be padded."""
-    return tuple(
-        _plane_view(plane, layout, layout.plane_shape(i, frame.width, frame.height))
-        for i, plane in enumerate(frame.planes)
-    )
-
-
-def _plane_view(plane: Any, layout: PixelLayout, shape: tuple[int, ...]) -> Plane:
-    rows = np.frombuffer(plane, layout.dtype).reshape(shape[0], -1)
-    if plane.line_size < 0:
-        rows = rows[::-1]
-    return rows[:, : int(np.prod(shape[1:]))].reshape(shape)
 
 
 def _to_frame(pts: int, frame: Any) -> Frame:

@@ -103,6 +103,5 @@ def is_cover(stream: Any) -> bool:
 def check_size(width: int, height: int, path: str | os.PathLike[str]) -> None:
     """`InputError` where a picture of this size is not to be allocated."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise InputError(
-            f"{path}: a picture of {width}x{height} pixels is outside 1x1 .. {MAX_SIDE}x{MAX_PIXELS // MAX_SIDE}"
-        )
+        limit = f"{MAX_SIDE} pixels a side, {MAX_PIXELS >> 20} megapixels in all"
+        raise InputError(f"{path}: its pictures have no usable size ({width}x{height}; the limit is {limit})")

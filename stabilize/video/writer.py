@@ -11,27 +11,20 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
-import numpy as np
 
 from stabilize.errors import OutputError
+from stabilize.video.buffers import encodable, new_frame
 from stabilize.video.codecs import EncodeConfig, choose_encoding
 from stabilize.video.containers import container_of
-from stabilize.video.frame import Frame, PixelLayout
-from stabilize.video.layouts import LAYOUTS
+from stabilize.video.frame import Frame
 from stabilize.video.output import add_video, copy_tags, losses, open_output, output_time_base
 from stabilize.video.pending import check_target, pending_file
-from stabilize.video.probe import MediaInfo, probe
-from stabilize.video.reader import plane_views
+from stabilize.video.probe import FULL_RANGE, MediaInfo, probe
 from stabilize.video.remux import TrackCopy
 from stabilize.video.source import input_container
 
+__all__ = ["VideoWriter", "new_frame"]
 PathLike = str | os.PathLike[str]
-
-
-def new_frame(layout: PixelLayout, width: int, height: int, pts: int, duration: int = 0) -> Frame:
-    """A frame with writable planes in memory that the encoder takes as it is: warp into it, then write it."""
-    buffer = av.VideoFrame(width, height, layout.name)
-    return Frame(pts, layout, plane_views(buffer, layout), duration, buffer)
 
 
 class VideoWriter:
@@ -101,7 +94,8 @@ class VideoWriter:
         if frame.size != self.size:
             raise ValueError(f"a frame of {frame.size} does not fit an output of {self.size}")
         self._last_pts = frame.pts
-        buffer = self._buffer(frame)
+        full_range = self.info.video.colour.range == FULL_RANGE
+        buffer = encodable(frame, self.encoding.pix_fmt, full_range, self.encoding.full_range)
         buffer.time_base = self._time_base
         buffer.pts = self._last_time = max(self._last_time + 1, round(frame.pts * self._ticks))
         buffer.pict_type = 0  # else the encoder would repeat the input's choice of I, P and B
@@ -109,26 +103,6 @@ class VideoWriter:
         with _output_errors(self.target):
             self._mux(self._stream.encode(buffer))
         self.frames += 1
-
-    def _buffer(self, frame: Frame) -> Any:
-        """The frame as the av.VideoFrame that the encoder wants; its own buffer if that will do."""
-        buffer = _own_buffer(frame) or _copy_planes(frame, frame.layout)
-        if frame.layout.name != self.encoding.pix_fmt:
-            buffer = self._convert(frame, buffer)
-        return buffer
-
-    def _convert(self, frame: Frame, buffer: Any) -> Any:
-        if frame.layout.name.replace("yuvj", "yuv") == self.encoding.pix_fmt:
-            return _copy_planes(frame, LAYOUTS[self.encoding.pix_fmt])  # the same samples, full range is in the tags
-        full_range = "JPEG" if self.info.video.colour.range == 2 else "MPEG"
-        target_range = "JPEG" if self.encoding.pix_fmt.startswith("yuvj") else full_range
-        return buffer.reformat(
-            format=self.encoding.pix_fmt,
-            interpolation="BICUBIC",
-            threads=1,
-            src_color_range=full_range,
-            dst_color_range=target_range,
-        )
 
     def _mux(self, packets: list[Any]) -> None:
         assert self._copy is not None
@@ -148,24 +122,6 @@ class VideoWriter:
         self._mux(self._stream.encode(None))
         self._copy.up_to(None)
         self._output.close()
-
-
-def _own_buffer(frame: Frame) -> Any:
-    """The buffer behind a frame's planes, unless the planes have been replaced."""
-    buffer = frame.buffer
-    if buffer is None or buffer.format.name != frame.layout.name or (buffer.width, buffer.height) != frame.size:
-        return None
-    same = all(
-        p.ctypes.data == b.ctypes.data for p, b in zip(frame.planes, plane_views(buffer, frame.layout), strict=True)
-    )
-    return buffer if same else None
-
-
-def _copy_planes(frame: Frame, layout: PixelLayout) -> Any:
-    copy = new_frame(layout, *frame.size, frame.pts)
-    for target, plane in zip(copy.planes, frame.planes, strict=True):
-        np.copyto(target, plane)
-    return copy.buffer
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""Between numpy and FFmpeg: the planes of an av.VideoFrame as arrays, and its conversion to another pixel format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+
+from stabilize.video.frame import Frame, PixelLayout, Plane
+from stabilize.video.layouts import LAYOUTS, native_layout
+
+BT709 = 1  # AVColorSpace
+
+
+def frame_layout(frame: Any) -> PixelLayout:
+    """The layout in which an av.VideoFrame is processed: its own, or the nearest."""
+    return native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8))
+
+
+def plane_views(frame: Any, layout: PixelLayout) -> tuple[Plane, ...]:
+    """The planes of an av.VideoFrame as writable arrays over its memory, which they keep alive; rows may be padded."""
+    shapes = (layout.plane_shape(i, frame.width, frame.height) for i in range(len(layout.planes)))
+    return tuple(_plane_view(plane, layout, shape) for plane, shape in zip(frame.planes, shapes, strict=True))
+
+
+def _plane_view(plane: Any, layout: PixelLayout, shape: tuple[int, ...]) -> Plane:
+    rows = np.frombuffer(plane, layout.dtype).reshape(shape[0], -1)
+    if plane.line_size < 0:
+        rows = rows[::-1]
+    return rows[:, : int(np.prod(shape[1:]))].reshape(shape)
+
+
+def new_frame(layout: PixelLayout, width: int, height: int, pts: int, duration: int = 0) -> Frame:
+    """A frame with writable planes in memory that the encoder takes as it is: warp into it, then write it."""
+    buffer = av.VideoFrame(width, height, layout.name)
+    return Frame(pts, layout, plane_views(buffer, layout), duration, buffer)
+
+
+def readable(frame: Any, width: int, height: int, layout: PixelLayout) -> Any:
+    """A decoded av.VideoFrame in a size and layout; RGB becomes BT.709 YUV of limited range."""
+    from_rgb = frame.format.is_rgb
+    target = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"} if from_rgb else {}
+    converted = frame.reformat(width, height, layout.name, interpolation="BICUBIC", threads=1, **target)
+    if from_rgb:
+        converted.colorspace = BT709
+    return converted
+
+
+def encodable(frame: Frame, pix_fmt: str, full_range: bool, target_full_range: bool) -> Any:
+    """The frame as an av.VideoFrame of `pix_fmt`; without a copy where its own buffer will do."""
+    layout = LAYOUTS[pix_fmt]
+    if frame.layout == layout:
+        return _own_buffer(frame) or _filled(frame.planes, layout, frame.size)
+    if len(frame.planes) == 1:
+        return _coloured(frame, layout)
+    same_samples = frame.layout.name.replace("yuvj", "yuv") == pix_fmt and full_range == target_full_range
+    if same_samples:
+        return _filled(frame.planes, layout, frame.size)
+    ranges = ["JPEG" if full else "MPEG" for full in (full_range, target_full_range)]
+    source = _own_buffer(frame) or _filled(frame.planes, frame.layout, frame.size)
+    return source.reformat(
+        format=pix_fmt, interpolation="BICUBIC", threads=1, src_color_range=ranges[0], dst_color_range=ranges[1]
+    )
+
+
+def _coloured(frame: Frame, layout: PixelLayout) -> Any:
+    """Gray with neutral chroma; swscale would take gray for full range whatever it is told."""
+    shift = layout.bits - frame.layout.bits
+    luma = frame.planes[0].astype(layout.dtype) << shift if shift >= 0 else frame.planes[0] >> -shift
+    neutral = np.array(1 << (layout.bits - 1), layout.dtype)
+    return _filled([luma, *(neutral for _ in layout.planes[1:])], layout, frame.size)
+
+
+def _own_buffer(frame: Frame) -> Any:
+    """The buffer behind a frame's planes, unless the planes are others."""
+    buffer = frame.buffer
+    if buffer is None or buffer.format.name != frame.layout.name or (buffer.width, buffer.height) != frame.size:
+        return None
+    pairs = zip(frame.planes, plane_views(buffer, frame.layout), strict=True)
+    return buffer if all(a.ctypes.data == b.ctypes.data for a, b in pairs) else None
+
+
+def _filled(planes: Any, layout: PixelLayout, size: tuple[int, int]) -> Any:
+    copy = new_frame(layout, *size, 0)
+    for target, plane in zip(copy.planes, planes, strict=True):
+        np.copyto(target, plane, casting="unsafe")
+    return copy.buffer
