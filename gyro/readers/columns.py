@@ -64,7 +64,11 @@ def named_columns(header: list[str], sample: Float, bare_is_gyro: bool = False) 
 
     `bare_is_gyro`: columns that are just called x, y, z are the gyroscope (the file's name says so).
     """
-    times = [i for i, name in enumerate(header) if _TIME.fullmatch(_clean(name)) and _increases(sample[:, i])]
+    times = [
+        i
+        for i, name in enumerate(header[: sample.shape[1]])
+        if _TIME.fullmatch(_clean(name)) and _increases(sample[:, i])
+    ]
     gyro = _triple(header, _GYRO)
     if gyro is None and bare_is_gyro:
         gyro = _triple(header, re.compile(r"^[xyz]$"))

@@ -22,8 +22,8 @@ MAX_TRACK_BYTES = 1 << 30
 PAYLOAD_S = 1.001  # a payload is one second of video at 29.97 fps, where nothing says better
 # GoPro's labels are X left, Y backward, Z up; this turns them into camera axes (x right, y down, z forward).
 R_CAM_GOPRO = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])
-# Order of the channels of cameras that do not write ORIN; a HERO5 calls itself just "Camera". HERO6 is left out: the maker's
-# table (Y, -X, Z), the stream's name (z, x, y) and the gravity of the maker's sample contradict each other.
+# Order of the channels of cameras that do not write ORIN; a HERO5 calls itself just "Camera". HERO6 is left out: the
+# maker's table (Y, -X, Z), the stream's name (z, x, y) and the gravity of the maker's sample contradict each other.
 _ORIN_OF_MODEL = {"camera": "ZXY", "hero5": "ZXY", "fusion": "yXZ"}
 _FRAME_KEYS = ("SHUT", "ISOE", "CORI")
 _STABILISED_RAD = np.radians(0.3)
@@ -294,7 +294,9 @@ def _accel(found: Recording, time_s: Float) -> Float | None:
 
 def _orin(found: Recording) -> str | None:
     model = found.said.get("device", "").lower()
-    return found.said.get("ORIN") or next((orin for name, orin in _ORIN_OF_MODEL.items() if name in model), None)
+    return found.said.get("ORIN") or next(
+        (orin for name, orin in _ORIN_OF_MODEL.items() if model.startswith(name)), None
+    )
 
 
 def _rotations(found: Recording, key: str, count: int) -> Rotation | None:

@@ -28,7 +28,8 @@ def recording() -> Callable[[str], Path]:
 
 @dataclass(frozen=True)
 class Truth:
-    """A body that turns at rest: time, rates in rad/s, and gravity as an accelerometer of the body feels it, in m/s2."""
+    """A body that turns at rest: time, rates in rad/s, and gravity as an accelerometer of the body feels it, in
+    m/s2."""
 
     time_s: NDArray[np.float64]
     gyro: NDArray[np.float64]

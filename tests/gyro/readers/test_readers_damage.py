@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -127,12 +127,12 @@ def test_accelerometer_of_fewer_rows_is_told(tmp_path):
 def test_kept_rows_are_a_longest_increasing_sequence(values):
     kept = clock.increasing_rows(np.array(values, float))
     chosen = [values[i] for i in kept]
-    assert all(a < b for a, b in zip(chosen, chosen[1:], strict=False))
+    assert all(a < b for a, b in pairwise(chosen))
     longest = max(
         size
         for size in range(1, len(values) + 1)
         for some in combinations(values, size)
-        if all(a < b for a, b in zip(some, some[1:], strict=False))
+        if all(a < b for a, b in pairwise(some))
     )
     assert len(kept) == longest
 

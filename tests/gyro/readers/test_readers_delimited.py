@@ -39,7 +39,7 @@ def assert_is(log, truth, tolerance=1e-6):
     accel=st.sampled_from([1.0, 9.80665, 9.80665e-3]),
     delimiter=st.sampled_from([",", ";", "\t", " "]),
 )
-def test_any_order_and_unit_is_detected(tmp_path, truth, order, named, time_unit, degrees, accel, delimiter):
+def test_any_order_and_unit_is_detected(tmp_path, truth, order, named, time_unit, degrees, accel, delimiter):  # noqa: PLR0917
     """Without names x, y, z and gyro, accel keep their places within the triple, so only whole triples are moved."""
     if not named:
         order = [i for group in sorted([(0,), (1, 2, 3), (4, 5, 6)], key=lambda g: order.index(g[0])) for i in group]
@@ -116,11 +116,11 @@ def test_decimal_commas_and_byte_order_mark(tmp_path, truth):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(columns=("t", "gx", "gy", "nix")), "no column 'nix'"),
-        (dict(gyro_unit="furlong"), "unknown unit"),
-        (dict(time_unit="-1"), "unknown unit"),
-        (dict(columns=("t",)), "4 .* or 7"),
-        (dict(columns=("gx", "gy", "gz", "t")), "times increase"),
+        ({"columns": ("t", "gx", "gy", "nix")}, "no column 'nix'"),
+        ({"gyro_unit": "furlong"}, "unknown unit"),
+        ({"time_unit": "-1"}, "unknown unit"),
+        ({"columns": ("t",)}, "4 .* or 7"),
+        ({"columns": ("gx", "gy", "gz", "t")}, "times increase"),
     ],
 )
 def test_wrong_overrides_say_what_is_wrong(tmp_path, truth, options, message):

@@ -15,7 +15,8 @@ GYRO_SCALE, RATE_HZ = 939, 200.0
 
 
 def element(key: str, kind: str, size: int, data: bytes) -> bytes:
-    """Written after the format's description: key, type, size of a sample, big-endian count, data to a multiple of four."""
+    """Written after the format's description: key, type, size of a sample, big-endian count, data to a multiple of
+    four."""
     head = key.encode() + (kind.encode() or b"\0") + bytes([size]) + struct.pack(">H", len(data) // size)
     return head + data + b"\0" * (-len(data) % 4)
 
@@ -96,7 +97,8 @@ def test_a_broken_payload_is_reported_and_the_rest_read(tmp_path):
     [("ZXY", 0, 1, 2), ("YxZ", 2, -2, 0), ("XYZ", 2, 0, 1), ("zyx", -1, -3, -2)],
 )
 def test_axes_of_orin(tmp_path, orin, up, left, backward):
-    """GoPro labels Z up, X left, Y backward; `up`, `left`, `backward` are the channels that lie so (-1 - k: against it)."""
+    """GoPro labels Z up, X left, Y backward; `up`, `left`, `backward` are the channels that lie so (-1 - k: against
+    it)."""
     counts = np.random.default_rng(0).integers(-999, 999, (200, 3))
     path = tmp_path / "axes.raw"
     path.write_bytes(payload(gyro_stream(counts, 200, element("ORIN", "c", 1, orin.encode()))))
@@ -119,7 +121,9 @@ def test_types_scales_and_strings():
                 nest(
                     "STRM",
                     element("SCAL", "l", 4, struct.pack(">ll", 10, 1000)),
-                    element("FIXD", "q", 8, struct.pack(">lHhH", 3, 0, 0, 0)[:0] + struct.pack(">ll", 3 << 16, -1 << 15)),
+                    element(
+                        "FIXD", "q", 8, struct.pack(">lHhH", 3, 0, 0, 0)[:0] + struct.pack(">ll", 3 << 16, -1 << 15)
+                    ),
                     element("LONG", "j", 16, struct.pack(">qq", -(1 << 40), 5)),
                 ),
             )
@@ -160,8 +164,9 @@ def test_what_is_no_recording_is_refused_with_the_reason(tmp_path, data, message
         ("hero11.raw", 2192, 199.2, 11.0, 0),
     ],
 )
-def test_real_cameras(recording, name, samples, rate_hz, span_s, up_channel):
-    """Sample counts are those of gpmf-parser; the camera was held upright, so gravity lies along the channel that is up."""
+def test_real_cameras(recording, name, samples, rate_hz, span_s, up_channel):  # noqa: PLR0917
+    """Sample counts are those of gpmf-parser; the camera was held upright, so gravity lies along the channel that is
+    up."""
     log = read_log(recording(name))
     assert len(log.time_s) == samples
     assert log.rate_hz == pytest.approx(rate_hz, rel=1e-3)

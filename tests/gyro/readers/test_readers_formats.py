@@ -1,0 +1,229 @@
+"""Formats with a mark of their own: what they state is taken over, what lies beside them is found."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gyro.errors import LogError
+from gyro.readers import ReadOptions, detect_format, embedded_log, find_log, gcsv, read_log
+from gyro.readers.dvs import read_dvs
+
+GCSV = """GYROFLOW IMU LOG
+version,1.3
+id,custom_logger_name
+orientation,YxZ
+note,development_test
+vendor,potatocam
+lensprofile,potatocam/wide
+frame_readout_time,15.23
+frame_readout_direction,{direction}
+tscale,0.001
+gscale,0.00122173047
+ascale,0.00048828125
+t,gx,gy,gz,ax,ay,az
+"""
+
+
+def write_gcsv(path: Path, direction: str = "0", header: str = GCSV) -> Path:
+    rows = [f"{t},{39 + t},{86 - t},183,-1137,-1568,-298" for t in range(100)]
+    path.write_text(header.format(direction=direction) + "\n".join(rows) + "\n")
+    return path
+
+
+def test_gcsv_scales_and_statements(tmp_path):
+    log = read_log(write_gcsv(tmp_path / "a.gcsv"))
+    assert log.format == "gcsv" and log.axes == "YxZ" and log.lens == "potatocam/wide"
+    assert log.readout_s == pytest.approx(0.01523)
+    assert log.rate_hz == pytest.approx(1000)
+    np.testing.assert_allclose(log.gyro_rad_s[3], np.array([42, 83, 183]) * 0.00122173047)
+    np.testing.assert_allclose(log.accel_m_s2[0], np.array([-1137, -1568, -298]) * 0.00048828125 * 9.80665)
+
+
+@pytest.mark.parametrize("direction, sign", [("0", 1), ("TopToBottom", 1), ("1", -1), ("180", -1), ("2", None)])
+def test_gcsv_readout_direction(tmp_path, direction, sign):
+    readout = read_log(write_gcsv(tmp_path / "a.gcsv", direction)).readout_s
+    assert readout == (None if sign is None else pytest.approx(sign * 0.01523))
+
+
+def test_gcsv_orientation_as_documented():
+    """docs.gyroflow.xyz: YxZ gives Y, -X, Z; then x is up, y left, z backward."""
+    np.testing.assert_array_equal(gcsv.axes_matrix("YxZ") @ [1, 2, 3], [2, -1, 3])
+    up, left, backward = np.eye(3)
+    np.testing.assert_array_equal(gcsv.R_CAM_BODY @ up, [0, -1, 0])
+    np.testing.assert_array_equal(gcsv.R_CAM_BODY @ left, [-1, 0, 0])
+    np.testing.assert_array_equal(gcsv.R_CAM_BODY @ backward, [0, 0, -1])
+    assert np.linalg.det(gcsv.R_CAM_BODY) == 1
+
+
+def test_gcsv_defaults(tmp_path):
+    header = "CAMERA IMU LOG\nt,gx,gy,gz\n"
+    log = read_log(write_gcsv(tmp_path / "a.gcsv", header=header))
+    assert log.rate_hz == pytest.approx(1000) and log.axes == "xzY" and log.accel_m_s2 is None
+    np.testing.assert_allclose(log.gyro_rad_s[0], [39, 86, 183])
+
+
+@pytest.mark.parametrize(
+    "broken, message",
+    [
+        (GCSV.replace("YxZ", "YYZ"), "orientation 'YYZ'"),
+        (GCSV.replace("tscale,0.001", "tscale,fast"), "tscale is 'fast'"),
+        (GCSV.replace("gscale,0.00122173047", "gscale,0"), "gscale is '0'"),
+        (GCSV.replace("t,gx,gy,gz,ax,ay,az\n", ""), "no line 't,gx,gy,gz'"),
+    ],
+)
+def test_gcsv_says_what_is_wrong(tmp_path, broken, message):
+    with pytest.raises(LogError, match=message):
+        read_log(write_gcsv(tmp_path / "a.gcsv", header=broken))
+
+
+def test_euroc_csv_and_its_sensor_yaml(tmp_path, truth):
+    rows = [f"{1403636579758555392 + i * 5_000_000},{','.join(r[1:])}" for i, r in enumerate(truth.rows())]
+    header = "#timestamp [ns],w_RS_S_x [rad s^-1],w_RS_S_y [rad s^-1],w_RS_S_z [rad s^-1],a_RS_S_x [m s^-2]"
+    (tmp_path / "data.csv").write_text(header + ",a_RS_S_y [m s^-2],a_RS_S_z [m s^-2]\n" + "\n".join(rows) + "\n")
+    (tmp_path / "sensor.yaml").write_text("sensor_type: imu\ncomment: VI-Sensor\ngyroscope_noise_density: 1.7e-4 # x\n")
+    log = read_log(tmp_path / "data.csv")
+    assert log.format == "euroc" and log.origin_s == pytest.approx(1403636579.758, abs=0.01)
+    np.testing.assert_allclose(log.time_s, truth.time_s, atol=1e-6)
+    np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=1e-8)
+    np.testing.assert_allclose(log.accel_m_s2, truth.accel, atol=1e-8)
+    assert "0.00017 rad/s/sqrt(Hz)" in log.notes[-1]
+
+
+def test_betaflight_csv(tmp_path, truth):
+    """As blackbox_decode and the explorer write it: metadata, many columns, deg/s, microseconds, one g in counts."""
+    names = ["loopIteration", "time (us)", "axisP[0]", "vbatLatest (V)", *(f"gyroADC[{i}] (deg/s)" for i in range(3))]
+    names += [*(f"accSmooth[{i}]" for i in range(3)), "flightModeFlags (flags)"]
+    lines = [
+        '"Product","Blackbox flight data recorder by Nicholas Sherlock"',
+        '"acc_1G",2048',
+        '"gyro_scale",0x3f800000',
+    ]
+    lines.append(",".join(f'"{name}"' for name in names))
+    degrees, counts = np.degrees(truth.gyro), truth.accel / 9.80665 * 2048
+    for i, t in enumerate(truth.time_s):
+        values = [str(i), str(round(7e6 + t * 1e6)), "3", "16.8", *(f"{d:.4f}" for d in degrees[i])]
+        lines.append(",".join([*values, *(f"{c:.0f}" for c in counts[i]), "ANGLE_MODE|ARM"]))
+    (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
+    log = read_log(tmp_path / "log.csv")
+    assert log.format == "betaflight" and not log.damage
+    np.testing.assert_allclose(log.time_s, truth.time_s + 7, atol=1e-6)
+    np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=2e-6)
+    np.testing.assert_allclose(log.accel_m_s2, truth.accel, atol=0.005)
+
+
+def test_sensor_logger_with_its_gravity_beside(tmp_path, truth):
+    def write(name, values, t_s):
+        rows = [
+            f"{1_650_000_000 * 10**9 + round(t * 1e9)},{t},{z},{y},{x}"
+            for t, (x, y, z) in zip(t_s, values, strict=True)
+        ]
+        (tmp_path / name).write_text("time,seconds_elapsed,z,y,x\n" + "\n".join(rows) + "\n")
+
+    write("Gyroscope.csv", truth.gyro, truth.time_s)
+    write("Gravity.csv", truth.accel[::2], truth.time_s[::2])
+    log = read_log(tmp_path / "Gyroscope.csv")
+    assert log.format == "phone"
+    np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=1e-9)
+    np.testing.assert_allclose(log.accel_m_s2[:-1], truth.accel[:-1], atol=1e-3)  # interpolated from 100 Hz
+
+
+@pytest.mark.parametrize(
+    "name, header, row",
+    [
+        ("s.csv", "SamplingTime, AccelerationX, AccelerationY, AccelerationZ, GyroX, GyroY, GyroZ", "{t},{a},{g}"),
+        ("g.csv", "Time, Rotation Rate (X), Rotation Rate (Y), Rotation Rate (Z)", "{t},{g}"),
+        ("r.csv", "Timestamp,Milliseconds,X,Y,Z", "2022-01-01 10:00:00,{ms},{g}"),
+        ("VID_1gyro.csv", "", "{g},{ns}"),
+    ],
+)
+def test_other_phone_apps(tmp_path, truth, name, header, row):
+    lines = [header] if header else []
+    for t, g, a in zip(truth.time_s, truth.gyro, truth.accel, strict=True):
+        cells = {"g": ",".join(f"{x:.8f}" for x in g), "a": ",".join(f"{x:.8f}" for x in a)}
+        lines.append(row.format(t=t, ms=f"{t * 1e3:.3f}", ns=round(t * 1e9) + 10**12, **cells))
+    (tmp_path / name).write_text("\n".join(lines) + "\n")
+    log = read_log(tmp_path / name)
+    assert log.format == "phone"
+    np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=1e-7)
+    np.testing.assert_allclose(np.diff(log.time_s), 0.005, atol=1e-6)
+
+
+def test_dvs_triple(tmp_path):
+    t_us = np.arange(4000) * 2500.0 + 5e9
+    gyro = "\n".join(f"{t:.0f} {math.sin(i / 50):.7f} 0.25 -0.5 0 {i // 12}" for i, t in enumerate(t_us))
+    ois = "\n".join(f"{i // 3} {i * 2} {-i} {5_000_000_000_000 + i * 10_000_000}" for i in range(900))
+    frames = "\n".join(
+        f"{5_000_020_000_000 + i * 33_333_333} 8000000 0 24000000 {5_000_010_000_000 + i * 33_333_333} 1 {i}"
+        for i in range(280)
+    )
+    for name, text in (("v_gyro.txt", gyro), ("v_ois.txt", ois), ("v_frame.txt", frames)):
+        (tmp_path / name).write_text(text + "\n")
+    recording = read_dvs(tmp_path / "v_gyro.txt")
+    assert recording.gyro.format == "dvs" and recording.gyro.rate_hz == pytest.approx(400)
+    np.testing.assert_allclose(recording.gyro.gyro_rad_s[:3, 1:], [[0.25, -0.5]] * 3)
+    assert recording.gyro.time_s[0] == pytest.approx(5000)
+    np.testing.assert_allclose(recording.ois.time_s[:2], [5000, 5000.01])
+    np.testing.assert_array_equal(recording.ois.shift[7], [14, -7])
+    assert recording.frames.frame[-1] == 279
+    np.testing.assert_allclose([recording.frames.exposure_s[0], recording.frames.readout_s[0]], [0.008, 0.024])
+    np.testing.assert_allclose(recording.frames.time_s[0] - recording.frames.ois_time_s[0], 0.01)
+    (tmp_path / "v_ois.txt").unlink()
+    with pytest.raises(LogError, match=r"v_ois\.txt: missing"):
+        read_dvs(tmp_path / "v_gyro.txt")
+
+
+def test_the_log_beside_a_video_is_found(tmp_path):
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"no video")
+    assert find_log(video) is None
+    (tmp_path / "clip.txt").write_text("notes on this clip\n")
+    assert find_log(video) is None  # a text of the same name that is no log
+    (tmp_path / "clip.csv").write_text("t,gx,gy,gz\n" + "\n".join(f"{i / 100},0,0,1" for i in range(50)))
+    assert find_log(video) == tmp_path / "clip.csv"
+    write_gcsv(tmp_path / "clip.gcsv")
+    assert find_log(video) == tmp_path / "clip.gcsv"
+    assert embedded_log(video) is None
+
+
+def test_errors_name_the_file_and_what_to_do(tmp_path):
+    with pytest.raises(LogError, match="no such file"):
+        read_log(tmp_path / "absent.csv")
+    with pytest.raises(LogError, match="no such file"):
+        read_log(tmp_path)
+    with pytest.raises(LogError, match="no reader 'nix'; there are gcsv"):
+        read_log(write_gcsv(tmp_path / "a.gcsv"), ReadOptions(format="nix"))
+    assert detect_format(tmp_path / "a.gcsv") == "gcsv"
+
+
+def test_telemetry_parser_is_guarded(tmp_path, monkeypatch):
+    """A panic of its Rust code is no Exception; bad cells arrive as zeros."""
+    import sys
+    import types
+
+    class PanicException(BaseException):
+        pass
+
+    rows = [{"timestamp_ms": i * 5.0, "gyro": [1.0, i % 3, -2.0], "accl": [0, 0, 9.8]} for i in range(100)]
+    rows[40]["gyro"] = [0.0, 0.0, 0.0]
+
+    class Parser:
+        def __init__(self, path):
+            if "panic" in path:
+                raise PanicException("index out of bounds")
+
+        def normalized_imu(self):
+            return rows
+
+    monkeypatch.setitem(sys.modules, "telemetry_parser", types.SimpleNamespace(Parser=Parser))
+    for name in ("fine.bin", "panic.bin"):
+        (tmp_path / name).write_bytes(b"\0" * 10)
+    log = read_log(tmp_path / "fine.bin", ReadOptions(format="telemetry"))
+    assert len(log.time_s) == 99
+    np.testing.assert_allclose(log.gyro_rad_s[1], np.radians([1, 1, -2]))
+    np.testing.assert_allclose(log.gaps_s, [[0.195, 0.205]])
+    with pytest.raises(LogError, match="index out of bounds"):
+        read_log(tmp_path / "panic.bin", ReadOptions(format="telemetry"))
