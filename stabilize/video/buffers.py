@@ -47,6 +47,15 @@ def readable(frame: Any, width: int, height: int, layout: PixelLayout) -> Any:
     return converted
 
 
+def cropped(frame: Frame, size: tuple[int, int]) -> Frame:
+    """The frame without what lies right of and below `size`."""
+    if frame.size == size:
+        return frame
+    shapes = (frame.layout.plane_shape(i, *size) for i in range(len(frame.planes)))
+    planes = tuple(plane[: rows[0], : rows[1]] for plane, rows in zip(frame.planes, shapes, strict=True))
+    return Frame(frame.pts, frame.layout, planes, frame.duration)
+
+
 def encodable(frame: Frame, pix_fmt: str, full_range: bool, target_full_range: bool) -> Any:
     """The frame as an av.VideoFrame of `pix_fmt`; without a copy where its own buffer will do."""
     layout = LAYOUTS[pix_fmt]

@@ -9,6 +9,7 @@ from av.codec import Codec
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 
 from stabilize.errors import UsageError
+from stabilize.video.frame import PixelLayout
 from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import FULL_RANGE, Hdr, VideoInfo
 
@@ -49,6 +50,7 @@ class Encoder:
     fixed: tuple[tuple[str, str], ...] = ()
     max_rate: int | None = None
     tags_range: bool = True  # whether a decoder can tell full range from limited
+    even_sizes: bool = False  # whether subsampled pictures must have even sides
 
     @property
     def carries_hdr(self) -> bool:
@@ -62,12 +64,12 @@ class Encoder:
 ENCODERS: dict[str, Encoder] = {
     e.codec: e
     for e in (
-        Encoder("h264", "libx264", 18, "medium", _X26X_PRESETS),
-        Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS),
+        Encoder("h264", "libx264", 18, "medium", _X26X_PRESETS, even_sizes=True),
+        Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS, even_sizes=True),
         Encoder("av1", "libsvtav1", 24, "8", tuple(map(str, range(14))), max_rate=240),
         Encoder("vp9", "libvpx-vp9", 24, "3", tuple(map(str, range(9))), "cpu-used", (("b", "0"), ("row-mt", "1"))),
         Encoder("prores", "prores_ks", fixed=(("vendor", "apl0"),), tags_range=False),
-        Encoder("ffv1", "ffv1", fixed=(("level", "3"), ("slicecrc", "1"), ("slices", "4"))),
+        Encoder("ffv1", "ffv1", fixed=(("level", "3"), ("slicecrc", "1"))),
     )
 }
 
@@ -78,19 +80,24 @@ class Encoding:
 
     encoder: Encoder
     pix_fmt: str
+    size: tuple[int, int]
     options: dict[str, str]
     threads: int
     full_range: bool
     notes: tuple[str, ...]
 
 
-def choose_encoding(config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str) -> Encoding:
+def choose_encoding(
+    config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str, size: tuple[int, int]
+) -> Encoding:
     """How to encode `video` for a container that takes `accepted` codecs; `UsageError` for settings that do not fit."""
     encoder, codec_note = _pick_encoder(config, video, accepted, container)
     pix_fmt, format_note = _pick_pix_fmt(encoder, config, video.layout.name)
+    coded_size, size_note = _pick_size(encoder, LAYOUTS[pix_fmt], size)
     full_range = pix_fmt.startswith("yuvj") or (video.colour.range == FULL_RANGE and encoder.tags_range)
-    notes = tuple(note for note in (codec_note, format_note) if note is not None)
-    return Encoding(encoder, pix_fmt, _options(encoder, config, video), config.threads, full_range, notes)
+    notes = tuple(note for note in (codec_note, format_note, size_note) if note is not None)
+    options = _options(encoder, config, video)
+    return Encoding(encoder, pix_fmt, coded_size, options, config.threads, full_range, notes)
 
 
 def _pick_encoder(
@@ -129,6 +136,18 @@ def _pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[
     if config.pix_fmt not in offered:
         raise UsageError(f"{encoder.codec} is not encoded in {config.pix_fmt}; choose one of {', '.join(offered)}")
     return config.pix_fmt, None
+
+
+def _pick_size(encoder: Encoder, layout: PixelLayout, size: tuple[int, int]) -> tuple[tuple[int, int], str | None]:
+    """What of a picture of `size` is encoded: all of it, or all but the last column or row."""
+    if not encoder.even_sizes:
+        return size, None
+    chroma = layout.planes[-1]
+    even = (size[0] >> chroma.width_shift << chroma.width_shift, size[1] >> chroma.height_shift << chroma.height_shift)
+    if min(even) == 0:
+        raise UsageError(f"{encoder.codec} cannot encode pictures of {size[0]}x{size[1]}; choose another codec")
+    note = f"pictures of {size[0]}x{size[1]} are written as {even[0]}x{even[1]}: {encoder.codec} needs even sizes"
+    return even, None if even == size else note
 
 
 def _options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) -> dict[str, str]:

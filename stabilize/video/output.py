@@ -56,13 +56,13 @@ def _muxer_options(info: MediaInfo, container: Container) -> dict[str, str]:
     return options
 
 
-def add_video(output: Any, video: VideoInfo, container: Container, encoding: Encoding, size: tuple[int, int]) -> Any:
+def add_video(output: Any, video: VideoInfo, container: Container, encoding: Encoding) -> Any:
     """The video stream, with the input's time base, pixel shape and colour tags; its first packet opens the encoder."""
     encoder = encoding.encoder
     rate = video.average_rate if encoder.max_rate is None else min(video.average_rate, Fraction(encoder.max_rate))
-    stream = output.add_stream(
-        encoder.library, rate=rate, time_base=output_time_base(video, container), width=size[0], height=size[1]
-    )
+    width, height = encoding.size
+    time_base = output_time_base(video, container)
+    stream = output.add_stream(encoder.library, rate=rate, time_base=time_base, width=width, height=height)
     context = stream.codec_context
     context.pix_fmt = encoding.pix_fmt
     context.sample_aspect_ratio = video.sample_aspect_ratio

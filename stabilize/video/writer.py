@@ -13,7 +13,7 @@ from typing import Any, Self
 import av
 
 from stabilize.errors import OutputError
-from stabilize.video.buffers import encodable, new_frame
+from stabilize.video.buffers import cropped, encodable, new_frame
 from stabilize.video.codecs import EncodeConfig, choose_encoding
 from stabilize.video.containers import container_of
 from stabilize.video.frame import Frame
@@ -50,7 +50,7 @@ class VideoWriter:
         self.container = container_of(self.target)
         check_target(self.target, self.info.path, self.config.overwrite)
         video = self.info.video
-        self.encoding = choose_encoding(self.config, video, self.container.video, self.container.muxer)
+        self.encoding = choose_encoding(self.config, video, self.container.video, self.container.muxer, self.size)
         self.frames = 0
         self._notes = (*self.encoding.notes, *losses(self.info, self.container, self.encoding.encoder))
         self._durations: dict[int, int] = {}
@@ -71,7 +71,7 @@ class VideoWriter:
             pending = stack.enter_context(pending_file(self.target, self.config.overwrite))
             source = stack.enter_context(input_container(self.info.path))
             self._output = stack.enter_context(open_output(pending, self.info, self.container))
-            self._stream = add_video(self._output, video, self.container, self.encoding, self.size)
+            self._stream = add_video(self._output, video, self.container, self.encoding)
             copy_tags(self._output, self._stream, source, self.info, self.container)
             self._copy = TrackCopy(source, self._output, self.info, self.container)
             stack.push(self._finish)
@@ -95,7 +95,9 @@ class VideoWriter:
             raise ValueError(f"a frame of {frame.size} does not fit an output of {self.size}")
         self._last_pts = frame.pts
         full_range = self.info.video.colour.range == FULL_RANGE
-        buffer = encodable(frame, self.encoding.pix_fmt, full_range, self.encoding.full_range)
+        buffer = encodable(
+            cropped(frame, self.encoding.size), self.encoding.pix_fmt, full_range, self.encoding.full_range
+        )
         buffer.time_base = self._time_base
         buffer.pts = self._last_time = max(self._last_time + 1, round(frame.pts * self._ticks))
         buffer.pict_type = 0  # else the encoder would repeat the input's choice of I, P and B
