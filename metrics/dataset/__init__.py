@@ -1,0 +1,1 @@
+"""Scoring a dataset: many clips, several methods, in parallel, resumable, with intervals and win rates."""

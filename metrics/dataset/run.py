@@ -1,0 +1,109 @@
+"""Judge every pair of a dataset over all cores; a broken clip is a row that says so."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metrics.dataset import state
+from metrics.dataset.layout import Job
+from metrics.errors import MetricsError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one job: the judgement as plain values, or why there is none. `reused`: from an earlier run."""
+
+    job: Job
+    judgement: dict[str, Any] | None
+    error: str = ""
+    reused: bool = False
+
+    def value(self, name: str) -> float | None:
+        """A score's value, None where the clip is broken or the score could not be measured."""
+        score = (self.judgement or {}).get("scores", {}).get(name)
+        return None if score is None else score["value"]
+
+
+def score_dataset(
+    jobs: Iterable[Job], mode: str, folder: Path, workers: int, tick: Callable[[int], None] | None = None
+) -> tuple[Outcome, ...]:
+    """Outcomes in the order of `jobs`. Finished clips are kept in `folder` and not judged again."""
+    jobs = tuple(jobs)
+    done: dict[Job, Outcome] = {}
+    for outcome in _outcomes(jobs, mode, folder, workers):
+        done[outcome.job] = outcome
+        if tick is not None:
+            tick(len(done))
+    return tuple(done[job] for job in jobs)
+
+
+def _outcomes(jobs: tuple[Job, ...], mode: str, folder: Path, workers: int) -> Iterator[Outcome]:
+    todo: dict[Job, str] = {}
+    for job in jobs:
+        try:
+            key = state.fingerprint(job, mode)
+        except OSError as error:
+            yield Outcome(job, None, f"cannot be read: {error.strerror}: {error.filename}")
+            continue
+        stored = state.load(folder, key)
+        if stored is None:
+            todo[job] = key
+        else:
+            yield Outcome(job, stored, reused=True)
+    crashed: list[Job] = []
+    for outcome in _pool(list(todo), mode, workers, crashed):
+        yield _kept(outcome, folder, todo[outcome.job])
+    for job in list(crashed):  # one of these killed its process and with it the pool: each again, alone
+        again: list[Job] = []
+        for outcome in _pool([job], mode, 1, again):
+            yield _kept(outcome, folder, todo[outcome.job])
+        if again:
+            yield Outcome(job, None, "the process that judged it was killed (a crash in a decoder, or no memory)")
+
+
+def _kept(outcome: Outcome, folder: Path, key: str) -> Outcome:
+    if outcome.judgement is not None:
+        state.store(folder, key, outcome.judgement)
+    return outcome
+
+
+def _pool(jobs: list[Job], mode: str, workers: int, crashed: list[Job]) -> Iterator[Outcome]:
+    if not jobs:
+        return
+    # spawn: a forked child would inherit OpenCV's threads in an unknown state
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_one_thread) as pool:
+        futures = {pool.submit(_judge, job, mode): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                job, error = futures[future], future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    crashed.append(job)
+                elif error is not None:
+                    yield Outcome(job, None, f"{type(error).__name__}: {error}".splitlines()[0])
+                else:
+                    yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    from metrics.opencv import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _judge(job: Job, mode: str) -> Outcome:
+    from metrics.judge import judge
+
+    try:
+        return Outcome(job, judge(job.out, job.ref, mode).as_dict())
+    except MetricsError as error:
+        return Outcome(job, None, str(error))

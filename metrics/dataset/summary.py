@@ -1,0 +1,136 @@
+"""Tables of a scored dataset: per clip, per category, per method, and method against method."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from metrics.dataset.run import Outcome
+from metrics.dataset.statistics import Mean, bootstrap, duel
+from metrics.model import Better
+from metrics.tables import Table, number
+
+HEADLINES = {
+    "robust": ("stability", "shake", "visible", "empty", "distortion", "wobble", "sharpness", "itf"),
+    "dvs": ("stability", "distortion", "field_of_view", "correlation"),
+    "difrint": ("stability", "cropping", "distortion"),
+    "difrint-v0": ("stability", "cropping", "distortion"),
+    "nndvs": ("stability", "cropping", "distortion"),
+}
+INPUT = "(input)"
+
+
+def summary_tables(outcomes: Sequence[Outcome], mode: str) -> tuple[Table, ...]:
+    """Clips, categories, methods and win rates, in this order."""
+    names = HEADLINES[mode]
+    return (
+        clip_table(outcomes, names, mode),
+        group_table(f"By method and category · {mode}", outcomes, names, lambda o: (o.job.method, o.job.category)),
+        group_table(f"By method · {mode}", outcomes, names, lambda o: (o.job.method,)),
+        duel_table(outcomes, names, mode),
+    )
+
+
+def clip_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> Table:
+    """One row a clip and method; a broken clip's row says why."""
+    rows = []
+    for o in outcomes:
+        figures = [number(o.value(name), _unit(outcomes, name)) for name in names]
+        rows.append((o.job.method, o.job.category, o.job.clip, *figures, o.error or _failures(o)))
+    return Table(f"Clips · {mode}", ("method", "category", "clip", *names, "failures"), tuple(rows))
+
+
+def _failures(outcome: Outcome) -> str:
+    """The worst share of failed measurements behind any score, in words; empty where none failed."""
+    scores = (outcome.judgement or {}).get("scores", {}).values()
+    worst = max(((s["failures"], s["total"]) for s in scores if s["total"]), key=lambda f: f[0] / f[1], default=(0, 1))
+    return f"{worst[0]}/{worst[1]}" if worst[0] else ""
+
+
+def group_table(
+    title: str, outcomes: Sequence[Outcome], names: Sequence[str], key: Callable[[Outcome], tuple[str, ...]]
+) -> Table:
+    """Means with 95 % bootstrap intervals over the clips of each group, and the same scores of the inputs."""
+    groups = sorted({key(o) for o in outcomes})
+    rows = [_group_row(g, [o for o in outcomes if key(o) == g], names) for g in groups]
+    one_each = {(o.job.category, o.job.clip): o for o in outcomes if o.judgement}.values()
+    of_inputs = [_means(one_each, name, "input") for name in names]
+    rows.append(_row((INPUT, *[""] * (len(groups[0]) - 1)), of_inputs, names, one_each))
+    header = ("method", "category")[: len(groups[0])]
+    note = "mean over clips [95 % bootstrap interval]; (input): the same score of the unstabilised clips"
+    return Table(title, (*header, "clips", *names), tuple(rows), note)
+
+
+def _group_row(group: tuple[str, ...], members: Sequence[Outcome], names: Sequence[str]) -> tuple[str, ...]:
+    return _row(group, [_means(members, name, "value") for name in names], names, members)
+
+
+def _row(group: tuple[str, ...], means: list[Mean], names: Sequence[str], members: Any) -> tuple[str, ...]:
+    judged = sum(1 for o in members if o.judgement)
+    cells = [_interval(mean, _unit(members, name)) for mean, name in zip(means, names, strict=True)]
+    return (*group, f"{judged}/{len(members)}", *cells)
+
+
+def _means(outcomes: Any, name: str, which: str) -> Mean:
+    return bootstrap([o.judgement["scores"].get(name, {}).get(which) if o.judgement else None for o in outcomes])
+
+
+def _interval(mean: Mean, unit: str) -> str:
+    if mean.low is None:
+        return number(mean.value, unit)
+    return f"{number(mean.value, unit)} [{number(mean.low, unit)}, {number(mean.high, unit)}]"
+
+
+def _first(outcomes: Any, name: str, field: str) -> str:
+    found = (o.judgement["scores"][name][field] for o in outcomes if o.judgement and name in o.judgement["scores"])
+    return str(next(found, ""))
+
+
+def _unit(outcomes: Any, name: str) -> str:
+    return _first(outcomes, name, "unit") or "share"
+
+
+def duel_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> Table:
+    """Win rate of each method over each later one, clip by clip; ties count half."""
+    by_method: dict[str, dict[tuple[str, str], Outcome]] = {}
+    for o in outcomes:
+        by_method.setdefault(o.job.method, {})[o.job.category, o.job.clip] = o
+    rows = []
+    for a, b in itertools.combinations(sorted(by_method), 2):
+        common = sorted(by_method[a].keys() & by_method[b].keys())
+        rates = []
+        for name in names:
+            better: Better = "lower" if _first(outcomes, name, "better") == "lower" else "higher"
+            pairs = [(by_method[a][key].value(name), by_method[b][key].value(name)) for key in common]
+            rate = duel(a, b, pairs, better).rate
+            rates.append("–" if rate is None else f"{100 * rate:.0f} %")
+        rows.append((a, b, str(len(common)), *rates))
+    return Table(f"Win rates · {mode}", ("method", "over", "clips", *names), tuple(rows), "ties count half")
+
+
+def as_dict(outcomes: Sequence[Outcome], mode: str) -> dict[str, Any]:
+    """Everything, for JSON: each outcome with its whole judgement, and the means with their intervals."""
+    methods = sorted({o.job.method for o in outcomes})
+    return {
+        "mode": mode,
+        "outcomes": [
+            {
+                "method": o.job.method,
+                "category": o.job.category,
+                "clip": o.job.clip,
+                "input": str(o.job.ref),
+                "output": str(o.job.out),
+                "error": o.error or None,
+                "judgement": o.judgement,
+            }
+            for o in outcomes
+        ],
+        "methods": {
+            method: {
+                name: vars(_means([o for o in outcomes if o.job.method == method], name, "value"))
+                for name in HEADLINES[mode]
+            }
+            for method in methods
+        },
+    }

@@ -1,0 +1,1 @@
+"""A judgement as one self-contained HTML page."""

@@ -1,0 +1,66 @@
+"""The worst moments of a video: where a viewer should look first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.model import Judgement
+
+APART_S = 1.0
+SMOOTH_S = 1.0
+SHAKES = 4
+MIN_SHAKE_PX = 1.0
+MIN_EMPTY = 0.005
+
+Series = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time in seconds since the first frame and what is wrong there."""
+
+    t_s: float
+    what: str
+
+
+def worst_moments(judgement: Judgement) -> tuple[Moment, ...]:
+    """At most six: the strongest shakes, the least visible frame, the largest empty border; in order of time."""
+    frames = judgement.frames
+    t_s = frames["t_s"]
+    if len(t_s) < 5:
+        return ()
+    shake = _residual(t_s, frames["x_out_px"], frames["y_out_px"])
+    moments = [
+        Moment(float(t_s[i]), f"shake {shake[i]:.1f} px") for i in _peaks(t_s, shake, SHAKES) if shake[i] > MIN_SHAKE_PX
+    ]
+    if "visible" in frames and np.isfinite(frames["visible"]).any():
+        i = int(np.nanargmin(frames["visible"]))
+        moments.append(Moment(float(t_s[i]), f"only {100 * frames['visible'][i]:.1f} % of the input visible"))
+        j = int(np.nanargmax(frames["empty"]))
+        if frames["empty"][j] > MIN_EMPTY:
+            moments.append(Moment(float(t_s[j]), f"{100 * frames['empty'][j]:.1f} % empty border"))
+    return tuple(sorted(moments, key=lambda m: m.t_s))
+
+
+def _residual(t_s: Series, x: Series, y: Series) -> Series:
+    """Distance (N,) in px from the path to its own mean over one second."""
+    width = max(3, round(SMOOTH_S / max(float(np.median(np.diff(t_s))), 1e-3)) | 1)
+    width = min(width, (len(t_s) - 1) | 1)
+    kernel = np.ones(width) / width
+    rest = [v - np.convolve(np.pad(v, width // 2, mode="edge"), kernel, "valid")[: len(v)] for v in (x, y)]
+    distance = np.hypot(*rest)
+    distance[: width // 2] = distance[len(distance) - width // 2 :] = 0  # half a mean says nothing
+    return np.asarray(distance)
+
+
+def _peaks(t_s: Series, values: Series, count: int) -> list[int]:
+    chosen: list[int] = []
+    for i in np.argsort(values, kind="stable")[::-1]:
+        if all(abs(t_s[i] - t_s[j]) >= APART_S for j in chosen):
+            chosen.append(int(i))
+        if len(chosen) == count:
+            break
+    return chosen
