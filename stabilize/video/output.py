@@ -74,8 +74,8 @@ def add_video(output: Any, video: VideoInfo, container: Container, encoding: Enc
     context.thread_count = encoding.threads
     if encoder.codec == "hevc" and container.muxer in ("mp4", "mov"):
         context.codec_tag = "hvc1"  # Apple's players do not open hev1
-    if container.muxer == "avi":
-        context.max_b_frames = 0  # AVI has no presentation times
+    if container.muxer in ("avi", "nut"):
+        context.max_b_frames = 0  # AVI has no presentation times, NUT no decoding times below zero
     if video.display_matrix is not None and container.rotation:
         stream.set_display_matrix(video.display_matrix)
     return stream

@@ -20,7 +20,8 @@ class TrackCopy:
     def __init__(self, source: Any, output: Any, info: MediaInfo, container: Container) -> None:
         self.warnings: list[str] = []
         self._output = output
-        self._keep_negative = container.negative_times
+        # Matroska itself has no times below zero; its demuxer derives them from a delay that the copied track keeps.
+        self._keep_negative = container.negative_times or info.container.startswith("matroska")
         self._failed: dict[int, int] = {}
         self._targets: dict[int, Any] = {}
         for track, reason in carried(info, container):
@@ -64,7 +65,9 @@ class TrackCopy:
     def _copy(self, packet: Any) -> None:
         index = packet.stream.index
         if not self._keep_negative and packet.pts is not None and packet.pts < 0:
-            return  # audio before time zero: keeping it would make the muxer move every other track
+            return  # the encoder's priming: keeping it would make the muxer move every other track
+        if packet.size == 2 and packet.stream.name == "mov_text":
+            return  # an end of text: the muxer writes its own
         packet.stream = self._targets[index]
         try:
             self._output.mux(packet)
