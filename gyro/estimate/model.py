@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from gyro.log import Float, GyroLog
@@ -23,7 +24,8 @@ BIAS = slice(INDEX["bias_x"], INDEX["bias_z"] + 1)
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One point of the parameter space. `offset_s` is that of the middle of the clip; `readout_s` (2,): down the rows, along the columns.
+    """One point of the parameter space. `offset_s` is that of the middle of the clip; `readout_s` (2,): down the rows,
+    along the columns.
 
     t_log = offset_s + t_video + drift (t_video - mid_s). Distortion: r_d = r (1 + k1 r^2) of the normalised radius.
     """
@@ -58,8 +60,9 @@ class Camera:
 class Observations:
     """Matches as the model wants them. Arrays with a leading 2 are (previous, next).
 
-    `pair` (m,) ascending 0..pairs-1; `time_s` (2, m) frame times; `line` (2, m, 2) share of the rows, of the columns from the middle,
-    -0.5..0.5; `flat` (2, m, 2) centred pixels over `focal_px`, lens distortion still in.
+    `pair` (m,) ascending 0..pairs-1; `time_s` (2, m) frame times; `line` (2, m, 2) share of the rows, of the columns
+    from the middle, -0.5..0.5; `flat` (2, m, 2) centred pixels over `focal_px`, lens distortion still in.
+    `neighbours` (pairs - 1,): which pairs follow one another directly.
     """
 
     pair: Int
@@ -68,6 +71,8 @@ class Observations:
     line: Float
     flat: Float
     focal_px: float
+    interval_s: float
+    neighbours: NDArray[np.bool_]
 
 
 def observe(tracks: Tracks, keep: Int, focal_px: float) -> Observations:
@@ -78,27 +83,26 @@ def observe(tracks: Tracks, keep: Int, focal_px: float) -> Observations:
     line = (both / extent - 0.5)[..., ::-1]
     time = np.stack([tracks.time_s[number[pair]], tracks.time_s[number[pair] + 1]])
     flat = (both - tracks.centre_px) / focal_px
-    return Observations(pair, len(number), time, line, flat, focal_px)
+    neighbours = np.diff(number) == 1
+    return Observations(pair, len(number), time, line, flat, focal_px, tracks.interval_s, neighbours)
 
 
 def body_track(log: GyroLog, camera: Camera) -> OrientationTrack:
-    """Orientation on the log's clock with the camera's bias and drift applied: a log clock that runs fast by `drift` stretches
-    every interval, so angles are rates times true (video) time."""
+    """Orientation on the log's clock with the camera's bias and drift applied: a log clock that runs fast by `drift`
+    stretches every interval, so angles are rates times true (video) time."""
     scale = 1 / (1 + camera.drift)
     slowed = replace(log, gyro_rad_s=log.gyro_rad_s * scale, accel_m_s2=None)
     return integrate(slowed, camera.bias_rad_s * scale, use_accel=False)
 
 
 def undistort(flat: Float, log_focal: float, k1: float) -> Float:
-    """Unit rays (..., 3) of normalised points (..., 2), by Newton on r_d = r (1 + k1 r^2), held where that folds over."""
+    """Unit rays (..., 3) of normalised points (..., 2): the division model r = r_d / (1 + k1 r_d^2) (Fitzgibbon 2001).
+
+    To first order it is r_d = r (1 + k1 r^2), but one number follows a wide lens into its corners, where the polynomial folds back.
+    """
     x = flat * np.exp(-log_focal)
-    radius_d = np.hypot(x[..., 0], x[..., 1])
-    radius = radius_d.copy()
-    for _ in range(6):
-        slope = np.maximum(1 + 3 * k1 * radius**2, 0.2)
-        radius = np.clip(radius - (radius * (1 + k1 * radius**2) - radius_d) / slope, 0, 2 * radius_d)
-    scale = np.divide(radius, radius_d, out=np.ones_like(radius), where=radius_d > 0)
-    ray = np.concatenate([x * scale[..., None], np.ones_like(x[..., :1])], axis=-1)
+    shrink = np.maximum(1 + k1 * np.sum(x**2, axis=-1, keepdims=True), 0.05)
+    ray = np.concatenate([x, shrink], axis=-1)
     return np.asarray(ray / np.linalg.norm(ray, axis=-1, keepdims=True))
 
 
@@ -106,8 +110,8 @@ def undistort(flat: Float, log_focal: float, k1: float) -> Float:
 class Normals:
     """The geometry of each match in the gyro's world.
 
-    `R_world_cam` (2 m) rotations at each end's own line time; `rays` (2, m, 3); `n` (m, 3) their cross product, radians; `noise` (2, m, 3)
-    what one pixel of error along x, along y of the next picture does to n.
+    `R_world_cam` (2 m) rotations at each end's own line time; `rays` (2, m, 3); `n` (m, 3) their cross product,
+    radians; `noise` (2, m, 3) what one pixel of error along x, along y of the next picture does to n.
     """
 
     R_world_cam: Rotation
@@ -117,7 +121,8 @@ class Normals:
 
 
 def normals(seen: Observations, log: GyroLog, camera: Camera) -> tuple[Normals, OrientationTrack]:
-    """n = P_prev x P_next with each ray turned by the gyro at its own line's time (Jia & Evans 2014, eq. 5-7, generalised).
+    """n = P_prev x P_next with each ray turned by the gyro at its own line's time (Jia & Evans 2014, eq. 5-7,
+    generalised).
 
     |n| is the angle that rotation leaves; a translating camera keeps all n of a pair orthogonal to its direction.
     """
@@ -144,8 +149,8 @@ def look(seen: Observations, R_world_cam: Rotation, log_focal: float, k1: float)
 
 
 def normal_derivatives(seen: Observations, camera: Camera, at: Normals, track: OrientationTrack) -> Float:
-    """d n / d parameters (m, 3, 12), zero for the lens. A rotation common to both rays of a pair changes nothing, so bias and the
-    rate's scale act from the middle of the pair on."""
+    """d n / d parameters (m, 3, 12), zero for the lens. A rotation common to both rays of a pair changes nothing, so
+    bias and the rate's scale act from the middle of the pair on."""
     t_log = line_times(seen, camera)
     shape, rays = at.rays.shape, at.rays
     dray = np.zeros((*shape[:2], len(PARAMETERS), 3))

@@ -1,4 +1,5 @@
-"""One robust least-squares problem: iteratively reweighted Levenberg-Marquardt with the translation directions eliminated."""
+"""One robust least-squares problem: iteratively reweighted Levenberg-Marquardt with the translation directions
+eliminated."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from gyro.log import Float, GyroLog
 
 from .integrate import OrientationTrack
 from .model import INDEX, PARAMETERS, ROTATION, Camera, Normals, Observations, look, normal_derivatives, normals
-from .translation import covariance, directions, noise_along, sum_pairs, tangents
+from .translation import LOSS, covariance, directions, loss_weight, noise_along, spread_out, sum_pairs, swings, tangents
 
-LOSS = 2.0  # Cauchy scale in noise sigmas
 BLOCK = 6  # pairs whose errors may depend on one another: a feature's error is shared by neighbouring pairs
 ITERATIONS = 30
+POLISH = 2
 CONVERGED = 1e-7  # relative change of the cost
 
 
@@ -53,8 +54,9 @@ class Prior:
 class Fit:
     """Where the solver ended.
 
-    `covariance` (12, 12), zero for what was fixed; `sigma_px` robust noise of one residual; `residual_px` (m,) distance of each match;
-    `m` (pairs, 3) translation directions, None where the camera only turns; `at` the rays and normals there.
+    `covariance` (12, 12), zero for what was fixed; `sigma_px` robust noise of one residual; `residual_px` (m,)
+    distance of each match; `m` (pairs, 3) translation directions, None where the camera only turns; `at` the rays and
+    normals there.
     """
 
     camera: Camera
@@ -68,24 +70,28 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """The problem at one camera: residuals e (k, r) in pixels under the best directions m (pairs, 3), derivatives by `track`."""
+    """The problem at one camera: residuals e (k, r) in pixels under the best directions m (pairs, 3), that of each match `course` (k, 3), derivatives by
+    `track`."""
 
     camera: Camera
     at: Normals
     track: OrientationTrack
     m: Float | None
+    course: Float | None
     e: Float
 
 
-def solve(seen: Observations, log: GyroLog, start: Camera, prior: Prior, translation: bool) -> Fit:
-    """Minimise the sum of Cauchy(residual / sigma) plus the prior's squares over everything that `prior` leaves free.
+def solve(
+    seen: Observations, log: GyroLog, start: Camera, prior: Prior, *, translation: bool, iterations: int = ITERATIONS
+) -> Fit:
+    """Minimise the sum of Geman-McClure losses of residual / sigma plus the prior's squares over everything that `prior` leaves free.
 
-    With `translation` the residual is each match's distance from its epipolar plane, the best direction of each pair eliminated
-    (variable projection, Kaufman 1975); without, the whole angle that rotation leaves.
+    With `translation` the residual is each match's distance from its epipolar plane, the best direction of each pair
+    eliminated (variable projection, Kaufman 1975); without, the whole angle that rotation leaves.
     """
     point = _point(seen, log, start, translation, None)
     damping, change = 1e-3, 1.0
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         sigma = noise_px(point.e)
         cost = _cost(point, sigma, prior)
         H, g, _ = _normal_equations(seen, point, sigma)
@@ -99,22 +105,43 @@ def solve(seen: Observations, log: GyroLog, start: Camera, prior: Prior, transla
 def _point(seen: Observations, log: GyroLog, camera: Camera, translation: bool, near: _Point | None) -> _Point:
     at, track = normals(seen, log, camera)
     if not translation:
-        return _Point(camera, at, track, None, residual_px(at, None))
+        return _Point(camera, at, track, None, None, residual_px(at, None))
     sigma = noise_px(residual_px(at, None) if near is None else near.e)
     m = directions(at.n, at.noise, seen.pair, seen.pairs, sigma, None if near is None else near.m)
-    return _Point(camera, at, track, m, residual_px(at, m[seen.pair]))
+    swing = swings(m, seen.neighbours)
+    when = seen.line.mean(axis=0) @ camera.readout_s / seen.interval_s
+    for _ in range(POLISH):
+        course = spread_out(m, swing, seen.pair, when)
+        m = _polish(seen, at, m, course, sigma)
+    course = spread_out(m, swing, seen.pair, when)
+    return _Point(camera, at, track, m, course, residual_px(at, course))
+
+
+def _polish(seen: Observations, at: Normals, m: Float, course: Float, sigma: float) -> Float:
+    """One Gauss-Newton step of the directions towards the very cost that the solver minimises."""
+    e = residual_px(at, course)
+    T = _direction_jacobian(seen, at, m, course, e)
+    weight = loss_weight(e[:, 0] ** 2, sigma)[:, None]
+    C = sum_pairs(weight[:, :, None] * T * np.swapaxes(T, 1, 2), seen.pair, seen.pairs)
+    h = sum_pairs(weight * e * T[:, 0], seen.pair, seen.pairs)
+    C += (0.01 * np.trace(C, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(2)
+    step = np.linalg.solve(C, h[..., None])[..., 0]
+    step *= np.minimum(1, 0.3 / np.maximum(np.linalg.norm(step, axis=1), 1e-12))[:, None]
+    moved = m - np.einsum("ki,kij->kj", step, tangents(m))
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))
 
 
 def residual_px(at: Normals, m: Float | None) -> Float:
-    """With m (k, 3): distance from the epipolar plane in units of what a pixel does to it (Sampson), (k, 1). Without: the whole
-    displacement in the next picture that rotation leaves, (k, 2)."""
+    """With m (k, 3): distance from the epipolar plane in units of what a pixel does to it (Sampson), (k, 1). Without:
+    the whole displacement in the next picture that rotation leaves, (k, 2)."""
     if m is not None:
         return np.asarray(np.einsum("ij,ij->i", at.n, m) / noise_along(covariance(at.noise), m))[:, None]
     return np.einsum("irj,ij->ir", _px_per_normal(at), at.n)
 
 
 def _px_per_normal(at: Normals) -> Float:
-    """Pixels (k, 2, 3) of the displacement that a normal stands for: the dual basis of `noise` within the plane across the ray."""
+    """Pixels (k, 2, 3) of the displacement that a normal stands for: the dual basis of `noise` within the plane across
+    the ray."""
     x, y, ray = at.noise[0], at.noise[1], at.rays[0]
     volume = np.einsum("ij,ij->i", np.cross(x, y), ray)[:, None]
     return np.stack([np.cross(y, ray), np.cross(ray, x)], axis=1) / volume[:, None]
@@ -126,19 +153,16 @@ def noise_px(e: Float) -> float:
     return max(median * (1.4826 if e.shape[1] == 1 else 0.8493), 1e-6)
 
 
-def _weight(e: Float, sigma: float) -> Float:
-    return np.asarray(1 / (1 + np.sum(e**2, axis=1) / (LOSS * sigma) ** 2))
-
-
 def _cost(point: _Point, sigma: float, prior: Prior) -> float:
-    data = LOSS**2 * np.sum(np.log1p(np.sum(point.e**2, axis=1) / (LOSS * sigma) ** 2))
+    u2 = np.sum(point.e**2, axis=1) / (LOSS * sigma) ** 2
+    data = LOSS**2 * np.sum(u2 / (1 + u2))
     return float(data + np.sum(prior.deviation(point.camera) ** 2 * prior.information))
 
 
 def _jacobian(seen: Observations, point: _Point) -> Float:
-    """d e / d parameters, (k, r, 12). The lens changes what a pixel is worth as well, or else a longer focal length would shrink noise:
-    there the whole residual is differenced."""
-    at, m = point.at, None if point.m is None else point.m[seen.pair]
+    """d e / d parameters, (k, r, 12). The lens changes what a pixel is worth as well, or else a longer focal length
+    would shrink noise: there the whole residual is differenced."""
+    at, m = point.at, point.course
     dn = normal_derivatives(seen, point.camera, at, point.track)
     if m is None:
         J = np.einsum("irj,ijp->irp", _px_per_normal(at), dn)
@@ -151,26 +175,26 @@ def _jacobian(seen: Observations, point: _Point) -> Float:
     return np.asarray(J)
 
 
-def _direction_jacobian(seen: Observations, point: _Point) -> Float:
+def _direction_jacobian(seen: Observations, at: Normals, m: Float, course: Float, e: Float) -> Float:
     """d e / d (two tangents of m), (k, 1, 2)."""
-    assert point.m is not None
-    m, basis = point.m[seen.pair], tangents(point.m)[seen.pair]
-    spread = covariance(point.at.noise)
-    distance = noise_along(spread, m)[:, None]
-    along = np.einsum("ij,ikj->ik", point.at.n, basis) / distance
-    longer = np.einsum("ij,ijl,ikl->ik", m, spread, basis) / distance**2
-    return np.asarray((along - point.e * longer)[:, None])
+    basis = tangents(m)[seen.pair]
+    spread = covariance(at.noise)
+    distance = noise_along(spread, course)[:, None]
+    along = np.einsum("ij,ikj->ik", at.n, basis) / distance
+    longer = np.einsum("ij,ijl,ikl->ik", course, spread, basis) / distance**2
+    return np.asarray((along - e * longer)[:, None])
 
 
 def _normal_equations(seen: Observations, point: _Point, sigma: float) -> tuple[Float, Float, Float]:
-    """Hessian (12, 12), gradient (12,) and its share from each pair (pairs, 12), directions eliminated; in units of the noise."""
+    """Hessian (12, 12), gradient (12,) and its share from each pair (pairs, 12), directions eliminated; in units of
+    the noise."""
     J = _jacobian(seen, point)
-    weight = _weight(point.e, sigma) / sigma**2
+    weight = loss_weight(np.sum(point.e**2, axis=1), sigma) / sigma**2
     half = (J * np.sqrt(weight)[:, None, None]).reshape(-1, len(PARAMETERS))
     H = half.T @ half
     score = sum_pairs(np.einsum("irp,ir->ip", J, point.e * weight[:, None]), seen.pair, seen.pairs)
-    if point.m is not None:
-        T = _direction_jacobian(seen, point)
+    if point.m is not None and point.course is not None:
+        T = _direction_jacobian(seen, point.at, point.m, point.course, point.e)
         B = sum_pairs(np.einsum("irp,irt->ipt", J * weight[:, None, None], T), seen.pair, seen.pairs)
         C = sum_pairs(np.einsum("irs,irt->ist", T * weight[:, None, None], T), seen.pair, seen.pairs)
         h = sum_pairs(np.einsum("irt,ir->it", T, point.e * weight[:, None]), seen.pair, seen.pairs)
@@ -218,7 +242,7 @@ def _covariance(seen: Observations, point: _Point, prior: Prior, sigma: float) -
     """Sandwich covariance over blocks of pairs (White 1980; Liang & Zeger 1986), nowhere below the model's own."""
     H, _, score = _normal_equations(seen, point, sigma)
     u2 = np.sum(point.e**2, axis=1) / (LOSS * sigma) ** 2
-    H = H * max(float(np.sum((1 - u2) / (1 + u2) ** 2) / np.sum(1 / (1 + u2))), 0.2)
+    H = H * max(float(np.sum((1 - 3 * u2) / (1 + u2) ** 3) / np.sum(1 / (1 + u2) ** 2)), 0.2)
     free = prior.free
     inverse = np.linalg.pinv((H + np.diag(prior.information))[np.ix_(free, free)], hermitian=True)
     blocks = np.add.reduceat(score[:, free], np.arange(0, seen.pairs, BLOCK), axis=0)

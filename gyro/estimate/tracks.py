@@ -1,4 +1,5 @@
-"""What the picture says: features followed from each frame to the next, in full-size pixels with the frames' own times."""
+"""What the picture says: features followed from each frame to the next, in full-size pixels with the frames' own
+times."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.003)
 class Tracks:
     """Features of a clip: m matches between neighbouring ones of n frames.
 
-    `time_s` (n,) frame times, the first 0, strictly increasing; `pair` (m,) ascending: match i lies between frames pair[i] and
-    pair[i] + 1; `prev_px`, `next_px` (m, 2) x, y with integer pixel centres, square pixels.
+    `time_s` (n,) frame times, the first 0, strictly increasing; `pair` (m,) ascending: match i lies between frames
+    pair[i] and pair[i] + 1; `prev_px`, `next_px` (m, 2) x, y with integer pixel centres, square pixels.
     """
 
     time_s: Float
@@ -65,8 +66,8 @@ class Tracks:
 def track_video(path: str | Path, limit_s: float | None = None) -> Tracks:
     """Follow features through a local file. Raises SyncError where it cannot be opened or has under two frames.
 
-    Shi-Tomasi corners on a grid and pyramidal Lucas-Kanade, forward and backward; a match that does not come home within 0.4 px
-    (of the 640 px picture) is dropped. `limit_s` stops early.
+    Shi-Tomasi corners on a grid and pyramidal Lucas-Kanade, forward and backward; a match that does not come home
+    within 0.4 px (of the 640 px picture) is dropped. `limit_s` stops early.
     """
     file = Path(path)
     if not file.is_file():
@@ -87,7 +88,8 @@ def track_video(path: str | Path, limit_s: float | None = None) -> Tracks:
 def _luma(
     container: av.container.InputContainer, stream: av.VideoStream, size: tuple[int, int], limit_s: float | None
 ) -> Iterator[Frame]:
-    """(time_s, small grey picture) of each frame, first time 0; frames without a later time than the last are left out."""
+    """(time_s, small grey picture) of each frame, first time 0; frames without a later time than the last are left
+    out."""
     small = _small_size(*size)
     time_base = stream.time_base or Fraction(1, 90000)
     first: int | None = None
@@ -109,7 +111,8 @@ def _small_size(width: int, height: int) -> tuple[int, int]:
 
 
 def track_frames(frames: Iterable[Frame], width: int, height: int) -> Tracks:
-    """Tracks of (time_s, grey picture) pairs; the pictures may be smaller than `width` x `height`, the matches are scaled up."""
+    """Tracks of (time_s, grey picture) pairs; the pictures may be smaller than `width` x `height`, the matches are
+    scaled up."""
     times: list[float] = []
     matches: list[tuple[Float, Float]] = []
     before: UInt8 | None = None
@@ -131,7 +134,9 @@ def _match(prev: UInt8, next_: UInt8) -> tuple[Float, Float]:
     corners = _corners(prev)
     if len(corners) == 0:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    there, found, _ = cv2.calcOpticalFlowPyrLK(prev, next_, corners, None, winSize=WINDOW_PX, maxLevel=4, criteria=CRITERIA)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
+        prev, next_, corners, None, winSize=WINDOW_PX, maxLevel=4, criteria=CRITERIA
+    )
     home, back, _ = cv2.calcOpticalFlowPyrLK(next_, prev, there, None, winSize=WINDOW_PX, maxLevel=4, criteria=CRITERIA)
     good = (found.ravel() == 1) & (back.ravel() == 1)
     good &= np.hypot(*(home - corners).reshape(-1, 2).T) < ROUND_TRIP_PX

@@ -1,6 +1,8 @@
-"""A clip as bare tracks with known truth: 3-D points seen by a moving rolling-shutter camera, and the log of its gyroscope.
+"""A clip as bare tracks with known truth: 3-D points seen by a moving rolling-shutter camera, and the log of its
+gyroscope.
 
-Shares no code with `gyro`: rotation and rate come from closed-form Euler angles, projection from the pinhole's definition.
+Shares no code with `gyro`: rotation and rate come from closed-form Euler angles, projection from the pinhole's
+definition.
 """
 
 from __future__ import annotations

@@ -1,0 +1,67 @@
+"""Which sensor axis is which: all 48 signed permutations against the picture, and the free rotation where the sensor
+sits askew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from gyro.log import Float
+
+WEAK = 0.05  # of the largest singular value: below it a direction of motion says nothing about handedness
+LETTERS = "XYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """`matrix` (3, 3) signed permutation, camera from body; `name` reads the camera's x, y, z off the body's letters,
+    lower case negated; `improper` where no rotation does it (a mirrored or negated log); `share` of the correlated
+    motion that it explains."""
+
+    matrix: Float
+    name: str
+    improper: bool
+    share: float
+
+
+def signed_permutations() -> list[Float]:
+    """All 48: 24 rotations first, then their 24 mirror images."""
+    matrices = [
+        np.eye(3)[list(order)] * np.array(signs)[:, None]
+        for order in permutations(range(3))
+        for signs in product((1, -1), repeat=3)
+    ]
+    return sorted(matrices, key=lambda m: -np.linalg.det(m))
+
+
+def rank_axes(covariance: Float) -> list[Axes]:
+    """All 48 assignments, best first. `covariance` (3, 3) is the sum over time of camera rate times body rate
+    transposed."""
+    total = float(np.sum(np.linalg.svd(covariance, compute_uv=False)))
+    found = [
+        Axes(M, _name(M), bool(np.linalg.det(M) < 0), float(np.sum(covariance * M)) / max(total, 1e-300))
+        for M in signed_permutations()
+    ]
+    return sorted(found, key=lambda axes: (-round(axes.share, 9), axes.improper))
+
+
+def align(covariance: Float) -> tuple[Rotation, bool]:
+    """Rotation from body to camera that explains most of the covariance (Kabsch 1976), and whether the body's rates
+    had to be negated.
+
+    Negation is taken only where all three axes move enough to tell a mirror image from a turn.
+    """
+    U, s, Vt = np.linalg.svd(covariance)
+    handed = np.sign(np.linalg.det(U @ Vt))
+    improper = bool(handed < 0 and s[2] > WEAK * s[0])
+    if improper:
+        U = -U
+    return Rotation.from_matrix(U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt), improper
+
+
+def _name(matrix: Float) -> str:
+    source = np.argmax(np.abs(matrix), axis=1)
+    return "".join(LETTERS[j] if matrix[i, j] > 0 else LETTERS[j].lower() for i, j in enumerate(source))

@@ -1,0 +1,187 @@
+"""Where to start: correlation of the camera's rate with the log's over all offsets and drifts, without knowing the
+axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.spatial.transform import Rotation
+
+from gyro.errors import SyncError
+from gyro.log import Float, GyroLog
+
+from .axes import align
+from .tracks import Int
+
+WINDOW_S = 3.0  # 1 % of drift smears a window by 30 ms, less than the motion's own correlation time
+WINDOWS = 40
+SPAN_S = 120.0  # of the video that the search uses: beyond it drift would need a finer grid than it is worth
+APART_S = 0.3  # two offsets this far apart are different answers
+CANDIDATES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A start: t_log = t_video + offset_s + drift (t_video - mid_s). `covariance` (3, 3) camera rate times body rate,
+    `score` 0..1."""
+
+    offset_s: float
+    drift: float
+    mid_s: float
+    R_cam_gyro: Rotation
+    improper: bool
+    covariance: Float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Correlation:
+    """Of each window w with the log at lag l: `cross` (w, lags, 3, 3); `energy` (w, lags) of the log there; windows'
+    own `visual`."""
+
+    cross: Float
+    energy: Float
+    visual: Float
+    centre_s: Float
+    lag_s: Float
+
+
+def find_seeds(
+    rate_cam: Float,
+    time_s: Float,
+    log: GyroLog,
+    step_s: float,
+    *,
+    max_drift: float,
+    offset_range_s: tuple[float, float] | None,
+    count: int = 4,
+) -> list[Seed]:
+    """The best distinct starts, best first. `rate_cam` (k, 3) at `time_s` (k,) are the picture's mean rates over
+    `step_s`.
+
+    Score: nuclear norm of the summed cross-covariance over the product of both energies, each window freed of its
+    mean, so that bias and slow parallax do not count. The norm does not depend on the axes. Windows are shifted along
+    every drift before they are summed. Raises SyncError where log and video cannot overlap.
+    """
+    correlation = _correlate(rate_cam, time_s, log, step_s, offset_range_s)
+    mid_s = float(correlation.centre_s.mean())
+    offsets, drifts = np.arange(len(correlation.lag_s)), _drifts(correlation, max_drift)
+    found: list[tuple[float, float, int, Float]] = []
+    for drift in drifts:
+        cross, norm = _stack(correlation, drift, mid_s)
+        rough = np.linalg.norm(cross, axis=(1, 2)) / norm
+        for i in offsets[np.argsort(-rough)[: CANDIDATES // len(drifts) + 20]]:
+            score = float(np.linalg.svd(cross[i], compute_uv=False).sum() / norm[i])
+            found.append((score, float(drift), int(i), cross[i]))
+    found.sort(key=lambda item: -item[0])
+    seeds: list[Seed] = []
+    for score, drift, i, cross in found:
+        offset = float(correlation.lag_s[i])
+        if all(abs(offset - seed.offset_s) > APART_S for seed in seeds):
+            R, improper = align(cross)
+            seeds.append(Seed(offset, drift, mid_s, R, improper, cross, score))
+        if len(seeds) == count:
+            break
+    return seeds
+
+
+def _correlate(
+    rate_cam: Float, time_s: Float, log: GyroLog, step_s: float, offset_range_s: tuple[float, float] | None
+) -> _Correlation:
+    middle = time_s.mean()
+    inside = np.abs(time_s - middle) <= SPAN_S / 2
+    rate_cam, time_s = rate_cam[inside], time_s[inside]
+    h = float(np.clip(step_s / 4, 0.004, 0.02))
+    body, start_s = _even_rates(log, h, step_s)
+    low, high = offset_range_s or (
+        start_s - time_s[-1] * 0.6,
+        start_s + len(body) * h - time_s[0] - 0.4 * (time_s[-1] - time_s[0]),
+    )
+    lags = np.arange(int(np.floor(low / h)), int(np.ceil(high / h)) + 1)
+    members = _windows(rate_cam, time_s)
+    if len(lags) < 2 or not members:
+        raise SyncError(
+            f"{log.source}: the log and the video cannot overlap in time, or the video has no motion to compare"
+        )
+    cross = np.stack(
+        [_cross(rate_cam[w] - rate_cam[w].mean(axis=0), time_s[w], body, start_s, h, lags) for w in members]
+    )
+    energy = np.stack([_energy(time_s[w], body, start_s, h, lags) for w in members])
+    visual = np.array([np.sum((rate_cam[w] - rate_cam[w].mean(axis=0)) ** 2) for w in members])
+    return _Correlation(cross, energy, visual, np.array([time_s[w].mean() for w in members]), lags * h)
+
+
+def _even_rates(log: GyroLog, h: float, step_s: float) -> tuple[Float, float]:
+    """The log's rates (n, 3) every `h` seconds, each the mean over `step_s` around it, as a frame pair sees them; time
+    of the first."""
+    t = np.arange(log.time_s[0], log.time_s[-1], h)
+    out = np.empty((len(t), 3))
+    for axis, rate in enumerate(log.gyro_rad_s.T):
+        angle = np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(log.time_s))])
+        out[:, axis] = (
+            np.interp(t + step_s / 2, log.time_s, angle) - np.interp(t - step_s / 2, log.time_s, angle)
+        ) / step_s
+    return out, float(t[0])
+
+
+def _windows(rate_cam: Float, time_s: Float) -> list[Int]:
+    """Indices of the windows, at most WINDOWS of them, the liveliest."""
+    number = ((time_s - time_s[0]) / WINDOW_S).astype(int)
+    members = [np.flatnonzero(number == k) for k in range(number[-1] + 1)]
+    members = [w for w in members if len(w) >= 8] or ([np.arange(len(time_s))] if len(time_s) >= 8 else [])
+    members.sort(key=lambda w: -float(rate_cam[w].var(axis=0).sum()))
+    return members[:WINDOWS]
+
+
+def _cross(rate_cam: Float, time_s: Float, body: Float, start_s: float, h: float, lags: Int) -> Float:
+    """sum over t of rate_cam(t) body(t + lag)', (lags, 3, 3), by FFT on the log's even grid."""
+    place = np.round((time_s - start_s) / h).astype(int)
+    origin = place[0]
+    picture = np.zeros((place[-1] - origin + 1, 3))
+    np.add.at(picture, place - origin, rate_cam)
+    size = next_fast_len(len(body) + len(picture))
+    spectrum = rfft(body, size, axis=0)
+    kernel = np.conj(rfft(picture, size, axis=0))
+    at = origin + lags
+    usable = (at > -len(picture)) & (at < len(body))
+    out = np.zeros((len(lags), 3, 3), np.float32)
+    for i in range(3):
+        for j in range(3):
+            out[usable, i, j] = irfft(kernel[:, i] * spectrum[:, j], size)[at[usable] % size]
+    return out
+
+
+def _energy(time_s: Float, body: Float, start_s: float, h: float, lags: Int) -> Float:
+    """Variance of the log over the window times the number of frames, per lag; zero beyond the log."""
+    sums = np.concatenate([np.zeros((1, 4)), np.cumsum(np.column_stack([body, np.sum(body**2, axis=1)]), axis=0)])
+    first = np.round((time_s[0] - start_s) / h).astype(int) + lags
+    last = np.round((time_s[-1] - start_s) / h).astype(int) + lags + 1
+    span = sums[np.clip(last, 0, len(body))] - sums[np.clip(first, 0, len(body))]
+    cells = np.maximum(last - first, 1)
+    return np.asarray((span[:, 3] - np.sum(span[:, :3] ** 2, axis=1) / cells) * len(time_s) / cells)
+
+
+def _drifts(correlation: _Correlation, max_drift: float) -> Float:
+    """Drifts such that from one to the next no window moves by more than two lags."""
+    reach = float(np.ptp(correlation.centre_s)) / 2
+    lag = float(correlation.lag_s[1] - correlation.lag_s[0])
+    side = int(np.ceil(max_drift * reach / (2 * lag)))
+    return np.linspace(-max_drift, max_drift, 2 * side + 1) if side else np.zeros(1)
+
+
+def _stack(correlation: _Correlation, drift: float, mid_s: float) -> tuple[Float, Float]:
+    """Sum over the windows, each moved by drift (centre - mid): covariance (lags, 3, 3) and the product of both norms
+    (lags,)."""
+    lag = correlation.lag_s[1] - correlation.lag_s[0]
+    shifts = np.round(drift * (correlation.centre_s - mid_s) / lag).astype(int)
+    index = np.arange(len(correlation.lag_s))
+    cross = np.zeros(correlation.cross.shape[1:])
+    energy = np.zeros(len(index))
+    for shift, window, own in zip(shifts, correlation.cross, correlation.energy, strict=True):
+        moved = np.clip(index + shift, 0, len(index) - 1)
+        cross += window[moved]
+        energy += own[moved]
+    floor = 0.05 * float(np.median(energy)) + 1e-12
+    return cross, np.sqrt(correlation.visual.sum() * np.maximum(energy, floor))

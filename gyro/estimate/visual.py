@@ -1,0 +1,44 @@
+"""The rotation that the picture alone shows between two frames: good enough to find the clock, the axes and the rough
+focal length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gyro.log import Float
+
+from .model import undistort
+from .tracks import Int, Tracks
+from .translation import sum_pairs
+
+ROUNDS = 8
+
+
+def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
+    """Rotation vectors (pairs, 3) of the camera that best explain the normals n = ray x ray_next of each pair,
+    robustly.
+
+    A camera that turns by theta moves a still ray by -theta x ray, so n = -(1 - ray ray') theta. Cauchy loss at twice
+    the clip's own noise. Translation of a near scene leaks into it.
+    """
+    across = np.eye(3) - ray[:, :, None] * ray[:, None, :]
+    weight = np.ones(len(n))
+    theta = np.zeros((pairs, 3))
+    for _ in range(ROUNDS):
+        A = sum_pairs(weight[:, None, None] * across, pair, pairs)
+        b = sum_pairs(weight[:, None] * n, pair, pairs)
+        A = A + (1e-6 * np.trace(A, axis1=1, axis2=2)[:, None, None] + 1e-12) * np.eye(3)
+        theta = -np.linalg.solve(A, b[..., None])[..., 0]
+        left = np.linalg.norm(n + np.einsum("ijk,ik->ij", across, theta[pair]), axis=1)
+        weight = 1 / (1 + (left / max(2 * 0.85 * float(np.median(left)), 1e-9)) ** 2)
+    return theta
+
+
+def camera_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float, Int]:
+    """Mean rate of the camera (k, 3), rad/s in camera axes, between the frames of each of the k pairs that have
+    matches; the time in the middle of each (k,); and the number of its first frame (k,)."""
+    number, pair = np.unique(tracks.pair, return_inverse=True)
+    rays = [undistort((px - tracks.centre_px) / focal_px, 0.0, 0.0) for px in (tracks.prev_px, tracks.next_px)]
+    theta = pair_rotations(rays[0], np.cross(*rays), pair, len(number))
+    interval = tracks.time_s[number + 1] - tracks.time_s[number]
+    return theta / interval[:, None], tracks.time_s[number] + interval / 2, number
