@@ -131,7 +131,8 @@ def main(arguments: Sequence[str]) -> int:
     rows = [evaluate(name, estimator) for name in args.clips for estimator in args.estimators]
     console = Console(width=110)
     console.print(table(rows))
-    failing = [r.clip for r in rows if r.estimator == "stabilize" and not r.mean_px < BAR_PX]
+    judged = [r for r in rows if r.estimator == "stabilize"]
+    failing = [r.clip for r in judged if not r.mean_px < BAR_PX]
     console.print(
         f"{'[red]FAIL' if failing else '[green]pass'}[/]  mean < {BAR_PX} px: {', '.join(failing) or 'every clip'}"
     )

@@ -77,7 +77,8 @@ def ours(source: Path, target: Path, encoder: Encoder, options: Sequence[str] = 
 def our_command(source: Path, target: Path, encoder: Encoder, options: Sequence[str] = ()) -> list[str]:
     """The command line; STABILIZE_COMMAND replaces `python -m stabilize`."""
     program = os.environ.get("STABILIZE_COMMAND", f"{sys.executable} -m stabilize").split()
-    encode = ("--codec", "h264", "--crf", str(encoder.crf), "--set", f"encode.preset={encoder.preset}")
+    settings = ("encode.codec=h264", f"encode.crf={encoder.crf}", f"encode.preset={encoder.preset}")
+    encode = [word for setting in settings for word in ("--set", setting)]
     return [*program, "run", str(source), "-o", str(target), "--overwrite", "--quiet", *encode, *options]
 
 

@@ -82,12 +82,12 @@ def run_round(source: Path, encoder: Encoder, options: Sequence[str], index: int
 
 
 def _stages(printed: str) -> dict[str, float]:
-    """`seconds_per_stage` of the JSON that `stabilize run --json` ends with; empty where there is none."""
+    """`seconds_per_stage` (or `seconds`) of the JSON that `stabilize run --json` prints; empty where there is none."""
     try:
         report = json.loads(printed[printed.index("{") :])
     except ValueError:
         return {}
-    stages = report.get("seconds_per_stage", {})
+    stages = report.get("seconds_per_stage", report.get("seconds", {}))
     return {str(k): float(v) for k, v in stages.items()} if isinstance(stages, dict) else {}
 
 

@@ -46,6 +46,7 @@ FLAT = [
     _plane("flat-large", motion=MOTIONS["strong"]),
     _plane("flat-exposure", gain_keys=((0.5, 1.0), (1.0, 0.55), (2.0, 1.35), (3.0, 0.8), (4.0, 1.0))),
     _plane("flat-foreground", objects=(foreground(0.5),)),
+    _plane("flat-foreground-third", objects=(foreground(0.33),)),
     _plane("flat-noise", noise=10.0),
     _plane("flat-blur", shutter=Shutter(exposure_s=0.02, blur_samples=6)),
 ]
