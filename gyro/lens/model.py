@@ -11,6 +11,7 @@ from gyro.log import Float
 
 MODELS = {"pinhole": (0,), "opencv_fisheye": (4,), "polynomial": (4, 5, 8)}
 _ITERATIONS = 30
+_APPROACH = 6  # steps in which Newton's target moves from the centre to its place
 _CLOSE = 1e-10
 
 
@@ -166,9 +167,10 @@ def _newton(lens: Lens, target: Float) -> Float:
     xy = np.zeros_like(target)
     with np.errstate(all="ignore"):  # points without a solution run off; they are sorted out below
         for step in range(1, _ITERATIONS + 1):
-            goal = target * min(1.0, step / 8)
+            error = distort(lens, xy) - target * min(1.0, step / _APPROACH)
+            if step > _APPROACH and not np.any(np.abs(error) >= _CLOSE):
+                break
             J = distort_jacobian(lens, xy)
-            error = distort(lens, xy) - goal
             det = J[..., 0, 0] * J[..., 1, 1] - J[..., 0, 1] * J[..., 1, 0]
             det = np.where(det > 0, det, np.nan)
             dx = (J[..., 1, 1] * error[..., 0] - J[..., 0, 1] * error[..., 1]) / det

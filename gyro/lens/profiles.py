@@ -36,7 +36,8 @@ def load_lens(path: Path | str) -> Lens:
             raise LensError(f"{path.name}: larger than 16 MiB, no lens profile")
         text = path.read_text("utf-8", "replace").removeprefix("\ufeff")
         if text.lstrip().startswith("{"):
-            return _from_gyroflow(json.loads(text), path.stem)
+            keys = json.loads(text, parse_int=float)
+            return _from_gyroflow(keys, path.stem) if "fisheye_params" in keys else _from_yaml(keys, path.stem)
         if text.lstrip().startswith("<"):
             return _from_yaml(_xml_keys(text), path.stem)
         return _from_yaml(parse_yaml(text, path.name), path.stem)
