@@ -7,6 +7,7 @@ support covers most of what has been background so far is taken, and the belief 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -16,8 +17,9 @@ from stabilize.core import Float, Float32
 from stabilize.motion.features import Corners
 from stabilize.motion.models import errors
 
-THRESHOLD_PX = 1.5
-LEARN = 0.12  # share by which one pair moves the belief
+THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
+LEARN = 0.12  # share by which one pair moves the belief, once a tenth of the points move otherwise: else there is nothing to learn
+FORGET = 0.03  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 NEW = 0.6  # belief in picture that has just come into view
 LEAST = 8  # points that can carry a motion
 Mask = NDArray[np.bool_]
@@ -38,8 +40,13 @@ class Hypothesis:
 
 def first_belief(grid: tuple[int, int]) -> Belief:
     """Before anything is known: the border is likelier background than the middle, where people put what they film."""
+    return Belief(_prior(grid))
+
+
+@cache
+def _prior(grid: tuple[int, int]) -> Float32:
     y, x = np.meshgrid(np.linspace(-1, 1, grid[0]), np.linspace(-1, 1, grid[1]), indexing="ij")
-    return Belief((0.45 + 0.3 * np.maximum(abs(x), abs(y))).astype(np.float32))
+    return (0.3 + 0.6 * np.maximum(abs(x), abs(y)) ** 2).astype(np.float32)
 
 
 def _magsac(prev: Float32, next_: Float32) -> Float | None:
@@ -49,7 +56,7 @@ def _magsac(prev: Float32, next_: Float32) -> Float | None:
 
 def hypotheses(prev: Float32, next_: Float32, likely: Mask) -> list[Hypothesis]:
     """Motions that part of the points agree on: no motion, the background so far, the largest group, and the largest of the rest."""
-    found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < THRESHOLD_PX / 3)]
+    found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < THRESHOLD_PX / 2)]
     for pick in (likely, np.ones(len(prev), bool)):
         _propose(prev, next_, pick, found)
     _propose(prev, next_, ~found[-1].support, found)
@@ -77,7 +84,9 @@ def learn(belief: Belief, corners: Corners, ok: Mask, support: Mask, H_px: Float
     cells = belief.cells.copy()
     flat = cells.ravel()
     seen = corners.cell[ok]
-    flat[seen] += LEARN * (support.astype(np.float32) - flat[seen])
+    rate = LEARN * min(1.0, 10 * (1 - float(support.mean())))
+    flat[seen] += rate * (support.astype(np.float32) - flat[seen])
+    cells += FORGET * (_prior(cells.shape) - cells)
     rows, cols = cells.shape
     to_cells = np.array([[cols / size[0], 0, 0.5 * cols / size[0] - 0.5], [0, rows / size[1], 0.5 * rows / size[1] - 0.5], [0, 0, 1]])
     H_cells = to_cells @ H_px @ np.linalg.inv(to_cells)

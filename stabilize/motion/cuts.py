@@ -1,7 +1,7 @@
 """Shot cuts, told from fast pans, flashes and fades.
 
 At a cut nothing of the picture before is found again: not by the point tracker, not by a search over shifts of a small copy, not one or
-two frames later (as after a flash), and the tones differ as well.
+two frames later (as after a flash), nor, where there is doubt, in its tones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from stabilize.core import Float32, UInt8
 
 THUMB = (64, 36)  # width, height
 SAME = 0.55  # normalised correlation from which two thumbnails show the same scene
-TONES = 0.25  # share of pixels that would have to change their tone
+OTHER = 0.4  # below which they show two, whatever their tones
+TONES = 0.25  # share of pixels that have to change their tone in between
 TRACKED = 0.2  # share of points still found, from which on there was no cut
 FLASH_FRAMES = 3
 
@@ -49,7 +50,8 @@ def is_cut(before: list[UInt8], after: list[UInt8], tracked: float) -> bool:
     """Whether a cut lies between the last of `before` and the first of `after` (thumbnails, up to FLASH_FRAMES each)."""
     if tracked >= TRACKED or not before or not after:
         return False
-    if likeness(before[-1], after[0]) >= SAME or tone_change(before[-1], after[0]) < TONES:
+    alike = likeness(before[-1], after[0])
+    if alike >= SAME or (alike >= OTHER and tone_change(before[-1], after[0]) < TONES):
         return False
     # After a flash the scene comes back; before the end of one, the scene before it is the scene after.
     return all(likeness(b, a) < SAME for b in before for a in after)

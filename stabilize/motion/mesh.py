@@ -5,11 +5,15 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
 
 from stabilize.core import Float, Float32
 from stabilize.motion.models import robust_weight
 
+Index = NDArray[np.intp]
 ROWS, COLS = 10, 17  # nodes: 9x16 cells
+BAND = 2 * COLS  # a second difference down a column reaches this far in row order
 STIFFNESS = 1.5  # data points that one unit of bending outweighs
 PULL = 0.02  # draws what nothing supports to the global motion
 OUTLIER = 0.012  # units (4 px of 640): further off is something that moves by itself
@@ -20,25 +24,24 @@ LEAST_STRETCH = 0.3  # a cell keeps at least this share of its area and orientat
 
 @cache
 def _bending() -> Float:
-    """Normal matrix (n, n) of second differences along rows and columns, and of first ones, weakly."""
+    """Lower band (BAND + 1, n) of the normal matrix of second differences along rows and columns, and of first ones, weakly."""
     n = ROWS * COLS
+    normal = np.zeros((n, n))
     index = np.arange(n).reshape(ROWS, COLS)
-    rows: list[Float] = []
     for grid in (index, index.T):
         for line in grid:
-            for k in range(len(line) - 2):
-                row = np.zeros(n)
-                row[line[k : k + 3]] = 1, -2, 1
-                rows.append(row)
-            for k in range(len(line) - 1):
-                row = np.zeros(n)
-                row[line[k : k + 2]] = 0.4, -0.4
-                rows.append(row)
-    B = np.array(rows)
-    return np.asarray(STIFFNESS * B.T @ B + PULL * np.eye(n))
+            for kernel in (np.array([1.0, -2.0, 1.0]), np.array([0.4, -0.4])):
+                for k in range(len(line) - len(kernel) + 1):
+                    nodes = line[k : k + len(kernel)]
+                    normal[np.ix_(nodes, nodes)] += np.outer(kernel, kernel)
+    normal = STIFFNESS * normal + PULL * np.eye(n)
+    band = np.zeros((BAND + 1, n))
+    for k in range(BAND + 1):
+        band[k, : n - k] = np.diagonal(normal, -k)
+    return band
 
 
-def _hat(points: Float, half_extent: tuple[float, float]) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.intp]], Float]:
+def _hat(points: Float, half_extent: tuple[float, float]) -> tuple[Index, Float]:
     """Nodes (k, 4) around each point and their bilinear weights (k, 4)."""
     u = np.clip((points[:, 0] / half_extent[0] + 1) / 2 * (COLS - 1), 0, COLS - 1 - 1e-9)
     v = np.clip((points[:, 1] / half_extent[1] + 1) / 2 * (ROWS - 1), 0, ROWS - 1 - 1e-9)
@@ -52,15 +55,28 @@ def _hat(points: Float, half_extent: tuple[float, float]) -> tuple[np.ndarray[tu
 def local_motion(points: Float, residual: Float, half_extent: tuple[float, float]) -> Float32:
     """Mesh (ROWS, COLS, 2) that explains the residuals (k, 2) at points (k, 2), all in units; it never folds."""
     nodes, hat = _hat(points, half_extent)
-    design = np.zeros((len(points), ROWS * COLS))
-    np.put_along_axis(design, nodes, hat, axis=1)
     weight = robust_weight(np.linalg.norm(residual, axis=1), OUTLIER)
     values = np.zeros((ROWS * COLS, 2))
     for _ in range(2):
-        normal = (design * weight[:, None]).T @ design + _bending()
-        values = np.linalg.solve(normal, (design * weight[:, None]).T @ residual)
-        weight = robust_weight(np.linalg.norm(residual - design @ values, axis=1), OUTLIER / 2)
+        values = _solve(nodes, hat, weight, residual)
+        rest = residual - np.einsum("ki,kic->kc", hat, values[nodes])
+        weight = robust_weight(np.linalg.norm(rest, axis=1), OUTLIER / 2)
     return unfold(values.reshape(ROWS, COLS, 2), half_extent).astype(np.float32)
+
+
+def _solve(nodes: Index, hat: Float, weight: Float, residual: Float) -> Float:
+    """Weighted least squares with bending, as a banded system: (n, 2)."""
+    n = ROWS * COLS
+    band = _bending().ravel().copy()
+    for i in range(4):
+        for j in range(i + 1):  # nodes[:, i] >= nodes[:, j]
+            at = (nodes[:, i] - nodes[:, j]) * n + nodes[:, j]
+            band += np.bincount(at, weight * hat[:, i] * hat[:, j], minlength=band.size)
+    right = np.zeros((n, 2))
+    for i in range(4):
+        for c in (0, 1):
+            right[:, c] += np.bincount(nodes[:, i], weight * hat[:, i] * residual[:, c], minlength=n)
+    return np.asarray(solveh_banded(band.reshape(BAND + 1, n), right, lower=True, overwrite_ab=True, check_finite=False))
 
 
 def node_positions(rows: int, cols: int, half_extent: tuple[float, float]) -> Float:

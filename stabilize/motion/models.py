@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stabilize.core import Float, MotionModel
 
+RIDGE = 1e-9  # keeps the equations of points on a line solvable
 Fit = Callable[[Float, Float, Float], Float]
 
 
@@ -39,30 +40,28 @@ def similarity(prev: Float, next_: Float, weight: Float) -> Float:
 
 def affine(prev: Float, next_: Float, weight: Float) -> Float:
     """Six parameters."""
-    root = np.sqrt(weight)[:, None]
     design = np.column_stack([prev, np.ones(len(prev))])
-    solution = np.linalg.lstsq(design * root, next_ * root, rcond=None)[0]
+    normal = np.einsum("ki,kj,k->ij", design, design, weight)
+    solution = np.linalg.solve(normal + RIDGE * np.eye(3), np.einsum("ki,kc,k->ic", design, next_, weight))
     return np.vstack([solution.T, [0, 0, 1.0]])
 
 
 def homography(prev: Float, next_: Float, weight: Float) -> Float:
-    """Eight parameters, minimising the transfer error by two Gauss-Newton steps from the affine fit (Hartley & Zisserman 4.5)."""
+    """Eight parameters, minimising the transfer error by Gauss-Newton from the affine fit (Hartley & Zisserman 4.5)."""
     H = affine(prev, next_, weight)
-    root = np.sqrt(weight)
-    one = np.ones(len(prev))
-    points = np.column_stack([prev, one])
+    points = np.column_stack([prev, np.ones(len(prev))])
     for _ in range(3):
         image = points @ H.T
-        depth = image[:, 2:]
-        mapped = image[:, :2] / depth
-        scaled = points / depth
+        mapped = image[:, :2] / image[:, 2:]
+        scaled = points / image[:, 2:]
         zero = np.zeros_like(scaled)
         jx = np.column_stack([scaled, zero, -mapped[:, :1] * scaled[:, :2]])
         jy = np.column_stack([zero, scaled, -mapped[:, 1:] * scaled[:, :2]])
         r = next_ - mapped
-        J = np.concatenate([jx * root[:, None], jy * root[:, None]])
-        step = np.linalg.lstsq(J, np.concatenate([r[:, 0] * root, r[:, 1] * root]), rcond=None)[0]
-        H = H + np.append(step, 0.0).reshape(3, 3)
+        wx, wy = jx * weight[:, None], jy * weight[:, None]
+        normal = np.einsum("ki,kj->ij", wx, jx) + np.einsum("ki,kj->ij", wy, jy)
+        gradient = np.einsum("ki,k->i", wx, r[:, 0]) + np.einsum("ki,k->i", wy, r[:, 1])
+        H = H + np.append(np.linalg.solve(normal + RIDGE * np.eye(8), gradient), 0.0).reshape(3, 3)
     return H
 
 
