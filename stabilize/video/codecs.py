@@ -16,6 +16,7 @@ from stabilize.video.probe import FULL_RANGE, Hdr, VideoInfo
 _FAST_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
 _X26X_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placebo")
 _FALLBACKS = ("h264", "av1", "hevc", "ffv1")  # for what cannot be encoded again, or only with fewer bits
+_MOST_THREADS = 16  # an encoder's memory grows with them
 _HARM = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
 _PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
 
@@ -97,7 +98,8 @@ def choose_encoding(
     full_range = pix_fmt.startswith("yuvj") or (video.colour.range == FULL_RANGE and encoder.tags_range)
     notes = tuple(note for note in (codec_note, format_note, size_note) if note is not None)
     options = _options(encoder, config, video)
-    return Encoding(encoder, pix_fmt, coded_size, options, config.threads, full_range, notes)
+    threads = config.threads or (0 if (os.cpu_count() or 1) <= _MOST_THREADS else _MOST_THREADS)
+    return Encoding(encoder, pix_fmt, coded_size, options, threads, full_range, notes)
 
 
 def _pick_encoder(

@@ -54,7 +54,7 @@ _MP4 = Container(
 )
 _MOV = Container(
     "mov",
-    frozenset({"h264", "hevc", "av1", "vp9", "prores"}),
+    frozenset({"h264", "hevc", "prores"}),
     _MP4_AUDIO - {"vorbis"} | _MOV_PCM | {"amr_nb", "adpcm_ima_qt"},
     frozenset({"mov_text", "eia_608"}),
     _GYRO_DATA,

@@ -27,6 +27,7 @@ from stabilize.video.timestamps import usual_step
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
+_REORDERED = 16  # the last of a sample may lie beyond frames that were not sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def _sample(container: Any, stream: Any, path: str | os.PathLike[str]) -> tuple[
         times += [packet.pts] if packet is not None and packet.pts is not None else []
         size += packet.size if packet is not None else 0
         if first is not None and (count >= _SAMPLED_PACKETS or size > _SAMPLED_BYTES):
+            times = sorted(times)[:-_REORDERED]
             break
     if first is None:
         raise InputError(
@@ -210,7 +212,7 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
 
 def _is_variable(times: list[int]) -> bool | None:
     """Whether the distances of frames differ by more than rounding to the time base explains."""
-    steps = np.diff(np.unique(times))[:-16]  # the last may wait for frames that were not sampled
+    steps = np.diff(np.unique(times))
     if len(steps) < 2:
         return None
     return bool(np.ptp(steps) > max(2, 0.01 * np.median(steps)))

@@ -21,6 +21,7 @@ from stabilize.video.source import check_size, open_input, pick_video
 from stabilize.video.timestamps import PresentationClock, mended, usual_step
 
 T = TypeVar("T")
+_MOST_THREADS = 8
 _TOLERATED_GAP_S = 0.5  # between the end of a file and what it says of itself
 PathLike = str | os.PathLike[str]
 
@@ -94,6 +95,7 @@ class Reading(Generic[T]):
             container.flags &= ~av.container.Flags.gen_pts.value  # invented times would hide which are true
             stream = pick_video(container, self._path)
             stream.thread_type = "AUTO"
+            stream.thread_count = min(os.cpu_count() or 1, _MOST_THREADS)  # each holds a frame
             stream.codec_context.options = self._options
             try:
                 timed = self._timed(self._uniform(self._decode(container, stream)))

@@ -1,10 +1,11 @@
-"""Small clips for the tests, made with PyAV alone; every frame carries its number as a bar code in the luma.
+"""Small clips for the tests, made with PyAV alone; every frame carries its number as bars in the luma.
 
-Nothing here uses stabilize/: pictures are filled through PyAV's planes and FFmpeg's own description of the pixel format.
+Nothing here uses stabilize/: pictures are filled through PyAV's planes by FFmpeg's description of the pixel format.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -48,7 +49,7 @@ def number_of(luma: np.ndarray) -> int:
     edges = np.linspace(0, width, BITS + 1).astype(int)
     upper = luma[: max(height // 2 - 1, 1)].astype(float)
     middle = (float(luma.max()) + float(luma.min())) / 2
-    means = [upper[:, a + (b - a) // 4 : b - (b - a) // 4].mean() for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    means = [upper[:, a + (b - a) // 4 : b - (b - a) // 4].mean() for a, b in itertools.pairwise(edges)]
     return sum(int(mean > middle) << bit for bit, mean in enumerate(means))
 
 
@@ -133,7 +134,9 @@ def _write_text(out: Any, texts: Any, codec: str) -> None:
 
 def raw(path: Path, pix_fmt: str, frames: int = 4, size: tuple[int, int] = (48, 32)) -> Path:
     """Uncompressed frames in NUT: any pixel format, exactly."""
-    return write(path, frames=frames, size=size, codec="rawvideo", pix_fmt=pix_fmt, time_base=Fraction(1, 25), format="nut")
+    return write(
+        path, frames=frames, size=size, codec="rawvideo", pix_fmt=pix_fmt, time_base=Fraction(1, 25), format="nut"
+    )
 
 
 def demuxed(path: Path, kind: str = "video") -> list[Any]:

@@ -1,4 +1,4 @@
-"""Broken files, made on the spot. Each builder ends by proving its defect with plain PyAV or by the bytes themselves."""
+"""Broken files, made on the spot. Each builder ends by proving its defect with plain PyAV or by the bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import clipmaker
@@ -123,13 +122,18 @@ def ffconcat(folder: Path) -> Path:
 
 def sdp(folder: Path) -> Path:
     path = folder / "session.sdp"
-    path.write_text("v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n")
+    path.write_text(
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+        "m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+    )
     return path
 
 
 def still_picture(folder: Path) -> Path:
     path = folder / "still_%d.png"
-    write(folder / "still.png", codec="png", pix_fmt="rgb24", frames=1, format="image2", container_options={"update": "1"})
+    write(
+        folder / "still.png", codec="png", pix_fmt="rgb24", frames=1, format="image2", container_options={"update": "1"}
+    )
     (folder / "still.png").rename(path)
     assert path.read_bytes().startswith(b"\x89PNG")
     return path
@@ -138,7 +142,15 @@ def still_picture(folder: Path) -> Path:
 def foreign_data(folder: Path) -> Path:
     """A QuickTime file whose coded pictures lie in another file, named by an alias."""
     other = write(folder / "other.mov")
-    alias = bytes(10) + bytes([1, *b"v" * 27]) + bytes(12) + bytes([1, *b"f" * 63]) + bytes(16) + bytes([0, 1, 0, 1]) + bytes(16)
+    alias = (
+        bytes(10)
+        + bytes([1, *b"v" * 27])
+        + bytes(12)
+        + bytes([1, *b"f" * 63])
+        + bytes(16)
+        + bytes([0, 1, 0, 1])
+        + bytes(16)
+    )
     target = str(other).replace("/", ":").encode()
     alias += b"\x00\x02" + len(target).to_bytes(2, "big") + target + b"\x00" * (len(target) % 2) + b"\xff\xff\x00\x00"
     entry = (len(alias) + 12).to_bytes(4, "big") + b"alis" + bytes(4) + alias
@@ -305,7 +317,12 @@ def changing_format(folder: Path) -> Path:
     first = write(folder / "a.ts", frames=6, format="mpegts", time_base=Fraction(1, 90000))
     times = [3600 * i for i in range(6, 12)]
     second = write(
-        folder / "b.ts", pix_fmt="yuv444p", numbers=range(6, 12), pts=times, format="mpegts", time_base=Fraction(1, 90000)
+        folder / "b.ts",
+        pix_fmt="yuv444p",
+        numbers=range(6, 12),
+        pts=times,
+        format="mpegts",
+        time_base=Fraction(1, 90000),
     )
     path = folder / "formats.ts"
     path.write_bytes(first.read_bytes() + second.read_bytes())
@@ -316,7 +333,11 @@ def changing_format(folder: Path) -> Path:
 
 def wild_metadata(folder: Path) -> Path:
     """Metadata that is not UTF-8 and holds a terminal escape sequence."""
-    path = write(folder / "wild.mkv", time_base=Fraction(1, 1000), setup=lambda out, _: out.metadata.update(title="AAAA\x1b[31mB"))
+    path = write(
+        folder / "wild.mkv",
+        time_base=Fraction(1, 1000),
+        setup=lambda out, _: out.metadata.update(title="AAAA\x1b[31mB"),
+    )
     path.write_bytes(path.read_bytes().replace(b"AAAA", b"\xff\xfeA\x80"))
     assert b"\xff\xfeA\x80\x1b[31m" in path.read_bytes()
     return path

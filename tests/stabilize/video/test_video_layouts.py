@@ -69,9 +69,7 @@ def test_upside_down_pictures_are_righted() -> None:
     graph.push(upright)
     flipped = graph.pull()
     assert flipped.planes[0].line_size < 0
-    assert_array_equal(
-        plane_views(flipped, LAYOUTS["yuv420p"])[1], plane_views(upright, LAYOUTS["yuv420p"])[1][::-1]
-    )
+    assert_array_equal(plane_views(flipped, LAYOUTS["yuv420p"])[1], plane_views(upright, LAYOUTS["yuv420p"])[1][::-1])
 
 
 @pytest.mark.parametrize("name", sorted(every_format))

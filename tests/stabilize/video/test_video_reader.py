@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import subprocess
 from fractions import Fraction
@@ -23,7 +24,9 @@ from stabilize.video.layouts import LAYOUTS
 from stabilize.video.reader import read_frames, read_luma
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
-FFV1_KEEPS = [n for n in LAYOUTS if n.startswith(("yuv4", "gray"))]  # full range and semi-planar: no lossless codec has them
+FFV1_KEEPS = [
+    n for n in LAYOUTS if n.startswith(("yuv4", "gray"))
+]  # full range and semi-planar: no lossless codec has them
 RAW_KEEPS = ["nv12", "nv21", "yuvj420p", "yuvj422p"]
 
 
@@ -99,7 +102,7 @@ def test_both_readers_see_the_same_frames_at_the_same_times(tmp_path: Path, name
     seen = [(frame.pts, number_of(frame.planes[0])) for frame in native]
     assert [(pts, number_of(gray)) for pts, gray in small] == seen
     assert small.report == native.report
-    assert all(a < b for (a, _), (b, _) in zip(seen, seen[1:], strict=False))
+    assert all(a < b for (a, _), (b, _) in itertools.pairwise(seen))
 
 
 @pytest.mark.parametrize("bits, name", [(8, "yuv420p"), (10, "yuv420p10le"), (12, "yuv420p12le")])
@@ -153,7 +156,9 @@ def test_frames_without_any_times_come_at_an_even_rate(tmp_path: Path) -> None:
     assert len(times) == 12 and len(set(np.diff(times))) == 1
 
 
-@pytest.mark.parametrize("builder, field", [(hostile.changing_size, "rescaled"), (hostile.changing_format, "converted")])
+@pytest.mark.parametrize(
+    "builder, field", [(hostile.changing_size, "rescaled"), (hostile.changing_format, "converted")]
+)
 def test_a_change_in_mid_stream_is_brought_back_to_the_first(tmp_path: Path, builder: object, field: str) -> None:
     reading = read_frames(builder(tmp_path))  # type: ignore[operator]
     frames = list(reading)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def mend(pts: list[int | None], step: int = 40) -> tuple[list[int], int]:
 @given(stamps, st.integers(1, 3003))
 def test_any_times_become_strictly_increasing_and_no_frame_is_lost(pts: list[int | None], step: int) -> None:
     times, _ = mend(pts, step)
-    assert all(a < b for a, b in zip(times, times[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(times))
 
 
 @given(st.lists(st.integers(0, 10**6), unique=True, max_size=50).map(sorted))

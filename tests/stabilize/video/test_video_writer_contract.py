@@ -94,8 +94,15 @@ def test_every_layout_through_every_codec(tmp_path: Path, plain: MediaInfo, code
 
 @pytest.mark.parametrize("name", ["yuv420p", "yuvj420p", "nv12", "yuv422p10le", "p010le", "gray"])
 @pytest.mark.parametrize("suffix", CONTAINERS)
-def test_every_container(tmp_path: Path, plain: MediaInfo, suffix: str, name: str) -> None:
+def test_every_layout_in_every_container(tmp_path: Path, plain: MediaInfo, suffix: str, name: str) -> None:
     check(plain, name, tmp_path / f"x{suffix}", EncodeConfig())
+
+
+@pytest.mark.parametrize(
+    "suffix, codec", [(suffix, codec) for suffix, c in CONTAINERS.items() for codec in sorted(c.video)]
+)
+def test_every_codec_that_a_container_claims(tmp_path: Path, plain: MediaInfo, suffix: str, codec: str) -> None:
+    check(plain, "yuv420p", tmp_path / f"x{suffix}", EncodeConfig(codec=codec, preset=FAST.get(codec)))
 
 
 @pytest.mark.parametrize("name", [n for n in LAYOUTS if n.startswith("yuv4") or n.startswith("gray")])

@@ -1,0 +1,242 @@
+"""The output appears complete or not at all; the input and other files are never touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import hostile
+import numpy as np
+import pytest
+from clipmaker import decoded, picture, write
+
+from stabilize.errors import OutputError, UsageError
+from stabilize.video.buffers import plane_views
+from stabilize.video.codecs import EncodeConfig
+from stabilize.video.containers import CONTAINERS, default_output
+from stabilize.video.frame import Frame
+from stabilize.video.layouts import LAYOUTS
+from stabilize.video.reader import read_frames
+from stabilize.video.writer import VideoWriter, new_frame
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write(tmp_path / "in.mp4")
+
+
+def copy(
+    source: Path, target: Path, stop_at: int | None = None, error: BaseException | None = None, **config: Any
+) -> None:
+    with VideoWriter(source, target, EncodeConfig(**config)) as writer, read_frames(source) as frames:
+        for number, frame in enumerate(frames):
+            if number == stop_at and error is not None:
+                raise error
+            writer.write(frame)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("boom"), MemoryError(), SystemExit(1)])
+@pytest.mark.parametrize("stop_at", [0, 7])
+def test_whatever_interrupts_leaves_nothing_behind(clip: Path, error: BaseException, stop_at: int) -> None:
+    with pytest.raises(type(error)):
+        copy(clip, clip.with_name("out.mp4"), stop_at, error)
+    assert os.listdir(clip.parent) == ["in.mp4"]
+
+
+def test_a_failed_run_leaves_the_existing_target_as_it_was(clip: Path) -> None:
+    target = clip.with_name("out.mp4")
+    target.write_text("precious")
+    with pytest.raises(KeyboardInterrupt):
+        copy(clip, target, 7, KeyboardInterrupt(), overwrite=True)
+    assert target.read_text() == "precious" and sorted(os.listdir(clip.parent)) == ["in.mp4", "out.mp4"]
+
+
+def test_an_existing_target_is_refused_unless_allowed(clip: Path) -> None:
+    target = clip.with_name("out.mp4")
+    target.write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        copy(clip, target)
+    assert target.read_text() == "precious"
+    copy(clip, target, overwrite=True)
+    assert len(decoded(target)) == 12
+
+
+def test_a_target_that_appears_meanwhile_is_not_replaced(clip: Path) -> None:
+    target = clip.with_name("out.mp4")
+    with pytest.raises(OutputError, match="meantime"), VideoWriter(clip, target) as writer:
+        for frame in read_frames(clip):
+            writer.write(frame)
+        target.write_text("precious")
+    assert target.read_text() == "precious" and sorted(os.listdir(clip.parent)) == ["in.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink, None])
+def test_the_input_is_refused_as_output_under_any_name(clip: Path, link: Any) -> None:
+    target = clip if link is None else clip.with_name("alias.mp4")
+    if link is not None:
+        link(clip, target)
+    before = clip.read_bytes()
+    with pytest.raises(UsageError, match="input itself"):
+        copy(clip, target, overwrite=True)
+    with pytest.raises(UsageError, match="input itself"):
+        copy(target, clip, overwrite=True)
+    assert clip.read_bytes() == before
+
+
+def test_targets_that_cannot_be(clip: Path) -> None:
+    clip.with_name("folder.mp4").mkdir()
+    for name, error, words in [
+        ("nowhere/out.mp4", OutputError, "folder does not exist"),
+        ("folder.mp4", OutputError, "is a folder"),
+        ("out.wmv", UsageError, "cannot write .wmv"),
+        ("out", UsageError, "without suffix"),
+    ]:
+        with pytest.raises(error, match=words):
+            VideoWriter(clip, clip.with_name("x").parent / name)
+
+
+def test_permissions_are_those_of_any_new_file(clip: Path) -> None:
+    other = clip.with_name("other")
+    other.touch()
+    copy(clip, clip.with_name("out.mp4"))
+    assert clip.with_name("out.mp4").stat().st_mode == other.stat().st_mode
+
+
+def test_no_frames_no_file(clip: Path) -> None:
+    with pytest.raises(OutputError, match="not a single frame"), VideoWriter(clip, clip.with_name("out.mp4")):
+        pass
+    assert os.listdir(clip.parent) == ["in.mp4"]
+
+
+def test_a_full_disk(clip: Path) -> None:
+    """RLIMIT_FSIZE stands in for it: the kernel refuses to let any file grow beyond 20 kB."""
+    big = write(clip.with_name("big.mp4"), frames=12, size=(320, 240), options={"crf": "1"})
+    script = f"""
+        import resource, sys
+        sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3])]!r}
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        from pathlib import Path
+        from test_video_writer_files import copy
+        from stabilize.errors import OutputError
+        try:
+            copy(Path({str(big)!r}), Path({str(clip.with_name("out.mp4"))!r}), crf=1)
+        except OutputError as error:
+            print(error)
+            sys.exit(error.exit_code)
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    assert run.returncode == 4, run.stderr
+    assert "disk is full" in run.stdout and run.stderr == ""
+    assert sorted(os.listdir(clip.parent)) == ["big.mp4", "in.mp4"]
+
+
+def test_encoders_keep_quiet(clip: Path) -> None:
+    """x265 and SVT-AV1 write to the terminal by themselves unless they are told not to."""
+    script = f"""
+        import sys
+        sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3])]!r}
+        from pathlib import Path
+        from test_video_writer_files import copy
+        for codec in ("h264", "hevc", "av1", "vp9", "ffv1"):
+            copy(Path({str(clip)!r}), Path({str(clip.parent)!r}) / (codec + ".mkv"), codec=codec)
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_writer_works_in_another_thread(clip: Path) -> None:
+    worker = threading.Thread(target=copy, args=(clip, clip.with_name("out.mp4")))
+    worker.start()
+    worker.join()
+    assert [number for _, number in decoded(clip.with_name("out.mp4"))] == list(range(12))
+
+
+def test_frames_warped_into_the_encoders_own_memory(clip: Path) -> None:
+    with VideoWriter(clip, clip.with_name("out.mkv"), EncodeConfig(codec="ffv1")) as writer:
+        for frame in read_frames(clip):
+            out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
+            for target, plane in zip(out.planes, frame.planes, strict=True):
+                target[...] = plane[:, ::-1]
+            writer.write(out)
+    for ours, theirs in zip(read_frames(clip), read_frames(clip.with_name("out.mkv")), strict=True):
+        np.testing.assert_array_equal(ours.planes[0][:, ::-1], theirs.planes[0])
+
+
+def test_replaced_planes_are_written_even_if_an_old_buffer_hangs_on(clip: Path) -> None:
+    with VideoWriter(clip, clip.with_name("out.mkv"), EncodeConfig(codec="ffv1")) as writer:
+        for frame in read_frames(clip):
+            planes = tuple(np.zeros_like(plane) for plane in frame.planes)
+            writer.write(Frame(frame.pts, frame.layout, planes, frame.duration, frame.buffer))
+    assert all(not frame.planes[0].any() for frame in read_frames(clip.with_name("out.mkv")))
+
+
+def test_frames_out_of_order_or_of_another_size_are_a_mistake_of_the_caller(clip: Path) -> None:
+    layout = LAYOUTS["yuv420p"]
+    with pytest.raises(ValueError, match="does not follow"), VideoWriter(clip, clip.with_name("out.mp4")) as writer:
+        for pts in (512, 512):
+            writer.write(Frame(pts, layout, plane_views(picture(1), layout)))
+    with pytest.raises(ValueError, match="does not fit"), VideoWriter(clip, clip.with_name("out.mp4")) as writer:
+        writer.write(new_frame(layout, 32, 32, 0))
+    assert os.listdir(clip.parent) == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"codec": "mpeg2"}, "not known"),
+        ({"codec": "ffv1"}, "cannot hold ffv1"),
+        ({"preset": "warp"}, "no preset"),
+        ({"pix_fmt": "rgb24"}, "not encoded in"),
+    ],
+)
+def test_settings_that_do_not_fit(clip: Path, config: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        VideoWriter(clip, clip.with_name("out.mp4"), EncodeConfig(**config))
+    with pytest.raises(UsageError, match="no crf"):
+        VideoWriter(clip, clip.with_name("out.mov"), EncodeConfig(codec="prores", crf=20))
+    assert os.listdir(clip.parent) == ["in.mp4"]
+
+
+def test_settings_take_effect(clip: Path) -> None:
+    coarse, fine = clip.with_name("coarse.mp4"), clip.with_name("fine.mp4")
+    copy(clip, coarse, crf=45, pix_fmt="yuv444p")
+    copy(clip, fine, crf=5)
+    assert coarse.stat().st_size < fine.stat().st_size
+    assert next(read_frames(coarse)).layout.name == "yuv444p"
+
+
+@pytest.mark.parametrize("suffix, codec", [(".avi", "h264"), (".webm", "av1"), (".mov", "h264")])
+def test_what_cannot_be_encoded_again_becomes_something_sensible_and_says_so(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    source = write(tmp_path / "in.avi", codec="mpeg4", time_base=Fraction(1, 25))
+    writer = VideoWriter(source, tmp_path / f"out{suffix}")
+    assert writer.encoding.encoder.codec == codec
+    assert any(f"mpeg4 video is written as {codec}" in warning for warning in writer.warnings)
+
+
+def test_default_output_lies_beside_the_input() -> None:
+    assert default_output("a/b.mov") == Path("a/b_stabilized.mov")
+    assert default_output("b.WMV") == Path("b_stabilized.mkv")
+    assert all(default_output(f"x{suffix}").suffix == suffix for suffix in CONTAINERS)
+
+
+def test_a_damaged_source_is_still_written_in_step(tmp_path: Path) -> None:
+    source = hostile.corrupt_middle(tmp_path)
+    copy(source, tmp_path / "out.mp4")
+    assert [number for _, number in decoded(tmp_path / "out.mp4")] == [n for n in range(12) if n not in (5, 6)]
+    assert [time for time, _ in decoded(tmp_path / "out.mp4")] == [512 * n for n in range(12) if n not in (5, 6)]
+
+
+@pytest.mark.parametrize("name", hostile.READABLE)
+def test_every_readable_clip_can_be_written(tmp_path: Path, name: str) -> None:
+    source = hostile.READABLE[name](tmp_path)
+    target = default_output(source)
+    copy(source, target)
+    assert len(list(read_frames(target))) == len(list(read_frames(source)))
