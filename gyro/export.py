@@ -1,0 +1,73 @@
+"""Logs and orientations out: Gyroflow's .gcsv, and plain CSV or JSON for everything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gyro.errors import GyroError
+from gyro.log import Float, GyroLog
+from gyro.readers.gcsv import R_CAM_BODY
+from gyro.readers.options import G_M_S2
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
+
+
+def write_gcsv(log: GyroLog, path: Path) -> None:
+    """Write a log as .gcsv 1.3: seconds, rad/s, g, in the log's own axes where an orientation string can say how they
+    lie.
+
+    Axes that lie askew are turned into gcsv's own (x up, y left, z backward). Where nothing is known of the axes the
+    note says so. Raises GyroError where the file cannot be written.
+    """
+    to_body = np.eye(3) if log.R_cam_gyro is None else R_CAM_BODY.T @ log.R_cam_gyro
+    orientation = orientation_string(to_body)
+    turn = np.eye(3) if orientation else to_body
+    columns = [log.time_s, *(log.gyro_rad_s @ turn.T).T]
+    names = "t,gx,gy,gz"
+    if log.accel_m_s2 is not None:
+        columns += [*(log.accel_m_s2 @ turn.T / G_M_S2).T]
+        names += ",ax,ay,az"
+    note = "axes unknown" if log.R_cam_gyro is None else f"from {log.format}"
+    header = ["GYROFLOW IMU LOG", "version,1.3", "id,stabilize", f"orientation,{orientation or 'XYZ'}", f"note,{note}"]
+    if log.lens:
+        header.append(f"lensprofile,{log.lens}")
+    if log.readout_s is not None:
+        header += [f"frame_readout_time,{abs(log.readout_s) * 1000:.6g}"]
+        header += [f"frame_readout_direction,{0 if log.readout_s >= 0 else 1}"]
+    header += ["tscale,1", "gscale,1", "ascale,1", names]
+    try:
+        with path.open("w") as file:
+            file.write("\n".join(header) + "\n")
+            np.savetxt(file, np.column_stack(columns), fmt=["%.7f"] + ["%.8g"] * (len(columns) - 1), delimiter=",")
+    except OSError as error:
+        raise GyroError(f"{path}: {error.strerror or error}") from error
+
+
+def orientation_string(matrix: Float) -> str | None:
+    """The letters of a (3, 3) matrix that only swaps and negates axes, as gcsv writes them; None for any other."""
+    if not np.allclose(np.sort(np.abs(matrix), axis=1), [0, 0, 1]) or not np.allclose(np.abs(matrix).sum(axis=0), 1):
+        return None
+    letters = ["XYZ"[int(np.argmax(np.abs(row)))] for row in matrix]
+    return "".join(x if row.sum() > 0 else x.lower() for x, row in zip(letters, matrix, strict=True))
+
+
+def write_path(time_s: Float, R_world_cam: Rotation, path: Path) -> None:
+    """Write orientations (n,) over time: .json as a list of objects, anything else as CSV.
+
+    R_world_cam turns camera vectors (x right, y down, z forward) into world vectors; quaternions are written w, x, y,
+    z with w >= 0. Raises GyroError where the file cannot be written.
+    """
+    rows = np.column_stack([time_s, R_world_cam.as_quat(canonical=True, scalar_first=True)])
+    names = ["t_s", "qw", "qx", "qy", "qz"]
+    try:
+        if path.suffix.lower() == ".json":
+            path.write_text(json.dumps([dict(zip(names, row, strict=True)) for row in rows.tolist()], indent=1) + "\n")
+        else:
+            np.savetxt(path, rows, fmt=["%.7f"] + ["%.10f"] * 4, delimiter=",", header=",".join(names), comments="")
+    except OSError as error:
+        raise GyroError(f"{path}: {error.strerror or error}") from error

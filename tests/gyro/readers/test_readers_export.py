@@ -1,0 +1,159 @@
+"""What is written can be read again, and the commands say what the library finds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
+
+from gyro.cli import app, calibrate
+from gyro.errors import GyroError, LensError, LogError
+from gyro.export import orientation_string, write_gcsv, write_path
+from gyro.lens import load_lens
+from gyro.log import GyroLog
+from gyro.readers import gcsv, read_log
+
+ROOT = Path(__file__).parents[3]
+CLIPS = ROOT / "samples" / "clips"
+
+
+def run(*args: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("name", ["karma.mp4", "hero7_eis.mp4", "hero11.raw"])
+def test_gcsv_says_the_same_of_the_camera(tmp_path, recording, name):
+    """Rates, acceleration and read-out in camera axes are those of the GoPro file, through the orientation string."""
+    log = read_log(recording(name))
+    write_gcsv(log, tmp_path / "out.gcsv")
+    back = read_log(tmp_path / "out.gcsv")
+    np.testing.assert_allclose(back.time_s, log.time_s, atol=1e-7)
+    np.testing.assert_allclose(
+        back.gyro_rad_s @ back.R_cam_gyro.T, log.gyro_rad_s @ log.R_cam_gyro.T, rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        back.accel_m_s2 @ back.R_cam_gyro.T, log.accel_m_s2 @ log.R_cam_gyro.T, rtol=1e-6, atol=1e-6
+    )
+    assert back.readout_s == (None if log.readout_s is None else pytest.approx(log.readout_s, rel=1e-5))
+
+
+def test_askew_and_unknown_axes_survive_gcsv(tmp_path, truth):
+    askew = Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix()
+    log = GyroLog("x", "test", truth.time_s, truth.gyro, truth.accel, readout_s=-0.02, R_cam_gyro=askew)
+    write_gcsv(log, tmp_path / "a.gcsv")
+    back = read_log(tmp_path / "a.gcsv")
+    np.testing.assert_allclose(back.gyro_rad_s @ back.R_cam_gyro.T, truth.gyro @ askew.T, atol=1e-7)
+    assert back.readout_s == pytest.approx(-0.02)
+    write_gcsv(GyroLog("x", "test", truth.time_s, truth.gyro), tmp_path / "b.gcsv")
+    np.testing.assert_allclose(read_log(tmp_path / "b.gcsv").gyro_rad_s, truth.gyro, atol=1e-7)
+    assert "axes unknown" in (tmp_path / "b.gcsv").read_text()
+
+
+@pytest.mark.parametrize("letters", ["XYZ", "YxZ", "xzY", "zyx", "ZXy"])
+def test_orientation_string_is_the_inverse_of_its_matrix(letters):
+    assert orientation_string(gcsv.axes_matrix(letters)) == letters
+    assert orientation_string(Rotation.from_rotvec([0.1, 0, 0]).as_matrix()) is None
+
+
+@pytest.mark.parametrize("name", ["path.csv", "path.json"])
+def test_a_camera_path_keeps_its_rotations(tmp_path, name):
+    time_s, R = np.arange(50) / 30, Rotation.random(50, rng=np.random.default_rng(0))
+    write_path(time_s, R, tmp_path / name)
+    if name.endswith("json"):
+        rows = [[row[k] for k in ("t_s", "qw", "qx", "qy", "qz")] for row in json.loads((tmp_path / name).read_text())]
+    else:
+        text = (tmp_path / name).read_text().splitlines()
+        assert text[0] == "t_s,qw,qx,qy,qz"
+        rows = [list(map(float, line.split(","))) for line in text[1:]]
+    table = np.array(rows)
+    np.testing.assert_allclose(table[:, 0], time_s, atol=1e-7)
+    assert np.max((Rotation.from_quat(table[:, 1:], scalar_first=True) * R.inv()).magnitude()) < 1e-8
+
+
+def test_what_cannot_be_written_says_so(tmp_path, truth):
+    log = GyroLog("x", "test", truth.time_s, truth.gyro)
+    with pytest.raises(GyroError, match="No such file"):
+        write_gcsv(log, tmp_path / "no" / "a.gcsv")
+    with pytest.raises(GyroError, match="No such file"):
+        write_path(np.zeros(1), Rotation.identity(1), tmp_path / "no" / "a.csv")
+
+
+def test_info_says_what_was_found_and_what_is_damaged(tmp_path):
+    lines = [f"{i * 5},0.1,{i % 3},0.2" for i in range(400)]
+    lines[100] = "500,oops,0,0"
+    (tmp_path / "log.csv").write_text("t_ms,gx_rad_s,gy_rad_s,gz_rad_s\n" + "\n".join(lines) + "\n")
+    said = run("info", tmp_path / "log.csv")
+    assert "200.0" in said and "time in ms" in said and "line 102: cell 2 is 'oops'" in said
+    assert "0.495 to 0.505 s" in said
+    facts = json.loads(run("info", tmp_path / "log.csv", "--json", "--time-unit", "us"))
+    assert facts["rate_hz"] == pytest.approx(200_000)
+    with pytest.raises(LogError, match=r"4 .* or 7"):
+        run("info", tmp_path / "log.csv", "--gyro-columns", "t_ms,gx")
+
+
+def test_export_refuses_what_would_harm(tmp_path, truth):
+    rows = "\n".join(",".join(row) for row in truth.rows())
+    log = tmp_path / "log.csv"
+    log.write_text("t,gx,gy,gz,ax,ay,az\n" + rows + "\n")
+    before = log.read_bytes()
+    with pytest.raises(LogError, match="is the log itself"):
+        run("export", log, "-o", log)
+    with pytest.raises(LogError, match=r"\.gcsv, \.csv or \.json"):
+        run("export", log, "-o", tmp_path / "log.xlsx")
+    assert log.read_bytes() == before
+    run("export", log, "-o", tmp_path / "log.gcsv")
+    np.testing.assert_allclose(read_log(tmp_path / "log.gcsv").gyro_rad_s, truth.gyro, atol=1e-6)
+
+
+def test_exported_path_turns_as_the_body_did(tmp_path, truth):
+    """A camera whose axes are not stated: the path is that of the log's body, whose z the world's gravity levels."""
+    rows = "\n".join(",".join(row) for row in truth.rows())
+    (tmp_path / "log.csv").write_text("t,gx,gy,gz,ax,ay,az\n" + rows + "\n")
+    run("export", tmp_path / "log.csv", "-o", tmp_path / "path.csv")
+    table = np.loadtxt(tmp_path / "path.csv", delimiter=",", skiprows=1)
+    R = Rotation.from_quat(table[:, 1:], scalar_first=True)
+    up = R[600:].apply(truth.accel[600:] / 9.80665)
+    assert np.max(np.linalg.norm(up - [0, 0, 1], axis=1)) < 0.02
+
+
+def test_sync_of_a_sample_with_its_side_file(tmp_path):
+    """The clip's own log, found beside it: its truth is an offset of nothing, a readout and a focal length."""
+    clip = CLIPS / "handheld.mp4"
+    if not clip.exists():
+        pytest.skip(f"{clip} is absent: run `make samples`")
+    facts = json.loads(run("sync", clip, "--json", "--plot", tmp_path / "sync.png"))
+    assert facts["accepted"] and not facts["mirrored"]
+    assert abs(facts["offset_s"]) < 5e-4 + 3 * facts["standard_errors"]["offset_s"]
+    assert (tmp_path / "sync.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(LogError, match="no log in it"):
+        (tmp_path / "alone.mp4").symlink_to(clip)
+        run("sync", tmp_path / "alone.mp4")
+
+
+def test_calibrate_writes_a_profile(tmp_path, capsys):
+    pictures = ROOT.parent / "shared" / "data" / "calibration"
+    if not pictures.exists():
+        pytest.skip(f"{pictures} is absent")
+    calibrate([pictures], tmp_path / "lens.json")
+    said = capsys.readouterr().out
+    assert "fx  533.14 +- 0.4" in said and "13 of 13 views" in said
+    assert load_lens(tmp_path / "lens.json").K[0, 0] == pytest.approx(533.14, abs=0.01)
+    with pytest.raises(LensError, match="--pattern"):
+        calibrate([pictures], tmp_path / "lens.json", "9by6")
+
+
+def test_help_is_there_at_once():
+    """No heavy library is imported before a command runs."""
+    code = "import gyro.cli, sys; print(sorted({'numpy', 'cv2', 'scipy', 'av', 'vqf', 'torch'} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
