@@ -15,7 +15,7 @@ _MKV_PCM = frozenset(
     f"pcm_{name}" for name in ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f64le")
 )
 _MOV_PCM = _MKV_PCM | {"pcm_s8", "pcm_f32be", "pcm_f64be", "pcm_alaw", "pcm_mulaw"}
-_MKV_AUDIO = _MP4_AUDIO | _MKV_PCM | {"wavpack", "tta", "amr_nb", "amr_wb", "adpcm_ima_wav", "adpcm_ms"}
+_MKV_AUDIO = _MP4_AUDIO | _MKV_PCM | {"wavpack", "tta", "amr_nb", "amr_wb"}
 _MKV_TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "text"})
 _BITMAPS = frozenset({"dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"})
 _MILLISECOND = Fraction(1, 1000)
@@ -55,7 +55,7 @@ _MP4 = Container(
 _MOV = Container(
     "mov",
     frozenset({"h264", "hevc", "prores"}),
-    _MP4_AUDIO - {"vorbis"} | _MOV_PCM | {"amr_nb", "adpcm_ima_qt"},
+    _MP4_AUDIO - {"vorbis", "opus", "flac"} | _MOV_PCM | {"amr_nb"},
     frozenset({"mov_text", "eia_608"}),
     _GYRO_DATA,
     chapters=True,
@@ -96,7 +96,9 @@ _AVI = Container(
 )
 _FLV = Container("flv", frozenset({"h264"}), frozenset({"aac", "mp3"}), clock=_MILLISECOND)
 _3GP = Container("3gp", frozenset({"h264"}), frozenset({"aac", "amr_nb", "amr_wb"}), rotation=True, negative_times=True)
-_NUT = Container("nut", frozenset({"h264", "hevc", "av1", "vp9", "ffv1"}), _MKV_AUDIO - {"truehd"})
+_NUT = Container(
+    "nut", frozenset({"h264", "hevc", "av1", "vp9", "ffv1"}), _MKV_AUDIO - {"truehd", "alac", "eac3", "tta"}
+)
 
 CONTAINERS: dict[str, Container] = {
     ".mp4": _MP4,

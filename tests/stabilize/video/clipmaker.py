@@ -112,12 +112,8 @@ def _add_sound(out: Any, codec: str, tags: dict[str, str]) -> Any:
 
 def _write_sound(out: Any, sound: Any, seconds: float) -> None:
     wave = np.sin(np.arange(round(seconds * 48000)) / 20).astype(np.float32)
-    size = sound.codec_context.frame_size or 1024
-    for start in range(0, len(wave) - size + 1, size):
-        block = wave[None, start : start + size]
-        planar = sound.codec_context.format.name
-        samples = block if planar == "fltp" else np.round(block * 20000).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=planar, layout="mono")
+    for start in range(0, len(wave) - 1023, 1024):
+        frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024].copy(), format="fltp", layout="mono")
         frame.sample_rate, frame.pts = 48000, start
         out.mux(sound.encode(frame))
     out.mux(sound.encode(None))

@@ -17,6 +17,7 @@ import pytest
 from clipmaker import decoded, demuxed, picture, write
 
 from stabilize.video.codecs import EncodeConfig
+from stabilize.video.containers import CONTAINERS
 from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
@@ -348,3 +349,29 @@ def test_the_matrix_of_a_quarter_turn(tmp_path: Path) -> None:
     video = probe(source).video
     assert video.rotation == 90 and video.display_matrix is not None
     assert struct.pack("=5i", *video.display_matrix[:5]) == struct.pack("=5i", *matrix[:5])
+
+
+def _encoder_of(codec: str) -> str | None:
+    known = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
+    name = known.get(codec, codec)
+    try:
+        encoder = av.codec.Codec(name, "w")
+    except av.codec.codec.UnknownCodecError:
+        return None
+    return None if encoder.experimental or codec.startswith("amr") else name  # it wants 8 kHz
+
+
+CLAIMS = [(suffix, codec) for suffix, c in CONTAINERS.items() for codec in sorted(c.audio) if _encoder_of(codec)]
+
+
+@pytest.mark.parametrize("suffix, codec", CLAIMS)
+def test_every_sound_codec_that_a_container_claims(tmp_path: Path, suffix: str, codec: str) -> None:
+    home = next(s for s in (".mkv", ".mov") if codec in CONTAINERS[s].audio)
+    source = write(tmp_path / f"in{home}", audio=[{}], audio_codec=_encoder_of(codec), time_base=Fraction(1, 1000))
+    writer = transcode(source, tmp_path / f"out{suffix}", preset="8" if suffix == ".webm" else None)
+    assert not any("audio" in warning for warning in writer.warnings)
+    with av.open(str(source)) as a, av.open(str(tmp_path / f"out{suffix}")) as b:
+        (found,) = [s.codec_context.codec.canonical_name for s in b.streams.audio]
+        assert found == codec or (found, codec) == ("mp3", "mp2")  # MP4 has one name for both
+        before, after = (sum(p.size for p in c.demux(audio=0)) for c in (a, b))
+    assert after == pytest.approx(before, rel=0.25)  # headers move in and out of the packets, priming may go
