@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from .arguments import split_options
-from .peers import CLIPS, FFMPEG, ROOT, WORK, Encoder, PeerError, call, fingerprint, machine, our_command
+from .peers import CLIPS, FFMPEG, ROOT, WORK, Encoder, PeerError, call, fingerprint, machine, our_command, unfinished
 
 BAR = 1.05  # the longer clip's peak over the shorter's, issue 2
 FAST = Encoder("ultrafast", 30)
@@ -25,12 +25,14 @@ def looped(clip: str, minutes: float, height: int) -> Path:
         raise PeerError(f"no clip {clip!r} in {CLIPS}")
     key = fingerprint(found[0], height)
     once, target = WORK / f"loop-{clip}-{key}.mp4", WORK / f"loop-{clip}-{minutes:g}min-{key}.mp4"
-    encode = ("-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-an", str(once))
+    encode = ("-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-an")
     if not once.exists():
-        call([*FFMPEG, "-i", str(found[0]), *encode])
+        with unfinished(once) as part:
+            call([*FFMPEG, "-i", str(found[0]), *encode, str(part)])
     if not target.exists():
         length = ("-t", str(60 * minutes))
-        call([*FFMPEG, "-stream_loop", "-1", "-i", str(once), *length, "-c", "copy", str(target)])
+        with unfinished(target) as part:
+            call([*FFMPEG, "-stream_loop", "-1", "-i", str(once), *length, "-c", "copy", str(part)])
     return target
 
 

@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -80,6 +81,17 @@ def our_command(source: Path, target: Path, encoder: Encoder, options: Sequence[
     settings = ("encode.codec=h264", f"encode.crf={encoder.crf}", f"encode.preset={encoder.preset}")
     encode = [word for setting in settings for word in ("--set", setting)]
     return [*program, "run", str(source), "-o", str(target), "--overwrite", "--quiet", *encode, *options]
+
+
+@contextmanager
+def unfinished(target: Path) -> Iterator[Path]:
+    """A name of this process's own beside the target; takes the target's place when the block ends well."""
+    part = target.with_name(f"{target.stem}.{os.getpid()}.part{target.suffix}")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def fingerprint(source: Path, *settings: object) -> str:

@@ -18,7 +18,19 @@ from rich.table import Table
 
 from . import judge
 from .arguments import split_options
-from .peers import CLIPS, WORK, Encoder, PeerError, ffmpeg_version, fingerprint, machine, ours, transcode, vidstab
+from .peers import (
+    CLIPS,
+    WORK,
+    Encoder,
+    PeerError,
+    ffmpeg_version,
+    fingerprint,
+    machine,
+    ours,
+    transcode,
+    unfinished,
+    vidstab,
+)
 
 ENCODER = Encoder("medium", 18)
 STILL = "static_box"  # on a tripod: the output must not move
@@ -78,7 +90,8 @@ def cached(source: Path, name: str, every: int) -> Measured:
         done = measure(source, result, every)
         steps, placement = done.steps, np.array(done.placement)
         arrays = {"step_px": steps.step_px, "found": steps.found, "fps": np.array(steps.fps)}
-        np.savez(store, allow_pickle=False, placement=placement, aspect=np.array(done.aspect), **arrays)
+        with unfinished(store) as part:
+            np.savez(part, allow_pickle=False, placement=placement, aspect=np.array(done.aspect), **arrays)
     with np.load(store) as data:
         steps = judge.Steps(data["step_px"], data["found"], float(data["fps"]))
         return Measured(steps, tuple(data["placement"]), float(data["aspect"]))
@@ -87,24 +100,24 @@ def cached(source: Path, name: str, every: int) -> Measured:
 def _made_by_vidstab(source: Path) -> Path:
     target = WORK / "quality" / f"{source.stem}-vidstab-{fingerprint(source, ENCODER)}.mp4"
     if not target.exists():
-        partial_file = target.with_suffix(".part.mp4")
-        vidstab(source, partial_file, ENCODER)
-        partial_file.rename(target)
+        with unfinished(target) as part:
+            vidstab(source, part, ENCODER)
     return target
 
 
 def compare(source: Path, every: int, options: Sequence[str], identity: bool) -> Row:
     """Run everything that is not cached, for one clip."""
     before, peer = cached(source, "input", every), cached(source, "vidstab", every)
-    target = WORK / "quality" / f"{source.stem}-ours.mp4"
+    mine, failure = None, ""
     try:
-        if identity:
-            transcode(source, target, ENCODER)
-        else:
-            ours(source, target, ENCODER, options)
-        mine, failure = measure(source, target, every), ""
+        with unfinished(WORK / "quality" / f"{source.stem}-ours.mp4") as part:
+            if identity:
+                transcode(source, part, ENCODER)
+            else:
+                ours(source, part, ENCODER, options)
+            mine = measure(source, part, every)
     except PeerError as error:
-        mine, failure = None, str(error)
+        failure = str(error)
     versions = [before, peer, *([mine] if mine else [])]
     lengths = {len(v.steps.found) for v in versions}
     if len(lengths) > 1:
@@ -181,6 +194,15 @@ def _cells(before: Score, peer: Score, mine: Score | None) -> list[str]:
     return [*shown("accel"), *shown("jitter"), *shown("fov")[1:], ratio]
 
 
+def _told(console: Console, row: Row) -> Row:
+    """A line as soon as a clip is done: a run that is cut short has still said something."""
+    figures = _cells(row.before, row.peer, row.mine)
+    console.print(
+        f"{row.clip}: accel {'/'.join(figures[:3])} jitter {'/'.join(figures[3:6])} fov {'/'.join(figures[6:8])}"
+    )
+    return row
+
+
 def _median(scores: Sequence[Score]) -> Score:
     return Score(*np.median([[s.accel, s.jitter, s.fov, s.wander, s.judged] for s in scores], axis=0).tolist())
 
@@ -213,7 +235,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     job = partial(compare, every=args.every, options=options, identity=args.identity)
     with ProcessPoolExecutor(args.jobs) as pool:
-        rows = list(pool.map(job, sources))
+        rows = [_told(console, row) for row in pool.map(job, sources)]
     console.print(table(rows))
     for row in rows:
         if row.failure:

@@ -33,6 +33,7 @@ from .peers import (
     our_command,
     timed,
     transcode,
+    unfinished,
     vidstab,
 )
 
@@ -57,9 +58,8 @@ def source_1080p(clip: str, frames: int) -> Path:
     if not target.exists():
         scale = ("-vf", "scale=1920:1080:flags=bicubic,setsar=1", "-r", "30", "-frames:v", str(frames))
         encode = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-pix_fmt", "yuv420p", "-an")
-        partial_file = target.with_suffix(".part.mp4")
-        call([*FFMPEG, "-stream_loop", "-1", "-i", str(found[0]), *scale, *encode, str(partial_file)])
-        partial_file.rename(target)
+        with unfinished(target) as part:
+            call([*FFMPEG, "-stream_loop", "-1", "-i", str(found[0]), *scale, *encode, str(part)])
     return target
 
 
