@@ -37,7 +37,9 @@ def number(value: float | None, unit: str = "share") -> str:
     """A figure with the digits that its unit deserves; a dash where there is none."""
     if value is None:
         return "–"
-    return f"{value:.4f}" if unit == "share" else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    if unit == "share":
+        return f"{value:.4f}"
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def scores_table(judgement: Judgement) -> Table:
@@ -84,8 +86,8 @@ def as_csv(table: Table) -> str:
 
 def as_markdown(table: Table) -> str:
     """A GitHub table under its title."""
-    lines = [f"### {_md(table.title)}", "", _md_row(table.header), _md_row(("---",) * len(table.header))]
-    lines += [_md_row(tuple(map(_md, row))) for row in table.rows]
+    lines = [f"### {_md(table.title)}", "", _md_row(table.header), "|" + " --- |" * len(table.header)]
+    lines += map(_md_row, table.rows)
     return "\n".join([*lines, "", *([_md(table.note), ""] if table.note else [])])
 
 
@@ -96,7 +98,7 @@ def _md(text: str) -> str:
 
 
 def _md_row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(map(_md, cells)) + " |"
 
 
 def as_latex(table: Table) -> str:

@@ -19,6 +19,9 @@ Size = tuple[int, int]  # width, height in pixels, upright
 
 MAX_SIDE = 16384
 MAX_PIXELS = 1 << 27  # 134 megapixels: a claimed size beyond this is refused before anything is allocated
+FULL_RANGE = frozenset({"gray", "yuvj420p", "yuvj422p", "yuvj444p"})
+LUMA_FIRST = FULL_RANGE | {"yuv420p", "yuv422p", "yuv444p", "nv12"}
+LIMITED_TO_FULL = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 REORDER_FRAMES = 6  # how far times may be out of order
 MAX_DAMAGED = 1000  # a file that is nothing but damage must end
 
@@ -120,14 +123,38 @@ def working_size(size: Size, long_side: int) -> Size:
     return max(16, round(size[0] * scale)), max(16, round(size[1] * scale))
 
 
+def _plane(frame: Any) -> Gray | None:
+    """The gray picture (H, W), full range, straight from an 8-bit luma plane; None where the format has none."""
+    if frame.format.name not in LUMA_FIRST:
+        return None
+    plane = frame.planes[0]
+    luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    full = frame.format.name in FULL_RANGE or int(frame.color_range) == 2  # 2: AVCOL_RANGE_JPEG
+    return luma.copy() if full else LIMITED_TO_FULL[luma]
+
+
+def _gray(frame: Any, size: Size) -> Gray:
+    plane = _plane(frame)
+    if plane is None:
+        gray: Gray = frame.reformat(size[0], size[1], format="gray", interpolation="AREA").to_ndarray()
+        return gray
+    if size == (frame.width, frame.height):
+        return plane
+    from metrics.opencv import cv2
+
+    scaled: Gray = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return scaled
+
+
 def _picture(frame: Any, size: Size | None, form: str) -> Gray:
     turns = _quarter_turns(frame)
     if size is not None and turns % 2:
         size = (size[1], size[0])
     wanted = size or (frame.width, frame.height)
-    if frame.format.name != form or wanted != (frame.width, frame.height):
-        frame = frame.reformat(wanted[0], wanted[1], format=form, interpolation="AREA")
-    picture = frame.to_ndarray()
+    if form == "gray":
+        picture = _gray(frame, wanted)
+    else:
+        picture = frame.reformat(wanted[0], wanted[1], format=form, interpolation="AREA").to_ndarray()
     return np.ascontiguousarray(np.rot90(picture, turns) if turns else picture)
 
 

@@ -147,16 +147,14 @@
         node("text", { x: px(v), y: height - 10, "text-anchor": v === stops[stops.length - 1] && px(v) > width - 40 ? "end" : "middle" }, svg, label(v) + (v === stops[stops.length - 1] ? spec.unit : ""));
         if (spec.log) node("line", { class: "grid", x1: px(v), x2: px(v), y1: edge.top, y2: height - edge.bottom }, svg);
       }
+      holder.replaceChildren(svg); // in the page before the names are set: only then has text a length
       let at = edge.left;
-      node("text", { class: "name", x: at, y: 13 }, svg, spec.title);
-      at += spec.title.length * 7 + 16;
+      at += node("text", { class: "name", x: at, y: 13 }, svg, spec.title).getComputedTextLength() + 16;
       for (const s of series) {
         node("path", { class: `line c-${s.kind} ${s.dash ? `d-${s.kind}` : ""}`, d: lineOf(s.xs, s.ys, px, py) }, svg);
-        node("text", { class: `name t-${s.kind}`, x: at, y: 13 }, svg, s.name);
-        at += s.name.length * 7.5 + 14;
+        at += node("text", { class: `name t-${s.kind}`, x: at, y: 13 }, svg, s.name).getComputedTextLength() + 14;
       }
       if (spec.overTime) cursor = node("line", { class: "cursor", x1: px(x0), x2: px(x0), y1: edge.top, y2: height - edge.bottom }, svg);
-      holder.replaceChildren(svg);
     }
 
     draw();

@@ -71,7 +71,7 @@ def _lead(judgement: Judgement) -> str:
 def _says(judgement: Judgement, out: Embedded) -> str:
     said = list(judgement.says)
     if judgement.out.duration_s > out.seconds + 1:
-        said.append(f"the players hold the first {out.seconds:.0f} s (at most {MAX_S:.0f} s); the scores are of the whole")
+        said.append(f"the players hold the first {out.seconds:.0f} s (at most {MAX_S:.0f} s), the scores the whole")
     return "".join(f"<li>{escape(text)}</li>" for text in said)
 
 

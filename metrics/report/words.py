@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MEANINGS = {
-    "stability": "1 is a still camera; 0.71 at a shake of 4.8 px, 0.45 at 9.6 px. Pans and sway below 1 Hz do not count.",
+    "stability": "1 is a still camera; 0.71 at a shake of 4.8 px, 0.45 at 9.6 px. Pans do not count.",
     "shake": "RMS displacement of the picture between 1 and 12 Hz, on a frame 1920 px long.",
     "shake_walk": "The part of the shake from 1 to 4 Hz: steps, sway of a hand.",
     "shake_jitter": "The part of the shake from 4 to 12 Hz: tremor, engines, hard landings.",

@@ -12,6 +12,7 @@ from metrics.opencv import cv2
 from metrics.robust.motion import Matrix, PairMotion, Points, between
 from metrics.video import Gray
 
+REWARP_PX = 1.0  # a prediction better than this is good enough to compare pictures
 RETRY_FRAMES = 15  # a search over the whole picture is slow; after one in vain, this many frames pass before the next
 
 
@@ -23,19 +24,30 @@ def predict(B_prev: Matrix, out_motion: PairMotion | None, in_motion: PairMotion
     return np.asarray(B / B[2, 2])
 
 
-def warp(ref: Gray, B: Matrix, shape: tuple[int, ...], flags: int = cv2.INTER_LINEAR) -> Gray:
-    """The input frame in the output's place, (H, W) of `shape`."""
-    warped: Gray = cv2.warpPerspective(ref, B, (shape[1], shape[0]), flags=flags)
+@dataclass(frozen=True)
+class Alignment:
+    """B_out_in (3, 3) in work px, and the input in the output's place by it (to within a pixel)."""
+
+    B_out_in: Matrix
+    warped_in: Gray
+
+
+def warp(ref: Gray, B: Matrix, shape: tuple[int, ...]) -> Gray:
+    """The input frame in the output's place, (H, W) of `shape`; cubic: its sharpness is that of one good resampling."""
+    warped: Gray = cv2.warpPerspective(ref, B, (shape[1], shape[0]), flags=cv2.INTER_CUBIC)
     return warped
 
 
-def refine(out: Gray, ref: Gray, B: Matrix, out_points: Points) -> Matrix | None:
+def refine(out: Gray, ref: Gray, B: Matrix, out_points: Points) -> Alignment | None:
     """B corrected by what still moves between the warped input and the output; None where they do not match."""
-    rest = between(out, warp(ref, B, out.shape), out_points, check=False)
+    warped = warp(ref, B, out.shape)
+    rest = between(out, warped, out_points, near=True)
     if rest is None:
         return None
     refined = np.linalg.inv(rest.H_next_prev) @ B
-    return np.asarray(refined / refined[2, 2])
+    refined = np.asarray(refined / refined[2, 2])
+    far = np.abs(rest.following - rest.prev)[rest.inlier].max() > REWARP_PX
+    return Alignment(refined, warp(ref, refined, out.shape) if far else warped)
 
 
 def search(out: Gray, ref: Gray) -> Matrix | None:
@@ -52,14 +64,14 @@ class Aligner:
 
     def step(
         self, out: Gray, ref: Gray, out_points: Points, motions: tuple[PairMotion | None, PairMotion | None]
-    ) -> Matrix | None:
+    ) -> Alignment | None:
         """B of this frame pair, or None: a failure. `motions`: of output and of input since the last pair."""
-        B = refine(out, ref, predict(self.B, *motions), out_points) if self.B is not None else None
-        if B is None and self.waited >= RETRY_FRAMES:
-            found = search(out, ref)
-            B = refine(out, ref, found, out_points) if found is not None else None
-            self.waited = 0 if B is None else RETRY_FRAMES
-        elif B is None:
+        found = refine(out, ref, predict(self.B, *motions), out_points) if self.B is not None else None
+        if found is None and self.waited >= RETRY_FRAMES:
+            B = search(out, ref)
+            found = refine(out, ref, B, out_points) if B is not None else None
+            self.waited = 0 if found is None else RETRY_FRAMES
+        elif found is None:
             self.waited += 1
-        self.B = B
-        return B
+        self.B = found.B_out_in if found else None
+        return found

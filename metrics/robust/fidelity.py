@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metrics.opencv import cv2
+from metrics.robust.geometry import project
 from metrics.robust.motion import Matrix
 from metrics.video import Gray
 
@@ -35,10 +36,14 @@ def aligned_itf_db(prev: Gray, following: Gray, H_next_prev: Matrix) -> float | 
 
 
 def frame_mask(shape: tuple[int, ...], H: Matrix, target: tuple[int, ...]) -> Gray:
-    """255 where the frame of `shape`, moved by H, fully covers a pixel of `target`; 0 elsewhere."""
-    inner = np.full(shape, 255, np.uint8)
-    inner[:2], inner[-2:], inner[:, :2], inner[:, -2:] = 0, 0, 0, 0
-    mask: Gray = cv2.warpPerspective(inner, H, (target[1], target[0]), flags=cv2.INTER_NEAREST)
+    """255 where the frame of `shape`, moved by H, fully covers a pixel of `target`; 0 elsewhere, and everywhere for an
+    H that folds the frame."""
+    h, w = shape
+    inner = np.array([[2, 2], [w - 3, 2], [w - 3, h - 3], [2, h - 3]], float)
+    mask = np.zeros(target, np.uint8)
+    moved = project(H, inner)
+    if moved is not None and np.abs(moved).max() < 1e5:
+        cv2.fillConvexPoly(mask, moved.round().astype(np.int32), 255)
     return mask
 
 

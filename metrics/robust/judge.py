@@ -82,7 +82,7 @@ def _shake_scores(of_out: Shake | None, of_in: Shake | None, track: Track) -> li
         ("shake_walk", "px at 1920", "lower", lambda s: PX * s.rms(path.WALK_HZ, path.JITTER_HZ)),
         ("shake_jitter", "px at 1920", "lower", lambda s: PX * s.rms(path.JITTER_HZ, path.TOP_HZ)),
         ("roll", "deg", "lower", Shake.roll_deg),
-        ("acceleration", "px at 1920/s^2", "lower", lambda s: PX * s.rms(0, path.TOP_HZ, derivative=2)),
+        ("acceleration", "px at 1920 / s²", "lower", lambda s: PX * s.rms(0, path.TOP_HZ, derivative=2)),
     ]
     why = "" if of_out else "the picture could not be followed for a second in one piece"
     return [

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.opencv import cv2
-from metrics.robust.align import Aligner, warp
+from metrics.robust.align import Aligner, Alignment
 from metrics.robust.fidelity import aligned_itf_db, blacked_out, frame_mask, itf_db, sharpness
 from metrics.robust.geometry import anisotropy, crop, to_native
-from metrics.robust.motion import Matrix, PairMotion, Points, between, detect, similarity
+from metrics.robust.motion import PairMotion, Points, between, detect, similarity
 from metrics.robust.wobble import COLUMNS, ROWS, residuals
 from metrics.video import Gray, GrayFrame, Size, VideoInfo
 
@@ -106,32 +106,43 @@ def measure(
 ) -> Measured:
     """One streaming pass; `pairs` are gray frames at working size, `out` and `ref` carry the native sizes."""
     result, aligner = Measured(Track(), Track(), Overlap()), Aligner()
-    for frame, source in pairs:
-        motion = result.out.follow(frame)
-        if ref is None:
-            continue
-        if source is None:
-            result.overlap.unmatched += 1
-            result.overlap.add_failure()
-            continue
-        in_motion = result.ref.follow(source)
-        B = aligner.step(frame.gray, source.gray, result.out.points, (motion, in_motion))
-        if B is None:
-            result.overlap.add_failure()
-        else:
-            _compare(result.overlap, frame.gray, source.gray, B, (ref.size, out.size))
+    with ThreadPoolExecutor(1) as other:  # the input is followed beside the output; OpenCV lets go of the interpreter
+        for frame, source in pairs:
+            following = other.submit(result.ref.follow, source) if ref and source else None
+            motion = result.out.follow(frame)
+            if ref is None:
+                continue
+            if source is None or following is None:
+                result.overlap.unmatched += 1
+                result.overlap.add_failure()
+                continue
+            _overlap(result, aligner, (frame, source), (motion, following.result()), (ref.size, out.size))
     return result
 
 
-def _compare(overlap: Overlap, out: Gray, ref: Gray, B: Matrix, native: tuple[Size, Size]) -> None:
-    in_size, out_size = native
+def _overlap(
+    result: Measured,
+    aligner: Aligner,
+    pair: tuple[GrayFrame, GrayFrame],
+    motions: tuple[PairMotion | None, PairMotion | None],
+    native: tuple[Size, Size],
+) -> None:
+    frame, source = pair
+    found = aligner.step(frame.gray, source.gray, result.out.points, motions)
+    if found is None:
+        result.overlap.add_failure()
+    else:
+        _compare(result.overlap, frame.gray, source.gray, found, native)
+
+
+def _compare(overlap: Overlap, out: Gray, ref: Gray, found: Alignment, native: tuple[Size, Size]) -> None:
+    (in_size, out_size), B = native, found.B_out_in
     B_native = to_native(B, _scale(ref, in_size), _scale(out, out_size))
     cropped = crop(B_native, in_size, out_size)
     if cropped is None:
         overlap.add_failure()
         return
-    # cubic: 1 is the sharpness of one good resampling
-    warped, mask = warp(ref, B, out.shape, cv2.INTER_CUBIC), frame_mask(ref.shape, B, out.shape)
+    warped, mask = found.warped_in, frame_mask(ref.shape, B, out.shape)
     black = blacked_out(out, warped, mask)
     sharp = sharpness(out, warped, mask)
     overlap.visible.append(cropped.visible * (1 - black))

@@ -14,10 +14,10 @@ Points = NDArray[np.float32]  # (N, 2) px
 Matrix = NDArray[np.float64]  # (3, 3)
 Mask = NDArray[np.bool_]
 
-MAX_POINTS = 300
+MAX_POINTS = 250
 MIN_DISTANCE_PX = 12.0
 WINDOW = (15, 15)
-LEVELS = 4
+LEVELS = 3  # of halving: motions up to 60 px a frame at 640
 CHECK_PX = 0.5  # forward and back again must meet
 RANSAC_PX = 1.5
 MIN_INLIERS = 12
@@ -42,22 +42,29 @@ class PairMotion:
 
 
 def detect(gray: Gray) -> Points:
-    """Up to 300 corners, spread over the picture by a least distance."""
+    """Up to 250 corners, spread over the picture by a least distance."""
     found = cv2.goodFeaturesToTrack(gray, MAX_POINTS, 0.004, MIN_DISTANCE_PX, blockSize=5)
     return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
 
-def track(prev: Gray, following: Gray, points: Points, check: bool = True) -> tuple[Points, Points]:
-    """Those `points` of `prev` that are found in `following` and, where `check`, lead back; both (N, 2)."""
+def track(prev: Gray, following: Gray, points: Points, near: bool = False) -> tuple[Points, Points]:
+    """Those `points` of `prev` that are found in `following` and lead back; both (N, 2).
+
+    `near`: the two pictures already lie over one another, so fine levels are enough and the way back says nothing.
+    """
     if len(points) < MIN_INLIERS:
         return points[:0], points[:0]
     start = points.reshape(-1, 1, 2)
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(prev, following, start, None, winSize=WINDOW, maxLevel=LEVELS)
+    levels = 1 if near else LEVELS
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(prev, following, start, None, winSize=WINDOW, maxLevel=levels)
     h, w = following.shape
     x, y = moved[:, 0, 0], moved[:, 0, 1]
     kept = (found.ravel() == 1) & (x >= 0) & (y >= 0) & (x < w) & (y < h)
-    if check:
-        back, returned, _ = cv2.calcOpticalFlowPyrLK(following, prev, moved, None, winSize=WINDOW, maxLevel=LEVELS)
+    if not near:
+        # The way back starts where it should end and takes the fine levels only: enough to find out a wrong track.
+        back, returned, _ = cv2.calcOpticalFlowPyrLK(
+            following, prev, moved, start.copy(), winSize=WINDOW, maxLevel=1, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+        )
         kept &= (returned.ravel() == 1) & (np.linalg.norm((back - start).reshape(-1, 2), axis=1) < CHECK_PX)
     return points[kept], moved.reshape(-1, 2)[kept]
 
@@ -92,9 +99,9 @@ def _still_behind(prev: Points, following: Points, inlier: Mask) -> Mask | None:
     return still if covered >= STILL_COVER else None
 
 
-def between(prev: Gray, following: Gray, points: Points, check: bool = True) -> PairMotion | None:
+def between(prev: Gray, following: Gray, points: Points, near: bool = False) -> PairMotion | None:
     """Motion of `points` from one frame to the next, or None: a failure that the caller counts."""
-    return fit(*track(prev, following, points, check))
+    return fit(*track(prev, following, points, near))
 
 
 def similarity(motion: PairMotion, size: tuple[int, int]) -> NDArray[np.float64]:

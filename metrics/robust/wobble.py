@@ -25,11 +25,13 @@ def residuals(motion: PairMotion, size: Size) -> NDArray[np.float32]:
     cell = _cells(p, size)
     near = np.abs(rest).max(axis=1) < MAX_RESIDUAL
     grid = np.full((ROWS * COLUMNS, 2), np.nan, np.float32)
-    order = np.argsort(cell[near], kind="stable")
-    numbers, starts = np.unique(cell[near][order], return_index=True)
-    for number, values in zip(numbers, np.split(rest[near][order], starts[1:]), strict=True):
-        if len(values) >= MIN_POINTS:
-            grid[number] = np.median(values, axis=0)
+    numbers, counts = np.unique(cell[near], return_counts=True)
+    first = np.cumsum(counts) - counts
+    for axis in (0, 1):
+        value = rest[near, axis]
+        value = value[np.lexsort((value, cell[near]))]  # by cell, then by size: the middle of each run is its median
+        median = (value[first + (counts - 1) // 2] + value[first + counts // 2]) / 2
+        grid[numbers, axis] = np.where(counts >= MIN_POINTS, median, np.nan)
     return grid
 
 

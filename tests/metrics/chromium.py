@@ -1,4 +1,4 @@
-"""Headless Chromium over its DevTools pipe: just enough to load a page, run JavaScript, and see what it logs and asks for."""
+"""Headless Chromium over its DevTools pipe: enough to load a page, run JavaScript, see what it logs and asks for."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Chromium:
         self.profile = tempfile.TemporaryDirectory(prefix="judge-chromium-", ignore_cleanup_errors=True)
         to_child, self._write = os.pipe()
         self._read, from_child = os.pipe()
-        command = [EXECUTABLE, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--mute-audio"]
-        command += [f"--user-data-dir={self.profile.name}", "--no-first-run", "--disable-background-networking"]
-        command += ["--autoplay-policy=no-user-gesture-required", "--disable-component-update", "about:blank"]
+        command = [EXECUTABLE, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+        command += ["--mute-audio", f"--user-data-dir={self.profile.name}", "--no-first-run"]
+        command += ["--disable-background-networking", "--disable-component-update"]
+        command += ["--autoplay-policy=no-user-gesture-required", "about:blank"]
 
-        def wire() -> None:  # the protocol wants descriptors 3 and 4; parked high first, so that neither lands on the other
+        def wire() -> None:  # the protocol wants descriptors 3 and 4; parked high first, lest one lands on the other
             os.dup2(to_child, 103), os.dup2(from_child, 104)
             os.dup2(103, 3), os.dup2(104, 4)
 
-        self.process = subprocess.Popen(
-            command, close_fds=False, preexec_fn=wire, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen(command, close_fds=False, preexec_fn=wire, stdout=quiet, stderr=quiet)  # noqa: PLW1509
         os.close(to_child)
         os.close(from_child)
         self.events: list[dict[str, Any]] = []
@@ -62,7 +62,8 @@ class Chromium:
 
     def _call(self, method: str, parameters: dict[str, Any], session: str | None) -> dict[str, Any]:
         self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        message |= {"sessionId": session} if session else {}
         os.write(self._write, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + TIMEOUT_S
         while True:

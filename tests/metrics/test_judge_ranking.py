@@ -32,11 +32,12 @@ def stabilities(paths: list[Path], mode: str) -> list[float | None]:
 
 def is_falling(values: list[float | None]) -> bool:
     known = [v for v in values if v is not None]
-    return len(known) == len(values) and all(a > b for a, b in pairwise(known))
+    return all(a > b for a, b in pairwise(known))
 
 
 def test_robust_ranks_graded_shake(graded: list[Path]) -> None:
     values = stabilities(graded, "robust")
+    assert None not in values
     assert is_falling(values), values
     assert values[0] == 1.0
     assert values[-1] is not None and values[-1] < 0.25
@@ -45,5 +46,5 @@ def test_robust_ranks_graded_shake(graded: list[Path]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["difrint", "difrint-v0", "dvs", "nndvs"])
 def test_the_published_programs_do_not(mode: str, graded: list[Path]) -> None:
-    values = stabilities(graded, mode)
+    values = stabilities(graded[1:], mode)  # without the still clip, which scores 0/0
     assert not is_falling(values), values

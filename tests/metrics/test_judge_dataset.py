@@ -1,0 +1,203 @@
+"""Scoring a dataset: layouts, resumption, broken clips, tables and statistics."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import judge_scenes as scenes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from metrics.__main__ import app
+from metrics.dataset import run, state
+from metrics.dataset.layout import Job, find_jobs
+from metrics.dataset.statistics import bootstrap, duel
+from metrics.dataset.summary import summary_tables
+from metrics.errors import DatasetError
+from metrics.tables import Table, as_csv, as_latex, as_markdown
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+
+
+def found(root: Path) -> list[tuple[str, str, str, str, str]]:
+    jobs = find_jobs(root)
+    base = root if root.is_dir() else root.parent
+    return [(j.method, j.category, j.clip, *(str(p.relative_to(base)) for p in (j.ref, j.out))) for j in jobs]
+
+
+def test_categories_beside_methods(tmp_path: Path) -> None:
+    touch(tmp_path, "walk/1.mp4", "walk/2.avi", "ours/walk/1.mp4", "ours/walk/2.mp4", "theirs/walk/1.mkv", "notes.txt")
+    assert found(tmp_path) == [
+        ("ours", "walk", "1", "walk/1.mp4", "ours/walk/1.mp4"),
+        ("ours", "walk", "2", "walk/2.avi", "ours/walk/2.mp4"),
+        ("theirs", "walk", "1", "walk/1.mp4", "theirs/walk/1.mkv"),
+        ("theirs", "walk", "2", "walk/2.avi", "theirs/walk/2.avi"),  # missing: judged, so that it is said
+    ]
+
+
+def test_an_input_folder_beside_methods(tmp_path: Path) -> None:
+    touch(tmp_path, "original/walk/1.mp4", "ours/walk/1.mp4")
+    assert found(tmp_path) == [("ours", "walk", "1", "original/walk/1.mp4", "ours/walk/1.mp4")]
+
+
+def test_no_categories(tmp_path: Path) -> None:
+    touch(tmp_path, "1.mp4", "ours/1.mp4")
+    assert found(tmp_path) == [("ours", "", "1", "1.mp4", "ours/1.mp4")]
+
+
+def test_pairs_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "a_ours.mp4", "a_2.mp4", "a_2_ours.mp4")
+    assert ("ours", "", "a_2", "a_2.mp4", "a_2_ours.mp4") in found(tmp_path)
+    assert ("ours", "", "a", "a.mp4", "a_ours.mp4") in found(tmp_path)
+
+
+def test_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("method,category,clip,input,output\nours,walk,1,in/1.mp4,out/1.mp4\n")
+    assert found(tmp_path / "m.csv") == [("ours", "walk", "1", "in/1.mp4", "out/1.mp4")]
+
+
+@pytest.mark.parametrize("content", ["method,input\nours,a.mp4\n", "\x00\x01", ""])
+def test_a_manifest_that_is_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(content)
+    with pytest.raises(DatasetError):
+        find_jobs(tmp_path / "m.csv")
+
+
+def test_a_folder_without_pairs_says_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="a CSV with"):
+        find_jobs(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def dataset(clips: Path) -> Path:
+    """Two clips, a method that halves the shake, one that changes nothing, and one broken output."""
+    root = clips / "dataset"
+    at = scenes.shake(1.5)
+    for number in (1, 2):
+        paths = [at(i / 30 + number) for i in range(40)]
+        for folder, share in (("", 1.0), ("none", 1.0), ("half", 0.5)):
+            path = root / folder / "walk" / f"{number}.mkv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scenes.write(path, (scenes.view(scenes.similarity(x * share, y * share)) for x, y in paths))
+    (root / "none" / "walk" / "2.mkv").write_bytes(b"this is no video")
+    return root
+
+
+def test_a_broken_clip_stops_nothing_and_finished_ones_are_not_judged_again(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = CliRunner().invoke(app, ["score", str(dataset), "-o", str(tmp_path), "-q", "-j", "2"])
+    assert scored.exit_code == 3
+    assert "none/walk/2" in scored.stderr
+    whole = json.loads((tmp_path / "robust.json").read_text())
+    assert [o["error"] is None for o in whole["outcomes"]] == [True, True, True, False]
+    assert whole["methods"]["half"]["stability"]["value"] > whole["methods"]["none"]["stability"]["value"]
+    assert len(list((tmp_path / "finished").glob("*.json"))) == 3
+    for name in ("robust_clips.csv", "robust_methods.csv", "robust_wins.csv", "robust.md", "robust.tex"):
+        assert (tmp_path / name).stat().st_size > 100
+
+    def never(jobs: list[Job], *_: object) -> list[run.Outcome]:
+        assert [j.ref.name for j in jobs] == ["2.mkv"] and jobs[0].method == "none", "a finished clip was judged again"
+        return []
+
+    monkeypatch.setattr(run, "_pool", never)
+    again = list(run._outcomes(find_jobs(dataset), "robust", tmp_path / "finished", 1))
+    assert sorted(o.reused for o in again) == [True, True, True]
+
+
+def test_a_half_written_state_is_judged_again(tmp_path: Path) -> None:
+    state.store(tmp_path, "key", {"scores": {}})
+    assert state.load(tmp_path, "key") == {"scores": {}}
+    (tmp_path / "key.json").write_text('{"scores": {')
+    assert state.load(tmp_path, "key") is None
+    assert state.load(tmp_path, "other") is None
+
+
+def test_the_key_follows_content_mode_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
+    job = next(j for j in find_jobs(dataset) if j.method == "half")
+    copy = tmp_path / "elsewhere.mkv"
+    shutil.copy(job.out, copy)
+    moved = Job("other", "name", "x", job.ref, copy)
+    assert state.fingerprint(moved, "robust") == state.fingerprint(job, "robust")
+    assert state.fingerprint(job, "dvs") != state.fingerprint(job, "robust")
+    copy.write_bytes(copy.read_bytes() + b"\0")
+    assert state.fingerprint(moved, "robust") != state.fingerprint(job, "robust")
+
+
+def _kill(job: Job, mode: str) -> run.Outcome:
+    import os
+
+    if job.clip == "deadly":
+        os._exit(9)
+    return run.Outcome(job, {"scores": {}})
+
+
+def test_a_process_that_dies_takes_only_its_own_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "x.mkv")
+    jobs = [Job("m", "", name, tmp_path / "x.mkv", tmp_path / "x.mkv") for name in ("a", "deadly", "b")]
+    monkeypatch.setattr(run, "_judge", _kill)
+    monkeypatch.setattr(state, "fingerprint", lambda job, mode: job.clip)
+    outcomes = run.score_dataset(jobs, "robust", tmp_path / "finished", 2)
+    assert [o.judgement is None for o in outcomes] == [False, True, False]
+    assert "killed" in outcomes[1].error
+
+
+def outcome(method: str, clip: str, value: float | None) -> run.Outcome:
+    score = {"value": value, "input": 0.1, "unit": "share", "better": "higher", "failures": 0, "total": 9}
+    return run.Outcome(Job(method, "c", clip, Path("i"), Path("o")), {"scores": {"stability": score}})
+
+
+def test_tables_hold_means_intervals_and_win_rates() -> None:
+    outcomes = [outcome("a", str(i), 0.8 + i / 100) for i in range(5)]
+    outcomes += [outcome("b", str(i), 0.7 + i / 100) for i in range(4)] + [outcome("b", "4", None)]
+    _, _, methods, wins = summary_tables(outcomes, "robust")
+    rows = {row[0]: row for row in methods.rows}
+    assert rows["a"][2].startswith("0.8200 [0.80")
+    assert rows["b"][2].startswith("0.7150 [0.70")
+    assert rows["(input)"][2].startswith("0.1000")
+    assert wins.rows[0][:4] == ("a", "b", "5", "100 %")
+
+
+HOSTILE = "a|b & 50% <i>_$x\\ \n{z}"
+
+
+def test_every_format_escapes() -> None:
+    table = Table(HOSTILE, ("m", HOSTILE), ((HOSTILE, "1"),), HOSTILE)
+    assert as_markdown(table).splitlines()[4].replace("\\|", "").count("|") == 3
+    assert "<i>" not in as_markdown(table).replace("\\<", "")
+    assert r"a|b \& 50\% <i>\_\$x\textbackslash{}  \{z\} & 1 \\" in as_latex(table)
+    assert as_csv(table).count('"') == 4
+
+
+def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    intervals = [bootstrap(list(rng.normal(5, 2, 30))) for _ in range(200)]
+    covered = sum(1 for m in intervals if m.low is not None and m.high is not None and m.low <= 5 <= m.high)
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-100, 100)), max_size=12))
+def test_bootstrap_is_seeded_and_leaves_out_what_is_not_there(values: list[float | None]) -> None:
+    first, known = bootstrap(values), [v for v in values if v is not None]
+    assert first == bootstrap(values)
+    assert first.count == len(known)
+    if first.low is not None and first.high is not None:
+        assert min(known) - 1e-9 <= first.low <= first.high <= max(known) + 1e-9
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=10))
+def test_a_duel_turned_round_is_its_complement(pairs: list[tuple[float | None, float | None]]) -> None:
+    one = duel("a", "b", pairs, "higher")
+    other = duel("b", "a", [(y, x) for x, y in pairs], "higher")
+    assert one.rate is not None and other.rate is not None
+    assert one.rate + other.rate == pytest.approx(1)
+    assert duel("a", "b", pairs, "lower").wins == one.losses
