@@ -3,6 +3,7 @@ catches it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 # Heavy imports stay inside the functions, so that --help is there at once.
 if TYPE_CHECKING:
-    from gyro.estimate.sync import SyncResult
+    from gyro.estimate.sync import SyncResult, SyncSettings
     from gyro.log import GyroLog
     from gyro.readers import ReadOptions
 
@@ -108,6 +109,7 @@ def sync(  # noqa: PLR0917
     focal_px: Annotated[
         float | None, typer.Option("--focal", help="Focal length in pixels, where it is known.")
     ] = None,
+    lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, where there is one.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw both rates into this picture.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -115,13 +117,13 @@ def sync(  # noqa: PLR0917
     disagree."""
     import json
 
-    from gyro.estimate.sync import SyncSettings, synchronize
+    from gyro.estimate.sync import synchronize
     from gyro.estimate.tracks import track_video
 
     options = read_options(columns, gyro_units, accel_units, time_unit, log_format)
     found = log_of(video, log, options)
     tracks = track_video(video)
-    result = synchronize(tracks, found, SyncSettings(focal_px=focal_px))
+    result = synchronize(tracks, found, sync_settings(found, (tracks.width, tracks.height), focal_px, lens))
     if plot is not None:
         from gyro.plot import plot_sync
 
@@ -130,6 +132,28 @@ def sync(  # noqa: PLR0917
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_sync_lines(result)))
     if not result.accepted:
         raise typer.Exit(1)
+
+
+def sync_settings(log: GyroLog, size: tuple[int, int], focal_px: float | None, lens: Path | None) -> SyncSettings:
+    """What is known before synchronisation: a lens profile or a focal length, and the readout time that the log states.
+
+    Both are priors, not truths: a profile is good to 2 %, a stated readout to 2 ms. Raises LensError for a profile
+    that is none.
+    """
+    from gyro.estimate.sync import SyncSettings
+    from gyro.lens import load_lens, resized
+
+    settings = SyncSettings(focal_px=focal_px, focal_rel_std=0.35 if focal_px is None else 0.02)
+    readout_s = log.readout_s
+    if lens is not None:
+        profile = resized(load_lens(lens), *size)
+        # To third order a fisheye's angle is the tangent less a third of its cube.
+        bend = {"polynomial": 0.0, "opencv_fisheye": -1 / 3}.get(profile.model, 0.0)
+        k1 = (profile.coefficients[0] if profile.coefficients else 0.0) + bend
+        focal_px = float(profile.K[0, 0] + profile.K[1, 1]) / 2 if focal_px is None else focal_px
+        settings = replace(settings, focal_px=focal_px, focal_rel_std=0.02, k1=k1)
+        readout_s = profile.readout_s if readout_s is None else readout_s
+    return settings if readout_s is None else replace(settings, readout_s=readout_s, readout_std_s=0.002)
 
 
 def log_of(video: Path, log: Path | None, options: ReadOptions) -> GyroLog:
@@ -232,8 +256,6 @@ def _export_path(log: GyroLog, video: Path | None, output: Path) -> None:
         R_cam_gyro = Rotation.from_matrix(stated if np.linalg.det(stated) > 0.5 else np.eye(3))
         write_path(track.time_s, track.R_world_body * R_cam_gyro.inv(), output)
         return
-    from dataclasses import replace
-
     from gyro.estimate.sync import synchronize
     from gyro.estimate.tracks import track_video
 

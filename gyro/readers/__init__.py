@@ -53,6 +53,11 @@ def read_log(path: Path | str, options: ReadOptions | None = None) -> GyroLog:
         return READERS[name].read(path, options)
     except OSError as error:
         raise LogError(f"{path}: {error.strerror or error}") from error
+    except LogError:
+        # Every MP4 looks like a GoPro's until it is opened; other cameras' are for the optional package.
+        if options.format or name != "gpmf" or not telemetry.sniff(b"\0", path):
+            raise
+        return telemetry.read(path, options)
 
 
 def detect_format(path: Path) -> str:
@@ -98,10 +103,9 @@ def embedded_log(video: Path | str) -> GyroLog | None:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise LogError(f"{video}: {error.strerror or error}") from error
-    for name in ("gpmf", "telemetry"):
-        if READERS[name].sniff(head, video):
-            try:
-                return read_log(video, ReadOptions(format=name))
-            except LogError:
-                continue
-    return None
+    if not gopro.sniff(head, video):
+        return None
+    try:
+        return read_log(video)
+    except LogError:
+        return None

@@ -16,6 +16,7 @@ from gyro.lens import calibrate, unproject
 PICTURES = Path(__file__).parents[4] / "shared" / "data" / "calibration"
 TRUE_K = np.array([[520.0, 0, 330], [0, 525.0, 236], [0, 0, 1]])
 SIZE = (640, 480)
+FINE = 3  # rays a pixel, each way
 BARREL = (-0.25, 0.08, 0.001, -0.0005)
 
 
@@ -28,11 +29,11 @@ def pictures() -> Path:
 
 @cache
 def rays_of(model: str, coefficients: tuple[float, ...]) -> np.ndarray:
-    """A ray for each point of a grid four times as fine as the pixels, by OpenCV: nothing of the code under test."""
-    fine = (np.arange(SIZE[0] * 4) + 0.5) / 4 - 0.5, (np.arange(SIZE[1] * 4) + 0.5) / 4 - 0.5
+    """A ray for each point of a grid finer than the pixels, by OpenCV: nothing of the code under test."""
+    fine = (np.arange(SIZE[0] * FINE) + 0.5) / FINE - 0.5, (np.arange(SIZE[1] * FINE) + 0.5) / FINE - 0.5
     pixels = np.stack(np.meshgrid(*fine), axis=-1).reshape(-1, 1, 2)
     undistort = cv2.fisheye.undistortPoints if model == "opencv_fisheye" else cv2.undistortPoints
-    xy = undistort(pixels, TRUE_K, np.array(coefficients)).reshape(SIZE[1] * 4, SIZE[0] * 4, 2)
+    xy = undistort(pixels, TRUE_K, np.array(coefficients)).reshape(SIZE[1] * FINE, SIZE[0] * FINE, 2)
     return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
 
 
@@ -45,7 +46,7 @@ def draw(model: str, coefficients: tuple[float, ...], pose: tuple[tuple[int, ...
     cell = np.floor(board).astype(int)
     inside = (board[..., 0] > -1) & (board[..., 0] < 9) & (board[..., 1] > -1) & (board[..., 1] < 6)
     ink = np.where(inside & ((cell[..., 0] + cell[..., 1]) % 2 == 0), 20.0, 235.0)
-    return ink.reshape(SIZE[1], 4, SIZE[0], 4).mean(axis=(1, 3)).astype(np.uint8)
+    return ink.reshape(SIZE[1], FINE, SIZE[0], FINE).mean(axis=(1, 3)).astype(np.uint8)
 
 
 POSES = [

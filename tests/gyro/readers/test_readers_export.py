@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from gyro.cli import app, calibrate
+from gyro.cli import app, calibrate, sync_settings
 from gyro.errors import GyroError, LensError, LogError
 from gyro.export import orientation_string, write_gcsv, write_path
-from gyro.lens import load_lens
+from gyro.lens import Lens, distort, load_lens, save_lens
 from gyro.log import GyroLog
 from gyro.readers import gcsv, read_log
 
@@ -138,6 +139,23 @@ def test_sync_of_a_sample_with_its_side_file(tmp_path):
     with pytest.raises(LogError, match="no log in it"):
         (tmp_path / "alone.mp4").symlink_to(clip)
         run("sync", tmp_path / "alone.mp4")
+
+
+def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
+    """A profile for another frame size, and the read-out time that the log states, which beats the profile's."""
+    K = np.array([[800.0, 0, 960], [0, 820, 540], [0, 0, 1]])
+    save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
+    log = GyroLog("x", "test", truth.time_s, truth.gyro)
+    known = sync_settings(log, (960, 540), None, tmp_path / "lens.json")
+    assert (known.focal_px, known.k1, known.readout_s) == (pytest.approx(405), -0.1, pytest.approx(0.03))
+    assert known.focal_rel_std < 0.05 and known.readout_std_s < 0.005
+    assert sync_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json").readout_s == -0.01
+    assert sync_settings(log, (960, 540), None, None).focal_px is None
+    fisheye = Lens(1920, 1080, K, "opencv_fisheye", (0.05, 0.01, 0.0, 0.0))
+    save_lens(fisheye, tmp_path / "fisheye.json")
+    k1 = sync_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").k1
+    r = 0.2  # where the third order still says all
+    assert distort(fisheye, np.array([r, 0.0]))[0] == pytest.approx(r * (1 + k1 * r * r), abs=1e-4)
 
 
 def test_calibrate_writes_a_profile(tmp_path, capsys):

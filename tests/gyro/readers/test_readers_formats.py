@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import math
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -201,8 +204,6 @@ def test_errors_name_the_file_and_what_to_do(tmp_path):
 
 def test_telemetry_parser_is_guarded(tmp_path, monkeypatch):
     """A panic of its Rust code is no Exception; bad cells arrive as zeros."""
-    import sys
-    import types
 
     class PanicException(BaseException):
         pass
@@ -218,7 +219,8 @@ def test_telemetry_parser_is_guarded(tmp_path, monkeypatch):
         def normalized_imu(self):
             return rows
 
-    monkeypatch.setitem(sys.modules, "telemetry_parser", types.SimpleNamespace(Parser=Parser))
+    spec = importlib.machinery.ModuleSpec("telemetry_parser", None)
+    monkeypatch.setitem(sys.modules, "telemetry_parser", types.SimpleNamespace(Parser=Parser, __spec__=spec))
     for name in ("fine.bin", "panic.bin"):
         (tmp_path / name).write_bytes(b"\0" * 10)
     log = read_log(tmp_path / "fine.bin", ReadOptions(format="telemetry"))
@@ -227,3 +229,9 @@ def test_telemetry_parser_is_guarded(tmp_path, monkeypatch):
     np.testing.assert_allclose(log.gaps_s, [[0.195, 0.205]])
     with pytest.raises(LogError, match="index out of bounds"):
         read_log(tmp_path / "panic.bin", ReadOptions(format="telemetry"))
+    # Another maker's MP4 has no GPMF: what read_log and embedded_log do with it is left to the package, if it is there.
+    other = tmp_path / "fine.mp4"
+    other.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 500)
+    assert read_log(other).format == "telemetry" and embedded_log(other).format == "telemetry"
+    monkeypatch.delitem(sys.modules, "telemetry_parser")
+    assert embedded_log(other) is None
