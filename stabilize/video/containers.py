@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Container:
     timecode: bool = False
     clock: Fraction | None = None  # the only time base that it stores; 0 means one tick a frame
     negative_times: bool = False
+    options: tuple[tuple[str, str], ...] = ()  # for the muxer
 
 
 _MP4 = Container(
@@ -88,6 +89,7 @@ _TS = Container(
     frozenset({"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"}),
     frozenset({"dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}),
 )
+_M2TS = replace(_TS, options=(("mpegts_m2ts_mode", "1"),))  # camcorders write packets of 192 bytes
 _AVI = Container(
     "avi",
     frozenset({"h264", "ffv1"}),
@@ -108,8 +110,8 @@ CONTAINERS: dict[str, Container] = {
     ".mkv": _MKV,
     ".webm": _WEBM,
     ".ts": _TS,
-    ".mts": _TS,
-    ".m2ts": _TS,
+    ".mts": _M2TS,
+    ".m2ts": _M2TS,
     ".avi": _AVI,
     ".flv": _FLV,
     ".3gp": _3GP,

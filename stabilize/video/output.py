@@ -43,16 +43,16 @@ def open_output(path: Path, info: MediaInfo, container: Container) -> Iterator[A
 
 
 def _muxer_options(info: MediaInfo, container: Container) -> dict[str, str]:
-    if container.muxer == "mpegts":
+    options = dict(container.options)
+    if container.muxer == "mpegts" and info.video.start_s >= 1:
         # Else the muxer moves all times by its preload; times near zero need that, since B-frames are decoded earlier.
-        return {"mpegts_copyts": "1"} if info.video.start_s >= 1 else {}
-    if container.muxer not in ("mp4", "mov", "3gp"):
-        return {}
-    scale = info.video.time_base.denominator
-    # Edit lists count in movie_timescale: a multiple of the track's makes the start of the video exact.
-    options = {"video_track_timescale": str(scale), "movie_timescale": str(scale * max(1, 48000 // scale))}
-    if not all(_ITUNES_KEYS.fullmatch(key) for key in clean_metadata(info.metadata)):
-        options["movflags"] = "use_metadata_tags"
+        options["mpegts_copyts"] = "1"
+    if container.muxer in ("mp4", "mov", "3gp"):
+        scale = info.video.time_base.denominator
+        # Edit lists count in movie_timescale: a multiple of the track's makes the start of the video exact.
+        options |= {"video_track_timescale": str(scale), "movie_timescale": str(scale * max(1, 48000 // scale))}
+        if not all(_ITUNES_KEYS.fullmatch(key) for key in clean_metadata(info.metadata)):
+            options["movflags"] = "use_metadata_tags"
     return options
 
 

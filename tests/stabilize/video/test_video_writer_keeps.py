@@ -375,3 +375,9 @@ def test_every_sound_codec_that_a_container_claims(tmp_path: Path, suffix: str, 
         assert found == codec or (found, codec) == ("mp3", "mp2")  # MP4 has one name for both
         before, after = (sum(p.size for p in c.demux(audio=0)) for c in (a, b))
     assert after == pytest.approx(before, rel=0.25)  # headers move in and out of the packets, priming may go
+
+
+def test_camcorder_files_keep_their_long_packets(tmp_path: Path) -> None:
+    transcode(write(tmp_path / "in.mp4"), tmp_path / "out.m2ts")
+    data = (tmp_path / "out.m2ts").read_bytes()
+    assert len(data) % 192 == 0 and {data[i + 4] for i in range(0, len(data), 192)} == {0x47}
