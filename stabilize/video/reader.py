@@ -111,26 +111,25 @@ class Reading(Generic[T]):
             raise InputError(f"{self._path}: not a single frame could be decoded ({why})")
 
     def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                self.report = replace(self.report, failure=str(error.strerror).lower())
-                packet = None
-            frames = self._decode_packet(stream, packet)
-            for frame in frames:
+        for packet in self._demux(container, stream):
+            for frame in self._decode_packet(stream, packet):
                 self._count(damaged=int(frame.is_corrupt))
                 yield frame
-            if packet is None:
-                return
+
+    def _demux(self, container: Any, stream: Any) -> Iterator[Any]:
+        """The packets of the stream, then None for what the decoder still holds."""
+        try:
+            for packet in container.demux(stream):
+                if packet.size:  # an empty one would end decoding for good
+                    self._packets += 1
+                    yield packet
+        except av.FFmpegError as error:
+            self.report = replace(self.report, failure=str(error.strerror).lower())
+        yield None
 
     def _decode_packet(self, stream: Any, packet: Any) -> list[Any]:
-        self._packets += packet is not None and packet.size > 0
         try:
             return list(stream.codec_context.decode(packet))
-        except av.EOFError:
-            return []  # flushed already
         except av.FFmpegError:
             self._count(lost=1)
             return []
