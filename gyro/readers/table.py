@@ -113,7 +113,7 @@ def _parse_chunk(
 
 def _fast(rows: list[str], form: TextForm, columns: tuple[int, ...]) -> Float | None:
     """All rows at once, or None where any of them is blank or broken."""
-    if not all(rows):
+    if not any(map(str.strip, rows)):
         return None
     try:
         values = np.loadtxt(rows, delimiter=form.delimiter, usecols=columns, comments=None, quotechar='"', ndmin=2)

@@ -60,6 +60,20 @@ def test_blank_lines_are_no_damage_and_do_not_shift_the_count(tmp_path):
     assert [d.line for d in log.damage] == [1502]
 
 
+def test_a_chunk_of_nothing_but_blank_lines(tmp_path, recwarn):
+    lines = sound_lines()
+    log = read(tmp_path, [*lines[:900], *["", "  "] * 500, *lines[900:], *[" "] * 300])
+    assert len(log.time_s) == N and not log.damage and len(recwarn) == 0
+
+
+def test_a_lost_row_is_a_gap_even_where_the_clock_jitters(tmp_path):
+    """Its step alone would pass for jitter; the file says that there was a row."""
+    jitter = np.random.default_rng(1).uniform(0.3, 2.5, N).cumsum() / 500
+    lines = [f"{t:.6f},0.1,0.2,{t % 0.3:.4f}" for t in jitter]
+    lines[500] = "?"
+    np.testing.assert_allclose(read(tmp_path, lines).gaps_s, [[jitter[499], jitter[501]]], atol=1e-6)
+
+
 def test_a_gap_is_marked(tmp_path):
     lines = sound_lines()
     log = read(tmp_path, lines[:800] + lines[1000:])

@@ -98,13 +98,17 @@ def test_a_person_overrules(tmp_path, truth):
     assert_is(log, truth)
 
 
-def test_an_epoch_keeps_its_digits(tmp_path, truth):
-    start = 1_734_106_243_247_123_456
-    rows = [[str(start + round(t * 1e9)), *row[1:]] for t, row in zip(truth.time_s, truth.rows(), strict=True)]
+@pytest.mark.parametrize(
+    "per_s, atol",
+    [(10**6, 1e-9), (10**9, 5e-7)],  # a double holds an epoch in ns to 256 ns
+)
+def test_an_epoch_keeps_its_digits(tmp_path, truth, per_s, atol):
+    start = 1_734_106_243_247_123_456 * per_s // 10**9
+    rows = [[str(start + round(t * per_s)), *row[1:]] for t, row in zip(truth.time_s, truth.rows(), strict=True)]
     log = read_log(write(tmp_path / "log.csv", rows, NAMES))
     assert log.time_s[0] == 0
-    assert log.origin_s == pytest.approx(start * 1e-9, abs=1e-3)
-    np.testing.assert_allclose(log.time_s, truth.time_s, atol=5e-7)  # a double holds this epoch to 256 ns
+    assert log.origin_s == pytest.approx(start / per_s, abs=1e-3)
+    np.testing.assert_allclose(log.time_s, truth.time_s, atol=atol)
 
 
 def test_decimal_commas_and_byte_order_mark(tmp_path, truth):

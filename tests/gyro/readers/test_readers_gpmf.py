@@ -212,6 +212,16 @@ def test_a_cameras_own_orientation_turns_as_its_gyroscope(recording):
         assert total.magnitude() == pytest.approx(own, abs=0.02)
 
 
+@pytest.mark.parametrize("late", [[0], [7], [19], [3, 12, 18]])
+def test_late_payloads_do_not_move_the_clock(late):
+    """Container times of some payloads are off by seconds, first and last ones too."""
+    series = gopro.Series()
+    for i in range(20):
+        series.add(np.zeros((200, 3)), 200 * i, float("nan"), i * 1.001 + (2.5 if i in late else 0.0))
+    times, _ = gopro._times(series, None)
+    np.testing.assert_allclose(times, np.arange(4000) * 1.001 / 200, atol=1e-9)
+
+
 def remux(source: Path, target: Path, payloads: list[bytes]) -> None:
     """An MP4 that holds nothing but a GPMF track: that of `source` with other payloads."""
     import av
