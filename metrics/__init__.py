@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from metrics.errors import DatasetError, MetricsError, VideoReadError
 
 if TYPE_CHECKING:
-    from metrics.judge import MODES, judge
+    from metrics.judging import MODES, judge
     from metrics.model import Judgement, Score
     from metrics.report.page import report_page
 
@@ -28,10 +28,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "MODES": "metrics.judge",
+    "MODES": "metrics.judging",
     "Judgement": "metrics.model",
     "Score": "metrics.model",
-    "judge": "metrics.judge",
+    "judge": "metrics.judging",
     "report_page": "metrics.report.page",
 }
 

@@ -39,7 +39,7 @@ def metrics_command(
     quiet: Quiet = False,
 ) -> None:
     """Judge a stabilised video: alone, or against its input with --ref."""
-    from metrics.judge import judge
+    from metrics.judging import judge
     from metrics.progress import progress
     from metrics.tables import print_table, scores_table
 
@@ -74,7 +74,7 @@ def score_command(
     from metrics.dataset.layout import find_jobs
     from metrics.dataset.run import score_dataset
     from metrics.dataset.summary import as_dict, summary_tables
-    from metrics.judge import MODES
+    from metrics.judging import MODES
     from metrics.progress import progress
     from metrics.tables import print_table
 

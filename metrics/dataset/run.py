@@ -101,7 +101,7 @@ def _one_thread() -> None:
 
 
 def _judge(job: Job, mode: str) -> Outcome:
-    from metrics.judge import judge
+    from metrics.judging import judge
 
     try:
         return Outcome(job, judge(job.out, job.ref, mode).as_dict())

@@ -11,7 +11,7 @@ Signal = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 RATE_HZ = 60.0  # every path is resampled to this, so that no figure knows the frame rate
-WINDOW_S, HOP_S = 4.0, 1.0  # 4 s: bins of 0.25 Hz, so that a sway below 0.75 Hz stays out of the bins above 1 Hz
+WINDOW_S, HOP_S = 3.9, 1.0  # 120 frames at 30 fps are a whole window; bins of 0.26 Hz
 MIN_WINDOW_S = 1.0
 TREND_ORDER = 2  # a pan that starts or stops within a window is not shake
 WALK_HZ, JITTER_HZ, TOP_HZ = 1.0, 4.0, 12.0  # TOP: Nyquist of 24 fps, so that 24, 30 and 60 fps see the same band
@@ -38,11 +38,12 @@ class Windows:
     short: bool
 
     def mean_square(self, low_hz: float, high_hz: float, derivative: int = 0) -> Signal:
-        """Mean square (W, K) of the path's derivative of that order over the bins above `low_hz` up to `high_hz`.
+        """Mean square (W, K) of the path's derivative of that order, over the bins between `low_hz` and `high_hz`.
 
-        Above, not from: through the Hann window the bin of 1 Hz also hears a sway of 0.75 Hz, the next one does not.
+        The bin at an edge belongs below it: through the Hann window it hears a sway of 0.75 Hz, the next does not.
         """
-        band = (self.hz > low_hz + 1e-9) & (self.hz <= high_hz + 1e-9)
+        half = self.hz[1] / 2
+        band = (self.hz > low_hz + half) & (self.hz <= high_hz + half)
         weight = (2 * np.pi * self.hz[band]) ** (2 * derivative)
         return np.asarray(np.einsum("wfk,f->wk", self.power[:, band], weight))
 
@@ -90,7 +91,7 @@ def _bridge(t_s: Signal, speed: Signal, failed: Mask) -> Signal:
 
 
 def windows(path: Path) -> Windows | None:
-    """Spectra of overlapping 4 s windows of every piece; of a shorter window, at least 1 s, where no piece is as long.
+    """Spectra of overlapping 3.9 s windows of every piece; of shorter ones, at least 1 s, where no piece is as long.
 
     None where the path has not even a second in one piece.
     """

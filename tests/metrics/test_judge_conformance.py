@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from metrics.judge import judge
+from metrics.judging import judge
 from metrics.model import Judgement
 
 TOLERANCE = 0.005

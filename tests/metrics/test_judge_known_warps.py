@@ -11,7 +11,7 @@ import pytest
 from conftest import walk_cameras
 from judge_scenes import SIZE, about_centre, similarity
 
-from metrics.judge import judge
+from metrics.judging import judge
 
 W, H = SIZE
 

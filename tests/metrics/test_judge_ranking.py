@@ -8,7 +8,7 @@ from pathlib import Path
 import judge_scenes as scenes
 import pytest
 
-from metrics.judge import judge
+from metrics.judging import judge
 
 AMPLITUDES_PX = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 PAN_PX_PER_S = 30.0

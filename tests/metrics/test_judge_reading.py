@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from metrics.errors import MetricsError, VideoReadError
-from metrics.judge import judge
+from metrics.judging import judge
 from metrics.video import GrayFrame, ReadLog, pair_by_time, probe, read_gray, read_rgb
 
 

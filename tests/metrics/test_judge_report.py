@@ -14,7 +14,7 @@ import pytest
 from chromium import EXECUTABLE, Chromium
 
 from metrics.errors import MetricsError
-from metrics.judge import judge
+from metrics.judging import judge
 from metrics.model import Judgement
 from metrics.report.page import report_page
 

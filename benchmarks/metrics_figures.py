@@ -1,0 +1,165 @@
+"""The judge's own figures, as Markdown: conformance, known warps, invariances, ranking, speed and memory.
+
+    python -m benchmarks.metrics_figures [conformance|warps|invariance|ranking|speed ...]
+
+Conformance needs the recordings in ../shared/data. The generated clips are those of tests/metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "metrics"))
+
+import judge_scenes as scenes  # noqa: E402
+from conftest import walk_cameras  # noqa: E402
+from test_judge_conformance import NAMES  # noqa: E402
+from test_judge_known_warps import ROWS, warped  # noqa: E402
+from test_judge_ranking import AMPLITUDES_PX, PAN_PX_PER_S  # noqa: E402
+
+from metrics import judge  # noqa: E402
+from metrics.tables import number  # noqa: E402
+
+DATA = ROOT.parent / "shared" / "data" / "metrics"
+SECTIONS: dict[str, Callable[[Path], Iterator[str]]] = {}
+
+
+def section(function: Callable[[Path], Iterator[str]]) -> Callable[[Path], Iterator[str]]:
+    """Register a part of the report by its name."""
+    SECTIONS[function.__name__] = function
+    return function
+
+
+@section
+def conformance(_: Path) -> Iterator[str]:
+    """Largest deviation of any figure from what the original programs printed (4 digits)."""
+    yield "| mode | clip | pair | figures | largest deviation |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in json.loads((DATA / "expected.json").read_text())["rows"]:
+        before, after = row["pair"].split("_")
+        for mode in ("dvs", "difrint"):
+            found = judge(DATA / f"{row['clip']}_{after}.mkv", DATA / f"{row['clip']}_{before}.mkv", mode)
+            off = [
+                abs((found[name].value or 0) - value)
+                for group, values in row[mode].items()
+                for name, value in zip(NAMES[mode, group], values, strict=True)
+            ]
+            yield f"| {mode} | {row['clip']} | {row['pair']} | {len(off)} | {max(off):.5f} |"
+
+
+@section
+def warps(folder: Path) -> Iterator[str]:
+    """Every mode on known warps of one walk."""
+    ref = scenes.write(folder / "walk.mkv", map(scenes.view, walk_cameras()))
+    names = {
+        "robust": ("visible", "empty", "distortion"),
+        "dvs": ("field_of_view", "distortion"),
+        "difrint": ("cropping", "distortion"),
+        "nndvs": ("cropping", "distortion"),
+    }
+    yield "| warp | " + " | ".join(f"{mode} {name}" for mode, ns in names.items() for name in ns) + " |"
+    yield "| --- |" + " --- |" * sum(map(len, names.values()))
+    for index, row in enumerate(ROWS):
+        out = scenes.write(folder / f"warp{index}.mkv", (warped(camera, row.H_in_out) for camera in walk_cameras()))
+        cells = []
+        for mode, ns in names.items():
+            found = judge(out, ref, mode)
+            cells += [number(found[name].value) for name in ns]
+        yield f"| {row.name} | " + " | ".join(cells) + " |"
+
+
+def shaken(amplitude_px: float, fps: int, seconds: float, scale: float = 1.0) -> Iterator[scenes.NDArray[np.uint8]]:
+    """Frames of the tests' stationary shake."""
+    at = scenes.shake(amplitude_px)
+    return (scenes.view(scenes.similarity(*at(i / fps)), scale=scale) for i in range(round(seconds * fps)))
+
+
+@section
+def invariance(folder: Path) -> Iterator[str]:
+    """`robust` on one shake, told in several ways."""
+    x264 = {"crf": "18", "preset": "medium"}
+    clips = {
+        "8 s, 30 fps, lossless": scenes.write(folder / "a.mkv", shaken(2, 30, 8)),
+        "H.264 crf 18": scenes.write(folder / "b.mkv", shaken(2, 30, 8), codec="libx264", options=x264),
+        "half resolution": scenes.write(folder / "c.mkv", shaken(2, 30, 8, 0.5)),
+        "first half": scenes.write(folder / "d.mkv", shaken(2, 30, 4)),
+        "60 fps": scenes.write(folder / "e.mkv", shaken(2, 60, 8), fps=60),
+        "24 fps": scenes.write(folder / "f.mkv", shaken(2, 24, 8), fps=24),
+    }
+    yield "| clip | stability | shake | roll | wobble |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, path in clips.items():
+        found = judge(path)
+        figures = [number(found[s].value, found[s].unit) for s in ("stability", "shake", "roll", "wobble")]
+        yield f"| {name} | " + " | ".join(figures) + " |"
+
+
+@section
+def ranking(folder: Path) -> Iterator[str]:
+    """Stability of every mode over graded shake, every second clip on top of a pan."""
+    modes = ("robust", "dvs", "difrint", "difrint-v0", "nndvs")
+    yield "| shake, px a sine | pan, px/s | " + " | ".join(modes) + " |"
+    yield "| --- | --- |" + " --- |" * len(modes)
+    for grade, amplitude in enumerate(AMPLITUDES_PX):
+        pan, at = PAN_PX_PER_S * (grade % 2), scenes.shake(amplitude)
+        cameras = (scenes.similarity(at(i / 30)[0] + pan * i / 30, at(i / 30)[1]) for i in range(123))
+        clip = scenes.write(folder / f"grade{grade}.mkv", map(scenes.view, cameras))
+        values = [number(judge(clip, None if mode == "robust" else clip, mode)["stability"].value) for mode in modes]
+        yield f"| {amplitude:g} | {pan:g} | " + " | ".join(values) + " |"
+
+
+@section
+def speed(folder: Path) -> Iterator[str]:
+    """Frames a second of `robust` on 640x360 H.264, and peak memory over length."""
+    still = [scenes.view(scenes.similarity(*scenes.shake(3.0)(i / 30), zoom=0.5), (640, 360)) for i in range(60)]
+    out = [scenes.view(scenes.similarity(*scenes.shake(1.0)(i / 30), zoom=0.45), (640, 360)) for i in range(60)]
+    yield "| run | frames | frames/s | CPU ms a frame | peak MB |"
+    yield "| --- | --- | --- | --- | --- |"
+    for count in (300, 3000):
+        ref = scenes.write(folder / f"r{count}.mp4", (still[i % 60] for i in range(count)), codec="libx264")
+        path = scenes.write(folder / f"o{count}.mp4", (out[i % 60] for i in range(count)), codec="libx264")
+        for label, arguments in (("with input", [str(path), str(ref)]), ("alone", [str(path)])):
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.metrics_figures", "_time", *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+                cwd=ROOT,
+            )
+            wall_s, cpu_s, peak_mb = map(float, done.stdout.split())
+            yield f"| {label} | {count} | {count / wall_s:.0f} | {1000 * cpu_s / count:.1f} | {peak_mb:.0f} |"
+
+
+def _time(paths: list[str]) -> None:
+    import metrics.robust.judge  # noqa: F401  # loading OpenCV is not judging
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    judge(*paths)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(time.perf_counter() - wall, time.process_time() - cpu, peak_mb)
+
+
+def main() -> None:
+    """Print the sections named, or all."""
+    if sys.argv[1:2] == ["_time"]:
+        _time(sys.argv[2:])
+        return
+    for name in sys.argv[1:] or SECTIONS:
+        print(f"\n#### {name}: {SECTIONS[name].__doc__}\n", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for line in SECTIONS[name](Path(folder)):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
