@@ -263,8 +263,9 @@ def _export_path(log: GyroLog, video: Path | None, output: Path) -> None:
     result = synchronize(tracks, log)
     if result.refusal is not None:
         raise SyncError(f"{log.source} and {video} do not fit: {result.refusal}")
-    rates = replace(log, gyro_rad_s=-log.gyro_rad_s) if result.improper else log
-    track = integrate(rates, result.bias_rad_s, use_accel=not result.improper)
+    sign = -1.0 if result.improper else 1.0
+    rates = replace(log, gyro_rad_s=sign * log.gyro_rad_s)
+    track = integrate(rates, sign * result.bias_rad_s, use_accel=not result.improper)
     R_world_cam = track.evaluate(result.log_time(tracks.time_s)) * result.R_cam_gyro.inv()
     write_path(tracks.time_s, R_world_cam, output)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from gyro.errors import GyroError
 from gyro.estimate.sync import SyncResult
 from gyro.estimate.tracks import Tracks
-from gyro.estimate.visual import camera_rates
 from gyro.log import Float, GyroLog
 
 WIDTH, ROW = 1200, 220
@@ -24,7 +23,7 @@ def plot_sync(tracks: Tracks, log: GyroLog, result: SyncResult, path: Path) -> N
     """
     import cv2
 
-    rate, time_s, _ = camera_rates(tracks, result.focal_px)
+    time_s, rate = picture_rates(tracks, result.focal_px)
     sign = -1.0 if result.improper else 1.0
     own = sign * result.R_cam_gyro.apply(log.gyro_rad_s - result.bias_rad_s)
     at = result.log_time(time_s)
@@ -43,6 +42,30 @@ def plot_sync(tracks: Tracks, log: GyroLog, result: SyncResult, path: Path) -> N
         raise GyroError(f"{path}: cannot be written as a picture: {error.err}") from error
     if not written:
         raise GyroError(f"{path}: cannot be written as a picture")
+
+
+def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
+    """Middle times (n,) of the frame intervals and the camera's rates (n, 3) in rad/s that the matches alone show.
+
+    Rotational flow of a still scene (Longuet-Higgins & Prazdny 1980), least squares with weights against what moves by
+    itself. It is for the eye: translation and lens are left out, and nothing here comes from the synchronisation that
+    it illustrates.
+    """
+    p = (tracks.prev_px - tracks.centre_px) / focal_px
+    flow = (tracks.next_px - tracks.prev_px) / focal_px
+    x, y, one = p[:, 0], p[:, 1], np.ones(len(p))
+    field = np.stack([np.stack([x * y, -(1 + x * x), y], 1), np.stack([1 + y * y, -x * y, -x], 1)], 1)  # (m, 2, 3)
+    step_s = np.diff(tracks.time_s)
+    turn: Float = np.zeros((len(step_s), 3))
+    weight: Float = one
+    for _ in range(5):
+        A, b = np.zeros((len(step_s), 3, 3)), np.zeros((len(step_s), 3))
+        np.add.at(A, tracks.pair, weight[:, None, None] * (field.transpose(0, 2, 1) @ field))
+        np.add.at(b, tracks.pair, weight[:, None] * np.einsum("mij,mi->mj", field, flow))
+        turn = np.linalg.solve(A + 1e-9 * np.eye(3), b[..., None])[..., 0]
+        left = np.linalg.norm(flow - np.einsum("mij,mj->mi", field, turn[tracks.pair]), axis=1)
+        weight = 1 / (1 + (left / max(2 * float(np.median(left)), 1e-9)) ** 2)
+    return tracks.time_s[:-1] + step_s / 2, turn / step_s[:, None]
 
 
 def _panel(canvas: NDArray[np.uint8], time_s: Float, seen: Float, logged: Float, name: str) -> None:

@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 from gyro.cli import app, calibrate, sync_settings
 from gyro.errors import GyroError, LensError, LogError
+from gyro.estimate.tracks import Tracks
 from gyro.export import orientation_string, write_gcsv, write_path
 from gyro.lens import Lens, distort, load_lens, save_lens
 from gyro.log import GyroLog
+from gyro.plot import picture_rates
 from gyro.readers import gcsv, read_log
 
 ROOT = Path(__file__).parents[3]
@@ -156,6 +158,24 @@ def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
     k1 = sync_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").k1
     r = 0.2  # where the third order still says all
     assert distort(fisheye, np.array([r, 0.0]))[0] == pytest.approx(r * (1 + k1 * r * r), abs=1e-4)
+
+
+def test_the_plots_rates_are_those_of_the_camera():
+    """Matches of random points under known rates, a fifth of them wild."""
+    rng = np.random.default_rng(5)
+    rates = rng.normal(0, 0.4, (30, 3))
+    ray = np.column_stack([rng.uniform(-0.5, 0.5, (30 * 80, 2)), np.ones(30 * 80)])
+    pair = np.repeat(np.arange(30), 80)
+    later = Rotation.from_rotvec(-rates[pair] / 30).apply(
+        ray
+    )  # a camera that turns by R sees what rests turn by its inverse
+    later = later[:, :2] / later[:, 2:]
+    later[::5] += rng.uniform(-0.05, 0.05, later[::5].shape)
+    centre = np.array([319.5, 239.5])
+    tracks = Tracks(np.arange(31) / 30, 640, 480, pair, 500 * ray[:, :2] + centre, 500 * later + centre)
+    time_s, found = picture_rates(tracks, 500.0)
+    np.testing.assert_allclose(time_s, (np.arange(30) + 0.5) / 30)
+    assert np.max(np.abs(found - rates)) < 0.05
 
 
 def test_calibrate_writes_a_profile(tmp_path, capsys):
