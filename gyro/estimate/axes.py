@@ -48,18 +48,25 @@ def rank_axes(covariance: Float) -> list[Axes]:
     return sorted(found, key=lambda axes: (-round(axes.share, 9), axes.improper))
 
 
-def align(covariance: Float) -> tuple[Rotation, bool]:
-    """Rotation from body to camera that explains most of the covariance (Kabsch 1976), and whether the body's rates
-    had to be negated.
-
-    Negation is taken only where all three axes move enough to tell a mirror image from a turn.
-    """
+def handedness(covariance: Float) -> tuple[bool, ...]:
+    """Whether the log is mirrored: (False,) or (True,) where all three axes move enough to tell a mirror image from a turn, otherwise
+    both, for the full fit to decide."""
     U, s, Vt = np.linalg.svd(covariance)
-    handed = np.sign(np.linalg.det(U @ Vt))
-    improper = bool(handed < 0 and s[2] > WEAK * s[0])
-    if improper:
-        U = -U
-    return Rotation.from_matrix(U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt), improper
+    if s[2] < WEAK * s[0]:
+        return (False, True)
+    return (bool(np.linalg.det(U @ Vt) < 0),)
+
+
+def align(covariance: Float, improper: bool) -> Rotation:
+    """Rotation from body to camera that explains most of the covariance (Kabsch 1976); of the negated log where `improper`."""
+    U, _, Vt = np.linalg.svd(-covariance if improper else covariance)
+    return Rotation.from_matrix(U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt)
+
+
+def nearest_axes(R_cam_gyro: Rotation, improper: bool) -> str:
+    """Name of the signed permutation nearest to a mount; that of an improper log is a mirror image."""
+    sign = -1 if improper else 1
+    return rank_axes(sign * R_cam_gyro.as_matrix())[0].name
 
 
 def _name(matrix: Float) -> str:

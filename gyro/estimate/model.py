@@ -75,16 +75,15 @@ class Observations:
     neighbours: NDArray[np.bool_]
 
 
-def observe(tracks: Tracks, keep: Int, focal_px: float) -> Observations:
-    """The matches `keep` of the tracks, pairs renumbered without holes."""
+def observe(tracks: Tracks, flat: Float, keep: Int, focal_px: float) -> Observations:
+    """The matches `keep` of the tracks, pairs renumbered without holes; `flat` (2, m, 2) in units of `focal_px`."""
     number, pair = np.unique(tracks.pair[keep], return_inverse=True)
     both = np.stack([tracks.prev_px[keep], tracks.next_px[keep]])
     extent = np.array([max(tracks.width - 1, 1), max(tracks.height - 1, 1)])
     line = (both / extent - 0.5)[..., ::-1]
     time = np.stack([tracks.time_s[number[pair]], tracks.time_s[number[pair] + 1]])
-    flat = (both - tracks.centre_px) / focal_px
     neighbours = np.diff(number) == 1
-    return Observations(pair, len(number), time, line, flat, focal_px, tracks.interval_s, neighbours)
+    return Observations(pair, len(number), time, line, flat[:, keep], focal_px, tracks.interval_s, neighbours)
 
 
 def body_track(log: GyroLog, camera: Camera) -> OrientationTrack:

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from gyro.errors import SyncError
 from gyro.log import Float, GyroLog
 
-from .axes import align
+from .axes import align, handedness
 from .tracks import Int
 
 WINDOW_S = 3.0  # 1 % of drift smears a window by 30 ms, less than the motion's own correlation time
@@ -58,7 +58,7 @@ def find_seeds(
     offset_range_s: tuple[float, float] | None,
     count: int = 4,
 ) -> list[Seed]:
-    """The best distinct starts, best first. `rate_cam` (k, 3) at `time_s` (k,) are the picture's mean rates over
+    """The best distinct starts, best first, each twice where its motion does not tell a mirrored log. `rate_cam` (k, 3) at `time_s` (k,) are the picture's mean rates over
     `step_s`.
 
     Score: nuclear norm of the summed cross-covariance over the product of both energies, each window freed of its
@@ -80,9 +80,8 @@ def find_seeds(
     for score, drift, i, cross in found:
         offset = float(correlation.lag_s[i])
         if all(abs(offset - seed.offset_s) > APART_S for seed in seeds):
-            R, improper = align(cross)
-            seeds.append(Seed(offset, drift, mid_s, R, improper, cross, score))
-        if len(seeds) == count:
+            seeds += [Seed(offset, drift, mid_s, align(cross, m), m, cross, score) for m in handedness(cross)]
+        if len(seeds) >= count:
             break
     return seeds
 

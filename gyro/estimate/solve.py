@@ -17,7 +17,7 @@ from .translation import LOSS, covariance, directions, loss_weight, noise_along,
 BLOCK = 6  # pairs whose errors may depend on one another: a feature's error is shared by neighbouring pairs
 ITERATIONS = 30
 POLISH = 2
-CONVERGED = 1e-7  # relative change of the cost
+CONVERGED = 1e-6  # relative change of the cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from gyro.log import Float
 
 from .model import undistort
-from .tracks import Int, Tracks
+from .tracks import Int
 from .translation import sum_pairs
 
 ROUNDS = 8
@@ -34,11 +34,11 @@ def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
     return theta
 
 
-def camera_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float, Int]:
-    """Mean rate of the camera (k, 3), rad/s in camera axes, between the frames of each of the k pairs that have
-    matches; the time in the middle of each (k,); and the number of its first frame (k,)."""
-    number, pair = np.unique(tracks.pair, return_inverse=True)
-    rays = [undistort((px - tracks.centre_px) / focal_px, 0.0, 0.0) for px in (tracks.prev_px, tracks.next_px)]
-    theta = pair_rotations(rays[0], np.cross(*rays), pair, len(number))
-    interval = tracks.time_s[number + 1] - tracks.time_s[number]
-    return theta / interval[:, None], tracks.time_s[number] + interval / 2, number
+def camera_rates(time_s: Float, pair: Int, flat: Float) -> tuple[Float, Float]:
+    """Mean rate of the camera (k, 3), rad/s in camera axes, between the frames of each of the k pairs that have matches, and the time
+    in the middle of each (k,). `time_s` of all frames, `pair` (m,) and normalised points `flat` (2, m, 2) of the matches."""
+    number, index = np.unique(pair, return_inverse=True)
+    prev, next_ = undistort(flat, 0.0, 0.0)
+    theta = pair_rotations(prev, np.cross(prev, next_), index, len(number))
+    interval = time_s[number + 1] - time_s[number]
+    return theta / interval[:, None], time_s[number] + interval / 2

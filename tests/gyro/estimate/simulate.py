@@ -125,7 +125,7 @@ def tracks(scene: Scene) -> Tracks:
         points = world.rotation(t).apply(ray * depth) + world.position(t)
         moved = points.copy()
         crowd = rng.random(len(px)) < scene.movers
-        moved[crowd] += world.rotation(t).apply([0.05, 0.0, 0.01])
+        moved[crowd] += rng.normal(0, (0.04, 0.004, 0.02), (int(crowd.sum()), 3))
         a, b = _see(scene, world, points, times[k]), _see(scene, world, moved, times[k + 1])
         inside = np.all((a >= 0) & (a < size) & (b >= 0) & (b < size), axis=1)
         a, b = a[inside], b[inside] + rng.normal(0, scene.noise_px, (inside.sum(), 2))
