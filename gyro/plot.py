@@ -62,7 +62,7 @@ def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
         A, b = np.zeros((len(step_s), 3, 3)), np.zeros((len(step_s), 3))
         np.add.at(A, tracks.pair, weight[:, None, None] * (field.transpose(0, 2, 1) @ field))
         np.add.at(b, tracks.pair, weight[:, None] * np.einsum("mij,mi->mj", field, flow))
-        turn = np.linalg.solve(A + 1e-9 * np.eye(3), b[..., None])[..., 0]
+        turn = np.asarray(np.linalg.solve(A + 1e-9 * np.eye(3), b[..., None])[..., 0], np.float64)
         left = np.linalg.norm(flow - np.einsum("mij,mj->mi", field, turn[tracks.pair]), axis=1)
         weight = 1 / (1 + (left / max(2 * float(np.median(left)), 1e-9)) ** 2)
     return tracks.time_s[:-1] + step_s / 2, turn / step_s[:, None]
