@@ -1,0 +1,86 @@
+"""The commands; those of other packages are imported only when they are called."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from stabilize.cli import commands
+
+LAZY = {  # command -> (module, name in it, short help)
+    "metrics": ("metrics.cli", "metrics_command", "Judge a stabilised video, alone or against its input."),
+    "score": ("metrics.cli", "score_command", "Score many clips and several methods."),
+    "gyro": ("gyro.cli", "app", "Gyroscope logs: what is in them, how they fit a video."),
+    "calibrate": ("gyro.cli", "calibrate", "Calibrate a lens from views of a chessboard."),
+}
+EPILOG = (
+    "Exit codes: 0 done; 1 error of a gyroscope log or of the judge; 2 wrong usage or settings; 3 the input cannot be "
+    "read; 4 the output cannot be written; 5 no usable motion, or a motion of another video; 6 no path fits the crop; "
+    "70 internal error; 130 stopped by Ctrl-C; 143 stopped by SIGTERM."
+)
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists commands by their name and help, and imports them when they are called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*self.commands, *(name for name in LAZY if _exists(name))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in LAZY and _exists(cmd_name):
+            return TyperCommand(cmd_name, help=LAZY[cmd_name][2])
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in LAZY and _exists(args[0]):
+            return args[0], _load(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def _exists(name: str) -> bool:
+    return find_spec(LAZY[name][0].split(".")[0]) is not None
+
+
+@cache
+def _load(name: str) -> Any:
+    from importlib import import_module
+
+    module, attribute, _ = LAZY[name]
+    found = getattr(import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_group(found)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"stabilize {version('stabilize')}")
+        raise typer.Exit()
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error came from; may stand anywhere on the line.")
+    ] = False,
+) -> None:
+    """Make shaky video steady."""
+
+
+@cache
+def command() -> Any:
+    """The whole command line, for its `main`."""
+    app = typer.Typer(cls=LazyGroup, no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False)
+    app.callback()(_root)
+    app.command("run")(commands.run)
+    return typer.main.get_command(app)
