@@ -11,7 +11,7 @@ import numpy as np
 from stabilize.core import CameraPath, Float, Float32, FrameGeometry
 
 SIDES = ("right", "bottom", "left", "top")
-BORDER_NODES = 13  # along each edge of the output where the true constraint is checked while solving
+BORDER_NODES = 33  # along each edge of the output where the true constraint is checked while solving
 
 
 def half_span(geometry: FrameGeometry) -> Float:

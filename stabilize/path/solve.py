@@ -21,7 +21,7 @@ from stabilize.path.settings import AxisStrength, PathConfig
 
 WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
 OVERLAP = 300
-SAFETY = 2e-4  # units kept free at each side (0.06 px of 640): the wobble is bilinear in between the points that are checked
+SAFETY = 4e-4  # units kept free at each side (0.13 px of 640): the wobble is bilinear in between the points that are checked
 ROUNDS = 6
 # Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y.
 # Zoom has no first-order term: walking forward is a steady zoom, and no shake.
@@ -37,6 +37,8 @@ def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None
     pose = np.tile([1.0, 0, 0, 0], (frames, 1))
     done = 0
     for shot in camera.shots:
+        if shot.stop - shot.start < 2:
+            continue  # a single frame has no path; it is shown as it is
         pose[shot] = _solve_shot(camera, shot, config)
         done += shot.stop - shot.start
         if progress:

@@ -8,7 +8,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from stabilize.core import Float, Float32, WarpField
+from stabilize.core import RINGS, Float, Float32, WarpField
 from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.warp.sampling import SAMPLERS
 
@@ -36,24 +36,35 @@ def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: WarpC
     for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):
         shifts = (layout.width_shift, layout.height_shift)
         if shifts not in known:
-            known[shifts] = plane_map(field, source.size, out.size, shifts, siting)
+            known[shifts] = plane_map(field, out.size, shifts, siting)
         sample(plane, known[shifts], target)
         _within_depth(target, source.layout)
 
 
-def plane_map(
-    field: WarpField, source_size: tuple[int, int], out_size: tuple[int, int], shifts: tuple[int, int], siting: str
-) -> Float32:
+def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, int], siting: str) -> Float32:
     """Source coordinates (h, w, 2) float32 in the samples of a plane subsampled by 2**`shifts`, for each sample of the output's."""
-    offset = _offset(shifts, siting)
-    factor = np.array([1 << shifts[0], 1 << shifts[1]], np.float64)
-    nodes = ((field.source_px - offset) / factor).astype(np.float32)
+    rows, cols = field.source_px.shape[:2]
+    offset, factor = _offset(shifts, siting), np.array([1 << shifts[0], 1 << shifts[1]])
+    cells = np.array([out_size[0] / (cols - 2 * RINGS), out_size[1] / (rows - 2 * RINGS)])
+    middle = (factor - 1) / 2  # where the enlarged grid has its samples
+    nodes = _shifted(field.source_px, (offset - middle) / cells)
+    nodes = ((nodes - offset) / factor).astype(np.float32)
+    scale = cells / factor
+    # An image resize reads at exact coordinates; remap and warpAffine round theirs to 1/32 of a node for two channels.
+    full = cv2.resize(nodes, None, fx=scale[0], fy=scale[1], interpolation=cv2.INTER_LINEAR)
+    left, top = (2 * round(c) // f for c, f in zip(cells.tolist(), factor.tolist(), strict=True))
     width, height = (-(-s >> k) for s, k in zip(out_size, shifts, strict=True))
-    spread = np.array([nodes.shape[1] - 1, nodes.shape[0] - 1]) / np.maximum(np.array(out_size) - 1, 1)
-    scale, start = spread * factor, spread * offset
-    to_nodes = np.array([[scale[0], 0, start[0]], [0, scale[1], start[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(nodes, to_nodes, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(full[top : top + height, left : left + width])
+
+
+def _shifted(nodes: Float32, by: Float) -> Float32:
+    """Values of the map at nodes moved by less than a node (x, y), linear in between; the last ones go on as they went."""
+    for axis, share in ((1, float(by[0])), (0, float(by[1]))):
+        if share:
+            slope = np.diff(nodes, axis=axis)
+            ends = (slope.take([0], axis), slope) if share < 0 else (slope, slope.take([-1], axis))
+            nodes = nodes + np.float32(share) * np.concatenate(ends, axis=axis)
+    return nodes
 
 
 def _offset(shifts: tuple[int, int], siting: str) -> Float:

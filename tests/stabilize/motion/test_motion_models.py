@@ -1,0 +1,53 @@
+"""The model ladder on points with a known motion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stabilize.core import MotionModel
+from stabilize.motion.models import LADDER, choose, errors, transfer
+
+TRUE = {
+    MotionModel.STILL: np.eye(3),
+    MotionModel.TRANSLATION: np.array([[1, 0, 0.02], [0, 1, -0.01], [0, 0, 1.0]]),
+    MotionModel.SIMILARITY: np.array([[1.01, -0.02, 0.02], [0.02, 1.01, -0.01], [0, 0, 1.0]]),
+    MotionModel.AFFINE: np.array([[1.02, -0.02, 0.02], [0.05, 0.99, -0.01], [0, 0, 1.0]]),
+    MotionModel.HOMOGRAPHY: np.array([[1.02, -0.02, 0.02], [0.05, 0.99, -0.01], [0.02, -0.03, 1.0]]),
+}
+NOISE = 3e-4  # 0.1 px of 640
+
+
+def _points(model: MotionModel, count: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    prev = rng.uniform(-1, 1, (count, 2)) * [1, 0.56]
+    image = np.column_stack([prev, np.ones(count)]) @ TRUE[model].T
+    return prev, image[:, :2] / image[:, 2:] + rng.normal(0, NOISE, prev.shape)
+
+
+@pytest.mark.parametrize("model", LADDER)
+def test_the_evidence_chooses_the_true_rung(model: MotionModel) -> None:
+    chosen, H, _ = choose(*_points(model), scale=0.0025, floor=1e-4)
+    assert chosen == model
+    np.testing.assert_allclose(H, TRUE[model], atol=5e-4)
+
+
+@pytest.mark.parametrize("model", LADDER)
+def test_every_rung_is_exact_on_its_own_motion(model: MotionModel) -> None:
+    prev = np.random.default_rng(1).uniform(-1, 1, (40, 2))
+    image = np.column_stack([prev, np.ones(40)]) @ TRUE[model].T
+    H = LADDER[model][0](prev, image[:, :2] / image[:, 2:], np.ones(40))
+    np.testing.assert_allclose(H / H[2, 2], TRUE[model], atol=1e-6)
+
+
+def test_outliers_do_not_move_the_fit() -> None:
+    prev, next_ = _points(MotionModel.HOMOGRAPHY)
+    next_[:60] += 0.05
+    _, H, _ = choose(prev, next_, scale=0.0025, floor=1e-4)
+    assert np.median(errors(H, prev[60:], next_[60:])) < 2 * NOISE
+
+
+def test_transfer_composes() -> None:
+    points = np.random.default_rng(2).uniform(-1, 1, (10, 2))
+    A, B = TRUE[MotionModel.HOMOGRAPHY], TRUE[MotionModel.AFFINE]
+    np.testing.assert_allclose(transfer(A, transfer(B, points)), transfer(A @ B, points), atol=1e-12)

@@ -1,0 +1,202 @@
+"""The solver against an independent one, against mathematics, and on hard cases."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import clarabel
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.interpolate import interp1d
+from scipy.ndimage import gaussian_filter
+
+from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline, field_nodes
+from stabilize.path import interior_point as ip
+from stabilize.path.crop import half_span, margins
+from stabilize.path.differences import compose, differences, inverse, to_complex, to_real
+from stabilize.path.field import warp_field
+from stabilize.path.settings import AxisStrength, PathConfig
+from stabilize.path.solve import solve_path
+
+HD = FrameGeometry(640, 360)
+
+
+def _walk(frames: int, seed: int = 0, shake: float = 0.01, roll: float = 0.004) -> np.ndarray:
+    """Steps (frames - 1, 4) of a camera that shakes about a place: white poses, so steps are large against drift."""
+    rng = np.random.default_rng(seed)
+    pose = np.stack([np.exp(1j * rng.normal(0, roll, frames)), rng.normal(0, shake, (frames, 2)) @ [1, 1j]], axis=1)
+    return to_real(compose(inverse(pose[1:]), pose[:-1]))
+
+
+def _camera(step: np.ndarray, wobble: float = 0.0, seed: int = 1, shots: tuple[slice, ...] = ()) -> CameraPath:
+    frames = len(step) + 1
+    rough = np.random.default_rng(seed).normal(0, 6 * wobble, (frames, 10, 17, 2))
+    field = gaussian_filter(rough, (0, 1.5, 1.5, 0), mode="nearest").clip(-0.02, 0.02).astype(np.float32)
+    timeline = Timeline(np.arange(frames, dtype=np.int64), Fraction(1, 30))
+    return CameraPath(timeline, HD, step, np.ones(len(step)), field, shots or (slice(0, frames),))
+
+
+def _over_pixels(nodes: np.ndarray) -> np.ndarray:
+    """The field at the pixels along the edges and at every 16th line, by plain interpolation between its nodes."""
+    x, y = field_nodes(nodes.shape[1], 640), field_nodes(nodes.shape[0], 360)
+    rows = interp1d(y, nodes, axis=0)(np.r_[0:359:16, 359])
+    return np.asarray(interp1d(x, rows, axis=1)(np.arange(640)))
+
+
+def _problem(step: np.ndarray, loss: str) -> ip.Problem:
+    n = len(step) + 1
+    terms = tuple(
+        ip.Term(d, np.full((d.factor.shape[1], 4), w))
+        for d, w in zip(differences(to_complex(step), np.ones(n - 1)), (1.0, 10.0, 100.0), strict=True)
+    )
+    g = np.array([[-1.0, 0, 0, 0], [1, 0.5, 1, 0], [1, -0.5, -1, 0], [0.5, 1, 0, 1], [0.5, -1, 0, -1]])
+    limit = np.tile([-0.8, 1.0, 1.0, 0.55, 0.55], (n, 1))
+    start = np.tile([0.85, 0, 0, 0], (n, 1))
+    return ip.Problem(terms, np.tile([-0.1, 0, 0, 0], (n, 1)), g, limit, start, loss)  # type: ignore[arg-type]
+
+
+def _dense(term: ip.Term, n: int) -> np.ndarray:
+    columns = [to_real(term.difference(to_complex(e.reshape(n, 4)))).ravel() for e in np.eye(4 * n)]
+    return np.array(columns).T
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_agrees_with_an_independent_solver(seed: int) -> None:
+    problem = _problem(_walk(60, seed), "l1")
+    n = 60
+    A = sp.csc_matrix(np.vstack([_dense(t, n) for t in problem.terms]))
+    c = np.concatenate([to_real(t.difference.offset).ravel() for t in problem.terms])
+    w = np.concatenate([t.weight.ravel() for t in problem.terms])
+    eye, G = sp.eye(len(c)), sp.kron(sp.eye(n), problem.g)
+    rows = sp.vstack([sp.hstack([A, -eye]), sp.hstack([-A, -eye]), sp.hstack([G, sp.csr_matrix((G.shape[0], len(c)))])])
+    bound = np.concatenate([-c, c, problem.limit.ravel()])
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    size = 4 * n + len(c)
+    cost = np.concatenate([problem.cost.ravel(), w])
+    cones = [clarabel.NonnegativeConeT(len(bound))]
+    oracle = clarabel.DefaultSolver(sp.csc_matrix((size, size)), cost, rows.tocsc(), bound, cones, settings).solve()
+    best = np.array(oracle.x[: 4 * n]).reshape(n, 4)
+    found = ip.solve(problem, tolerance=1e-7)
+    assert ip.objective(problem, found) == pytest.approx(ip.objective(problem, best), rel=2e-4)
+
+
+def test_least_squares_without_active_limits_has_the_closed_form() -> None:
+    step = _walk(40, 3, shake=0.001)
+    problem = _problem(step, "l2")
+    wide = ip.Problem(problem.terms, np.zeros((40, 4)), problem.g, problem.limit + 100, problem.start, "l2")
+    found = ip.solve(wide, tolerance=1e-10)
+    for term in wide.terms:  # a path that undoes the camera has no difference of any order
+        assert np.abs(to_real(term.difference(to_complex(found)) + term.difference.offset)).max() < 1e-4
+
+
+def test_the_adjoint_is_the_transpose() -> None:
+    rng = np.random.default_rng(0)
+    for d in differences(to_complex(_walk(20)), rng.uniform(0.5, 2, 19)):
+        poses, rows = rng.normal(size=(20, 4)), rng.normal(size=(d.factor.shape[1], 4))
+        left = np.sum(to_real(d(to_complex(poses))) * rows)
+        right = np.sum(poses * to_real(d.adjoint(to_complex(rows), 20)))
+        assert left == pytest.approx(right)
+
+
+def test_similarities_form_a_group() -> None:
+    a, b, c = (to_complex(_walk(8, s, 0.1, 0.3)) for s in range(3))
+    one = np.tile(np.array([1, 0], complex), (7, 1))
+    np.testing.assert_allclose(compose(a, inverse(a)), one, atol=1e-12)
+    np.testing.assert_allclose(compose(inverse(a), a), one, atol=1e-12)
+    np.testing.assert_allclose(compose(compose(a, b), c), compose(a, compose(b, c)), atol=1e-12)
+
+
+def test_differences_of_a_perfectly_undone_path_vanish() -> None:
+    step = to_complex(_walk(30, 5, 0.05, 0.05))
+    pose = np.zeros((30, 2), complex)
+    pose[0, 0] = 1
+    for t, s in enumerate(step):
+        pose[t + 1] = compose(s, pose[t])
+    for d in differences(step, np.ones(29)):
+        np.testing.assert_allclose(d(pose) + d.offset, 0, atol=1e-10)
+
+
+@pytest.mark.parametrize("zoom", ["dynamic", "static"])
+@pytest.mark.parametrize("loss", ["l1", "l2"])
+@pytest.mark.parametrize("shake, wobble", [(0.005, 0.0), (0.05, 0.004), (0.4, 0.006)])
+def test_no_pixel_ever_comes_from_outside_the_frame(zoom: str, loss: str, shake: float, wobble: float) -> None:
+    camera = _camera(_walk(150, 7, shake, 0.02), wobble)
+    stable = solve_path(camera, PathConfig(zoom=zoom, loss=loss))  # type: ignore[arg-type]
+    for index in range(0, 150, 7):
+        field = _over_pixels(warp_field(stable, index).source_px)
+        assert field.min() >= 0
+        assert (field <= np.array([639, 359])).all()
+
+
+def test_the_true_border_is_what_the_margins_say() -> None:
+    camera = _camera(_walk(40, 2), 0.006)
+    pose = np.tile([0.9, 0.01, 0.02, 0.0], (40, 1))
+    _, outside = margins(camera, pose, slice(0, 40))
+    stable = StablePath(camera, pose)
+    fields = np.array([camera.geometry.to_unit(_over_pixels(warp_field(stable, i).source_px)) for i in range(40)])
+    true = (np.abs(fields) - half_span(HD)).max(axis=(1, 2, 3))
+    assert np.abs(outside - true).max() < 0.01
+
+
+def test_a_still_camera_keeps_the_whole_picture() -> None:
+    still = np.tile([1.0, 0, 0, 0], (90, 1))
+    pose = solve_path(_camera(still), PathConfig()).crop_pose
+    assert pose[:, 0].min() > 0.998
+    assert np.ptp(pose, axis=0).max() < 1e-3
+
+
+def test_an_even_pan_is_left_alone() -> None:
+    pan = np.tile([1.0, 0, 0.03, 0], (120, 1))
+    pose = solve_path(_camera(pan), PathConfig()).crop_pose
+    assert np.abs(pose[5:-5, 2]).max() < 0.01
+
+
+def test_shake_is_taken_out_where_the_crop_allows() -> None:
+    step = _walk(200, 4, 0.006, 0.002)
+    camera = _camera(step)
+    pose = to_complex(solve_path(camera, PathConfig()).crop_pose)
+    before, after = differences(to_complex(step), np.ones(200 - 1))[1], None
+    after = before(pose) + before.offset
+    assert np.sqrt(np.mean(np.abs(after[:, 1]) ** 2)) < 0.05 * np.sqrt(np.mean(np.abs(before.offset[:, 1]) ** 2))
+
+
+def test_a_static_zoom_is_one_number() -> None:
+    pose = solve_path(_camera(_walk(120, 9, 0.02)), PathConfig(zoom="static")).crop_pose
+    assert np.ptp(pose[:, 0]) < 5e-4
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
+def test_the_shortest_clips_have_a_path(frames: int) -> None:
+    camera = _camera(_walk(max(frames, 2), 1)[: frames - 1])
+    assert np.isfinite(solve_path(camera, PathConfig()).crop_pose).all()
+
+
+def test_long_shots_are_joined_without_a_step() -> None:
+    step = _walk(3700, 11, 0.01)
+    pose = to_complex(solve_path(_camera(step), PathConfig()).crop_pose)
+    d = differences(to_complex(step), np.ones(len(step)))[1]
+    quick = np.abs(d(pose) + d.offset)[:, 1]
+    assert quick[2900:3400].max() < 3 * quick[500:2500].max() + 1e-4
+
+
+def test_shots_are_solved_apart() -> None:
+    step = _walk(100, 6)
+    parts = _camera(step, shots=(slice(0, 50), slice(50, 100)))
+    alone = _camera(step[:49], shots=(slice(0, 50),))
+    together = solve_path(parts, PathConfig()).crop_pose[:50]
+    np.testing.assert_allclose(together, solve_path(alone, PathConfig()).crop_pose, atol=2e-3)
+
+
+def test_an_axis_without_strength_is_left_as_filmed() -> None:
+    config = PathConfig(strength=AxisStrength(x=0.0))
+    pose = solve_path(_camera(_walk(100, 8, 0.01, 0.0)), config).crop_pose
+    assert np.abs(pose[:, 2]).max() < 2e-3
+    assert np.abs(pose[:, 3]).max() > 5e-3
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    for bad in ({"smoothness_s": 0.0}, {"max_crop": 0.9}, {"zoom": "none"}, {"loss": "l3"}):
+        with pytest.raises(ValueError):
+            PathConfig(**bad)  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""From file to file: steadier by a judge of its own, nothing lost, the three verbs equal to the one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from stabilize import Config, analyse, render, solve, stabilize_video
+from stabilize.artifacts import load_motion, save_motion
+from stabilize.errors import MotionError, OutputError
+from stabilize.prefetch import prefetch
+
+WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
+
+
+def _pictures(path: Path, count: int = 60) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = "SLICE"
+        return [f.to_ndarray(format="gray") for f, _ in zip(container.decode(video=0), range(count), strict=False)]
+
+
+def _acceleration(pictures: list[np.ndarray]) -> float:
+    """RMS second difference of the shift between neighbours, by phase correlation: an estimator that the tool does not use to fit."""
+    shifts = [cv2.phaseCorrelate(np.float32(a), np.float32(b))[0] for a, b in zip(pictures[:-1], pictures[1:], strict=True)]
+    return float(np.sqrt(np.mean(np.diff(np.array(shifts), axis=0) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("run") / "steady.mp4"
+    report = stabilize_video(WALK, target)
+    assert report.shake_after.shift_percent < report.shake_before.shift_percent / 2
+    assert set(report.seconds) == {"analyse", "solve", "render"}
+    return target
+
+
+def test_one_command_makes_a_shaky_clip_steady(steady: Path) -> None:
+    assert _acceleration(_pictures(steady)) < 0.6 * _acceleration(_pictures(WALK))
+
+
+def test_every_frame_keeps_its_time(steady: Path) -> None:
+    def times(path: Path) -> list[float]:
+        with av.open(str(path)) as container:
+            return [float(f.pts * f.time_base) for f in container.decode(video=0)]
+
+    np.testing.assert_allclose(times(steady), times(WALK), atol=1e-6)
+
+
+def test_the_three_verbs_are_the_one(steady: Path, tmp_path: Path) -> None:
+    save_motion(analyse(WALK), tmp_path / "motion.npz")
+    motion, _ = load_motion(tmp_path / "motion.npz")
+    render(WALK, solve(motion), tmp_path / "again.mp4")
+    for a, b in zip(_pictures(steady, 20), _pictures(tmp_path / "again.mp4", 20), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_path_of_another_video_is_refused(tmp_path: Path) -> None:
+    other = WALK.with_name("shutter.mp4")
+    path = solve(analyse(other))
+    if len(path.camera.timeline) >= len(analyse(WALK).timeline):
+        other = WALK
+    with pytest.raises(MotionError, match="analyse it again"):
+        render(WALK, path, tmp_path / "out.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
+    target = tmp_path / "precious.mp4"
+    target.write_bytes(b"precious")
+    called = []
+    with pytest.raises(OutputError):
+        stabilize_video(WALK, target, Config(), progress=lambda *step: called.append(step))
+    assert target.read_bytes() == b"precious" and not called
+
+
+def test_prefetch_hands_on_items_and_errors_in_order() -> None:
+    def failing() -> object:
+        yield from range(3)
+        raise OSError("disk")
+
+    seen = []
+    with pytest.raises(OSError, match="disk"), prefetch(failing(), 2) as items:  # type: ignore[arg-type]
+        seen.extend(items)
+    assert seen == [0, 1, 2]
+
+
+def test_leaving_prefetch_early_closes_the_source() -> None:
+    closed = []
+
+    def endless() -> object:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.append(True)
+
+    with prefetch(endless(), 2) as items:  # type: ignore[arg-type]
+        next(items)
+    assert closed == [True]
