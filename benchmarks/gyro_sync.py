@@ -1,8 +1,10 @@
-"""How well log and video are brought together, on clips whose truth is known: tracks drawn from geometry, and rendered pixels.
+"""How well log and video are brought together, on clips whose truth is known: tracks drawn from geometry, and rendered
+pixels.
 
     python -m benchmarks.gyro_sync [--tracks 40] [--clips 20] [--cache DIR]
 
-Prints one line a case (error, and how many standard errors that is), medians, and how many values lie outside three standard errors.
+Prints one line a case (error, and how many standard errors that is), medians, and how many values lie outside three
+standard errors.
 """
 
 from __future__ import annotations
@@ -25,12 +27,25 @@ from gyro.estimate.tracks import Frame, Tracks, track_frames
 from gyro.log import GyroLog
 from tests.gyro.estimate import simulate
 
-VALUES = ("offset_s", "mid_s", "drift", "rotation_x", "rotation_y", "rotation_z", "bias_x", "bias_y", "bias_z", "focal_px", "readout_s")
+VALUES = (
+    "offset_s",
+    "mid_s",
+    "drift",
+    "rotation_x",
+    "rotation_y",
+    "rotation_z",
+    "bias_x",
+    "bias_y",
+    "bias_z",
+    "focal_px",
+    "readout_s",
+)
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a case; `bias_rad_s` in the log's axes, `R_cam_gyro` a rotation (after negation where `improper`)."""
+    """What is true of a case; `bias_rad_s` in the log's axes, `R_cam_gyro` a rotation (after negation where
+    `improper`)."""
 
     label: str
     offset_s: float
@@ -46,7 +61,9 @@ class Truth:
 def drawn(seed: int) -> tuple[Truth, Tracks, GyroLog]:
     """A case at the level of tracks."""
     rng = np.random.default_rng(seed)
-    mount = Rotation.from_euler("xyz", 90 * rng.integers(0, 4, 3), degrees=True) * Rotation.from_rotvec(rng.normal(0, 0.01, 3))
+    mount = Rotation.from_euler("xyz", 90 * rng.integers(0, 4, 3), degrees=True) * Rotation.from_rotvec(
+        rng.normal(0, 0.01, 3)
+    )
     scene = simulate.Scene(
         motion=str(rng.choice(["walk", "pan", "hand", "action"])),
         duration_s=float(rng.choice([8, 12, 20])),
@@ -126,7 +143,15 @@ def rendered(spec: samples.ClipSpec, cache: Path | None) -> tuple[Truth, Tracks,
     shutter = spec.shutter
     bias = log.bias_rad_s.mean(axis=0)
     truth = Truth(
-        spec.name, gyro.offset_s, gyro.drift, mount, improper, bias, spec.lens.f_px, shutter.readout_s, shutter.lines == "columns"
+        spec.name,
+        gyro.offset_s,
+        gyro.drift,
+        mount,
+        improper,
+        bias,
+        spec.lens.f_px,
+        shutter.readout_s,
+        shutter.lines == "columns",
     )
     return truth, tracks, GyroLog(spec.name, "samples", log.t_s, log.gyro_rad_s, log.accel_m_s2)
 
@@ -168,14 +193,21 @@ def line(truth: Truth, result: SyncResult, found: dict[str, tuple[float, float]]
     z = {name: error / std for name, (error, std) in found.items()}
     turned = max(abs(z[f"rotation_{axis}"]) for axis in "xyz")
     e = result.evidence
-    return (
-        f"{truth.label:24s} readout {truth.readout_s * 1e3:4.0f} {result.readout_axis[0]} | mid {found['mid_s'][0] * 1e3:7.3f} ms ({z['mid_s']:4.1f}) "
-        f"start {found['offset_s'][0] * 1e3:7.3f} ms ({z['offset_s']:4.1f}) drift {found['drift'][0] * 1e6:5.0f} ppm ({z['drift']:4.1f}) "
-        f"turn {turn:5.2f} deg ({turned:3.1f}) focal {found['focal_px'][0] / truth.focal_px * 100:6.2f} % ({z['focal_px']:4.1f}) "
-        f"readout {found['readout_s'][0] * 1e3:6.2f} ms ({z['readout_s']:4.1f}) "
-        f"{'moves' if result.translation else 'turns'} r {e.correlation:.2f}/{e.rival:.2f} explained {e.explained:.2f}/{e.explained_shake:.2f} "
-        f"noise {e.noise_px:.2f} {seconds:4.1f} s {'held ' + ','.join(result.held) if result.held else ''} {result.refusal or ''}"
+
+    def told(name: str, scale: float) -> str:
+        return f"{found[name][0] * scale:7.3f} ({z[name]:4.1f})"
+
+    cells = (
+        f"{truth.label:24s} readout {truth.readout_s * 1e3:4.0f} {result.readout_axis}",
+        f"middle, start {told('mid_s', 1e3)} {told('offset_s', 1e3)} ms",
+        f"drift {told('drift', 1e6)} ppm",
+        f"turn {turn:5.2f} deg ({turned:3.1f})",
+        f"focal {told('focal_px', 100 / truth.focal_px)} %",
+        f"readout {told('readout_s', 1e3)} ms",
+        f"{result.kind} r {e.correlation:.2f}/{e.rival:.2f} explained {e.explained:.2f}/{e.explained_shake:.2f}",
+        f"noise {e.noise_px:.2f} px, {seconds:.1f} s, held {','.join(result.held) or '-'} {result.refusal or ''}",
     )
+    return " | ".join(cells)
 
 
 def run(cases: Iterator[tuple[Truth, Tracks, GyroLog]]) -> list[dict[str, tuple[float, float]]]:
@@ -193,8 +225,9 @@ def run(cases: Iterator[tuple[Truth, Tracks, GyroLog]]) -> list[dict[str, tuple[
     outside = sum(abs(error) > 3 * std for row in rows for error, std in row.values())
     median = {name: float(np.median([abs(row[name][0]) for row in rows])) for name in VALUES}
     print(
-        f"median: offset {median['mid_s'] * 1e3:.3f} ms (middle), {median['offset_s'] * 1e3:.3f} ms (start), drift {median['drift'] * 1e6:.0f} ppm, "
-        f"readout {median['readout_s'] * 1e3:.2f} ms, focal {np.median(focal) * 100:.2f} %; axes right in {axes} of {len(rows)}; "
+        f"median: offset {median['mid_s'] * 1e3:.3f} ms (middle), {median['offset_s'] * 1e3:.3f} ms (start), "
+        f"drift {median['drift'] * 1e6:.0f} ppm, readout {median['readout_s'] * 1e3:.2f} ms, "
+        f"focal {np.median(focal) * 100:.2f} %; axes right in {axes} of {len(rows)}; "
         f"{outside} of {len(rows) * len(VALUES)} values outside 3 standard errors"
     )
     return rows

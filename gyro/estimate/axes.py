@@ -49,8 +49,8 @@ def rank_axes(covariance: Float) -> list[Axes]:
 
 
 def handedness(covariance: Float) -> tuple[bool, ...]:
-    """Whether the log is mirrored: (False,) or (True,) where all three axes move enough to tell a mirror image from a turn, otherwise
-    both, for the full fit to decide."""
+    """Whether the log is mirrored: (False,) or (True,) where all three axes move enough to tell a mirror image from a
+    turn, otherwise both, for the full fit to decide."""
     U, s, Vt = np.linalg.svd(covariance)
     if s[2] < WEAK * s[0]:
         return (False, True)
@@ -58,7 +58,8 @@ def handedness(covariance: Float) -> tuple[bool, ...]:
 
 
 def align(covariance: Float, improper: bool) -> Rotation:
-    """Rotation from body to camera that explains most of the covariance (Kabsch 1976); of the negated log where `improper`."""
+    """Rotation from body to camera that explains most of the covariance (Kabsch 1976); of the negated log where
+    `improper`."""
     U, _, Vt = np.linalg.svd(-covariance if improper else covariance)
     return Rotation.from_matrix(U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt)
 

@@ -21,6 +21,7 @@ LEAST_EXPLAINED_SHAKE = 0.3
 MOST_RIVAL = 0.93
 MOST_OFFSET_STD_S = 0.01
 LEAST_SIGNAL = 2.0  # times the noise
+LEAST_DEG_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Evidence:
     `rival`, the best at an offset more than 0.3 s away. `explained` (share of the picture's rotation energy that the
     log removes) of everything and `explained_shake` of what is faster than 0.5 s. `axis_correlation` about x, y, z.
     `rotation_deg_s` RMS rate in the picture, `log_deg_s` that of the log; `noise_px` of a match, `flow_px` RMS
-    displacement by rotation, `signal` rotation over its noise."""
+    displacement by rotation, `signal` rotation over its noise. `turn_error_deg` RMS of the picture's orientation
+    against the log's, drift apart."""
 
     correlation: float
     rival: float
@@ -40,6 +42,7 @@ class Evidence:
     log_deg_s: float
     noise_px: float
     flow_px: float
+    turn_error_deg: float
     signal: float
     pairs: int
     matches: int
@@ -49,6 +52,8 @@ def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float, r
     """The evidence at the optimum of a fit."""
     seen_turn, log_turn = _turns(seen, fit)
     left = seen_turn - log_turn
+    if fit.kind == "shifts":  # a lens works against yaw and pitch; about its own axis it cannot
+        seen_turn, log_turn, left = (turn * (0, 0, 1) for turn in (seen_turn, log_turn, left))
     frames = max(round(SLOW_S / interval_s), 1)
     slow_seen, slow_left = (uniform_filter1d(x, frames, axis=0, mode="nearest") for x in (seen_turn, left))
     axis = [
@@ -67,6 +72,9 @@ def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float, r
         log_deg_s=float(np.rad2deg(rms[1] / interval_s)),
         noise_px=fit.sigma_px,
         flow_px=focal_px * float(np.sqrt(np.mean(log_turn[:, :2] ** 2))),
+        turn_error_deg=float(
+            np.rad2deg(np.sqrt(np.mean(np.sum(np.cumsum(left - left.mean(axis=0), axis=0) ** 2, axis=1))))
+        ),
         signal=rms[1] / max(noise, 1e-12),
         pairs=seen.pairs,
         matches=len(seen.pair),
@@ -76,16 +84,19 @@ def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float, r
 def refusal(evidence: Evidence, offset_std_s: float) -> str | None:
     """Why log and picture are not to be used together, or None."""
     e = evidence
-    if e.signal < LEAST_SIGNAL:
-        return f"flat: the log turns by {e.log_deg_s:.2f} deg/s RMS, no more than the picture's own noise, so nothing fixes the clock"
+    if e.signal < LEAST_SIGNAL and e.log_deg_s < LEAST_DEG_S:
+        return f"flat: the log turns by {e.log_deg_s:.2f} deg/s RMS, which fixes no clock"
     if e.correlation < LEAST_CORRELATION:
-        return f"contradictory: at the best offset log and picture correlate by {e.correlation:.2f} only ({LEAST_CORRELATION} needed)"
+        return (
+            f"contradictory: at the best offset log and picture correlate by {e.correlation:.2f} only "
+            f"({LEAST_CORRELATION} needed); another log, another frame rate, or a picture stabilised in the camera"
+        )
     if e.rival > MOST_RIVAL * e.correlation:
         return f"ambiguous: another offset correlates as well ({e.rival:.2f} against {e.correlation:.2f})"
     if e.explained < LEAST_EXPLAINED or e.explained_shake < LEAST_EXPLAINED_SHAKE:
         return (
-            f"contradictory: the log explains {e.explained:.0%} of the picture's rotation and {e.explained_shake:.0%} of its shake; "
-            "the picture may have been stabilised in the camera"
+            f"contradictory: the log explains {e.explained:.0%} of the picture's rotation and {e.explained_shake:.0%} "
+            "of its shake; the picture may have been stabilised in the camera"
         )
     if offset_std_s > MOST_OFFSET_STD_S:
         return f"flat: the offset cannot be told to better than {offset_std_s * 1e3:.1f} ms"

@@ -97,7 +97,8 @@ def body_track(log: GyroLog, camera: Camera) -> OrientationTrack:
 def undistort(flat: Float, log_focal: float, k1: float) -> Float:
     """Unit rays (..., 3) of normalised points (..., 2): the division model r = r_d / (1 + k1 r_d^2) (Fitzgibbon 2001).
 
-    To first order it is r_d = r (1 + k1 r^2), but one number follows a wide lens into its corners, where the polynomial folds back.
+    To first order it is r_d = r (1 + k1 r^2), but one number follows a wide lens into its corners, where the
+    polynomial folds back.
     """
     x = flat * np.exp(-log_focal)
     shrink = np.maximum(1 + k1 * np.sum(x**2, axis=-1, keepdims=True), 0.05)

@@ -1,10 +1,12 @@
-"""The stabilising lens: where it shifts the picture, from its log or, without one, from what rotation leaves in the picture."""
+"""The stabilising lens: where it shifts the picture, from its log or, without one, from what rotation leaves in the
+picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import uniform_filter1d
 
@@ -12,9 +14,9 @@ from gyro.log import Float, GyroLog, OisLog
 
 from .model import Camera, Observations, normals, observe
 from .problem import SyncSettings, choose, flatten
+from .residuals import residual_px
 from .result import SyncResult
 from .rows import band_times
-from .solve import residual_px
 from .tracks import Tracks
 from .translation import loss_weight, sum_pairs
 
@@ -22,16 +24,20 @@ DVS_SENSOR = (4032.0, 2272.0)  # counts of the log over the width and height of 
 MOST_SHIFT = 0.03  # of the picture's long side: about what a phone's lens can do
 SLOW_S = 3.0  # a lens comes back to its middle; what lasts longer is parallax
 LEAST_GAIN = 0.2  # of the residual on matches that the estimate has not seen
-MOST_SPREAD = 1.5  # of the residual along the shift over that across it: a lens moves near and far alike, parallax does not
+MOST_SPREAD = (
+    1.5  # of the residual along the shift over that across it: a lens moves near and far alike, parallax does not
+)
 ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class LensShift:
-    """The principal point's way from the middle of the picture: `shift_px` (n, 2), x and y, at video times `time_s` (n,).
+    """The principal point's way from the middle of the picture: `shift_px` (n, 2), x and y, at video times `time_s`
+    (n,).
 
-    `helps`: whether it is to be used. `gain` is the share of the residual that it takes from matches it was not made of, `spread`
-    the residual along the shift over that across it, `rms_px` its size. A logged shift is not judged: gain 1, spread 1.
+    `helps`: whether it is to be used. `gain` is the share of the residual that it takes from matches it was not made
+    of, `spread` the residual along the shift over that across it, `rms_px` its size. A logged shift is not judged:
+    gain 1, spread 1.
     """
 
     time_s: Float
@@ -50,7 +56,8 @@ class LensShift:
 
 
 def logged_shift(ois: OisLog, sync: SyncResult, width: int, height: int) -> LensShift:
-    """From a log on the gyro's clock: x counts W / 4032 to the right, y counts H / 2272 downwards (DVS, Shi et al. 2022)."""
+    """From a log on the gyro's clock: x counts W / 4032 to the right, y counts H / 2272 downwards (DVS, Shi et al.
+    2022)."""
     shift = ois.shift * (np.array([width, height]) / DVS_SENSOR)
     rms = float(np.sqrt(np.mean(np.sum(shift**2, axis=1))))
     return LensShift(sync.video_time(ois.time_s), shift, True, 1.0, 1.0, rms)
@@ -64,9 +71,9 @@ def principal_points(lens: LensShift, sync: SyncResult, frame_time_s: float, ban
 def estimate_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings | None = None) -> LensShift:
     """The lens shift that the picture shows once the log's rotation is taken out of it.
 
-    Per pair of frames one robust shift beside one scale, so that walking forward does not count; summed over time, and freed of what
-    is slower than 3 s. Off (`helps` false) where it does not carry over to other matches, is more than a lens can do, or spreads
-    along its own direction as parallax does.
+    Per pair of frames one robust shift beside one scale, so that walking forward does not count; summed over time, and
+    freed of what is slower than 3 s. Off (`helps` false) where it does not carry over to other matches, is more than a
+    lens can do, or spreads along its own direction as parallax does.
     """
     seen, e = _left(tracks, log, sync, settings or SyncSettings())
     half = np.random.default_rng(0).random(len(e)) < 0.5
@@ -110,14 +117,14 @@ def _steps(seen: Observations, e: Float, weight: Float) -> Float:
     for _ in range(ROUNDS):
         A = sum_pairs(np.einsum("irp,irq,i->ipq", design, design, share), seen.pair, seen.pairs)
         b = sum_pairs(np.einsum("irp,ir,i->ip", design, e, share), seen.pair, seen.pairs)
-        found = np.linalg.solve(A + 1e-6 * np.eye(3), b[..., None])[..., 0]
+        found = np.asarray(np.linalg.solve(A + 1e-6 * np.eye(3), b[..., None])[..., 0])
         left = np.sum((e - np.einsum("irp,ip->ir", design, found[seen.pair])) ** 2, axis=1)
         sigma = 0.85 * float(np.sqrt(np.median(left[weight > 0])))
         share = weight * loss_weight(left, max(sigma, 1e-6))
     return found[:, :2]
 
 
-def _gain(seen: Observations, e: Float, half: Float) -> float:
+def _gain(seen: Observations, e: Float, half: NDArray[np.bool_]) -> float:
     """Share of the median residual of one half of the matches that the shift estimated from the other takes away."""
     step = _steps(seen, e, np.where(half, 1.0, 1e-12))
     before = np.median(np.linalg.norm(e[~half], axis=1))

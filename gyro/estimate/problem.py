@@ -1,4 +1,5 @@
-"""What the solver is given: which matches, which start, and how far each parameter may stray from what is known beforehand."""
+"""What the solver is given: which matches, which start, and how far each parameter may stray from what is known
+beforehand."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ STATED = 0.9  # the same for axes that the log states
 class SyncSettings:
     """What is known beforehand; None is unknown. A standard error of 0 holds a value exactly.
 
-    `lens` replaces the self-calibrated one: then `focal_rel_std` and `k1_std` are how far it may be off (an electronic crop
-    scales a picture without a word). `offset_range_s` bounds the offset (log time minus video time at the start of the video). `focal_px` and `k1` are
-    of the full-size picture; `readout_s` is positive from top to bottom.
+    `lens` replaces the self-calibrated one: then `focal_rel_std` and `k1_std` are how far it may be off (an electronic
+    crop scales a picture without a word). `offset_range_s` bounds the offset (log time minus video time at the start
+    of the video). `focal_px` and `k1` are of the full-size picture; `readout_s` is positive from top to bottom.
     """
 
     offset_range_s: tuple[float, float] | None = None
@@ -67,7 +68,8 @@ class Problem:
 
 
 def flatten(tracks: Tracks, settings: SyncSettings) -> Float:
-    """Matches (2, m, 2) in units of the prior focal length around the centre, a known lens taken out; NaN where it shows nothing."""
+    """Matches (2, m, 2) in units of the prior focal length around the centre, a known lens taken out; NaN where it
+    shows nothing."""
     both = np.stack([tracks.prev_px, tracks.next_px])
     if settings.lens is None:
         return np.asarray((both - tracks.centre_px) / settings.prior_focal_px(tracks))
@@ -91,15 +93,15 @@ def make_problem(tracks: Tracks, flat: Float, log: GyroLog, seed: Seed, settings
 
 
 def _mount(log: GyroLog, seed: Seed, settings: SyncSettings) -> tuple[Rotation, bool]:
-    """Where to start R_cam_gyro, and whether it is stated: by the caller, by the log as far as the picture agrees; otherwise the
-    signed permutation that explains the motion, otherwise the rotation that does."""
+    """Where to start R_cam_gyro, and whether it is stated: by the caller, by the log as far as the picture agrees;
+    otherwise the signed permutation that explains the motion, otherwise the rotation that does."""
     if settings.R_cam_gyro is not None:
         return settings.R_cam_gyro, True
     sign = -1 if seed.improper else 1
     total = float(np.linalg.svd(seed.covariance, compute_uv=False).sum())
-    if log.R_cam_gyro is not None and np.linalg.det(log.R_cam_gyro) * sign > 0:
-        if np.sum(seed.covariance * log.R_cam_gyro) > STATED * total:
-            return Rotation.from_matrix(sign * log.R_cam_gyro), True
+    stated = log.R_cam_gyro
+    if stated is not None and np.linalg.det(stated) * sign > 0 and np.sum(seed.covariance * stated) > STATED * total:
+        return Rotation.from_matrix(sign * stated), True
     square = next(axes for axes in rank_axes(seed.covariance) if axes.improper == seed.improper)
     if square.share > SQUARE:
         return Rotation.from_matrix(sign * square.matrix), False
@@ -139,6 +141,4 @@ def thin(keep: Int, pair: Int, limit: int, seed: int) -> Int:
     rank[order] = np.arange(len(keep)) - np.searchsorted(pair, pair[order])
     count = np.bincount(pair)[pair]
     share = max(min(limit / max(len(keep), 1), 1.0), 0.0)
-    return keep[rank < np.maximum(np.ceil(share * count), MIN_MATCHES)]
-
-
+    return np.asarray(keep[rank < np.maximum(np.ceil(share * count), MIN_MATCHES)])

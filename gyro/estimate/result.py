@@ -14,10 +14,13 @@ from .axes import nearest_axes
 from .evidence import Evidence, refusal
 from .model import INDEX, PARAMETERS
 from .problem import Problem
+from .residuals import Kind
 from .solve import Fit
 
 HELD_SHARE = 0.5  # of the prior's width: what the clip narrows by less than this is not shown by it
-INFLATE = 2.0  # of the sandwich errors: calibrated by benchmarks/gyro_sync.py
+# Of the sandwich errors: calibrated by benchmarks/gyro_sync.py. Beside parallax the course within a frame is modelled
+# to first order only.
+INFLATE: dict[Kind, float] = {"turns": 2.0, "moves": 3.0, "shifts": 3.0}
 HIDDEN = 0.5  # noise sigmas of translation that can pass unseen
 PUBLIC = {"log_focal": "focal_px", "readout_rows_s": "readout_s", "readout_columns_s": "readout_s"}
 
@@ -26,21 +29,23 @@ PUBLIC = {"log_focal": "focal_px", "readout_rows_s": "readout_s", "readout_colum
 class SyncResult:
     """How log and video fit. What the clip does not show stays near its prior and is named in `held`.
 
-    t_log = t_video (1 + drift) + offset_s, where t_video is 0 at the first frame and a frame's time is that of its middle
-    line. Line y is exposed at t_video + readout_s (y / (height - 1) - 1/2), or with x and width where `readout_axis` is
-    "columns": positive is downwards or to the right. The log's clock is the one that drifts: true angles are rates over
-    video time.
+    t_log = t_video (1 + drift) + offset_s, where t_video is 0 at the first frame and a frame's time is that of its
+    middle line. Line y is exposed at t_video + readout_s (y / (height - 1) - 1/2), or with x and width where
+    `readout_axis` is "columns": positive is downwards or to the right. The log's clock is the one that drifts: true
+    angles are rates over video time.
 
     `R_cam_gyro` maps vectors of the log to the camera (x right, y down, z forward), after negation of the rates where
-    `improper`; `axes` is the nearest of the 48 signed permutations: the letters of the log that the camera's x, y, z are,
-    lower case negated, with the negation of an improper log in it. `bias_rad_s` (3,) as in the log.
+    `improper`; `axes` is the nearest of the 48 signed permutations: the letters of the log that the camera's x, y, z
+    are, lower case negated, with the negation of an improper log in it. `bias_rad_s` (3,) as in the log.
 
-    A point at normalised radius r is seen focal_px r_d from the centre, r = r_d / (1 + k1 r_d^2) (division model), about
-    r_d = r (1 + k1 r^2). With a given lens both are what is left over it: focal_px replaces its fx, and k1 is added.
+    A point at normalised radius r is seen focal_px r_d from the centre, r = r_d / (1 + k1 r_d^2) (division model),
+    about r_d = r (1 + k1 r^2). With a given lens both are what is left over it: focal_px replaces its fx, and k1 is
+    added.
 
     `std` has the standard errors of offset_s (at the first frame), drift, rotation_x, _y, _z (radians, camera axes),
     bias_x, _y, _z, focal_px, readout_s, k1; `mid_offset_std_s` that of log_time(mid_s), the middle of the clip.
-    `refusal` is why the two do not belong together; None: accepted.
+    `kind` is what the picture does besides turning: nothing ("turns"), parallax ("moves"), or a lens that shifts
+    ("shifts"). `refusal` is why the two do not belong together; None: accepted.
     """
 
     offset_s: float
@@ -56,7 +61,7 @@ class SyncResult:
     std: dict[str, float]
     held: tuple[str, ...]
     evidence: Evidence
-    translation: bool
+    kind: Kind
     mid_s: float
     mid_offset_std_s: float
     refusal: str | None
@@ -77,7 +82,8 @@ class SyncResult:
 
 
 def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float) -> SyncResult:
-    """From the solver's variables to a person's. `parallax`: energy that translation explains over that of the noise."""
+    """From the solver's variables to a person's. `parallax`: energy that translation explains over that of the
+    noise."""
     camera = fit.camera
     std = _errors(fit, evidence, parallax)
     columns = fit.covariance[INDEX["readout_rows_s"], INDEX["readout_rows_s"]] == 0
@@ -100,7 +106,7 @@ def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float)
         std=names,
         held=held,
         evidence=evidence,
-        translation=fit.m is not None,
+        kind=fit.kind,
         mid_s=camera.mid_s,
         mid_offset_std_s=mid_std,
         refusal=refusal(evidence, mid_std),
@@ -109,8 +115,8 @@ def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float)
 
 
 def self_calibrated_lens(result: SyncResult, width: int, height: int) -> Lens:
-    """The lens that a synchronisation without a lens found, as OpenCV's polynomial (k1, k2, p1 = p2 = 0, k3), fitted to the division
-    model over the picture. Pixel size `width` x `height` of the full picture."""
+    """The lens that a synchronisation without a lens found, as OpenCV's polynomial (k1, k2, p1 = p2 = 0, k3), fitted
+    to the division model over the picture. Pixel size `width` x `height` of the full picture."""
     corner = np.hypot(width, height) / 2 / result.focal_px
     r_d = np.linspace(0.02, 1, 60) * corner
     r = r_d / np.maximum(1 + result.k1 * r_d**2, 0.05)
@@ -121,9 +127,9 @@ def self_calibrated_lens(result: SyncResult, width: int, height: int) -> Lens:
 
 
 def _errors(fit: Fit, evidence: Evidence, parallax: float) -> Float:
-    """Standard errors (12,): the sandwich's, inflated; and for the focal length what a translation that turns with the camera (it
-    never sits on the axis of rotation) and is too small to be seen could have done to it."""
-    std = INFLATE * np.sqrt(np.diag(fit.covariance))
+    """Standard errors (12,): the sandwich's, inflated; and for the focal length what a translation that turns with the
+    camera (it never sits on the axis of rotation) and is too small to be seen could have done to it."""
+    std = INFLATE[fit.kind] * np.sqrt(np.diag(fit.covariance))
     i = INDEX["log_focal"]
     hidden = HIDDEN * fit.sigma_px / max(evidence.flow_px, 1e-6) / (1 + 10 * max(parallax, 0.0))
     std[i] = float(np.hypot(std[i], hidden)) if std[i] > 0 else 0.0

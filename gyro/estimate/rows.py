@@ -16,8 +16,8 @@ from .result import SyncResult
 def camera_orientation(log: GyroLog, sync: SyncResult, use_accel: bool = True) -> OrientationTrack:
     """Integrate a log on the video's clock and in camera axes: `evaluate(t_video)` is R_world_cam.
 
-    Bias, drift and mount are those of `sync`; the world is level (z up) where the log has an accelerometer. The axes of an improper
-    log are negated for both sensors.
+    Bias, drift and mount are those of `sync`; the world is level (z up) where the log has an accelerometer. The axes
+    of an improper log are negated for both sensors.
     """
     sign = -1 if sync.improper else 1
     rate = sync.R_cam_gyro.apply(sign * (log.gyro_rad_s - sync.bias_rad_s))
@@ -34,6 +34,7 @@ def band_times(sync: SyncResult, frame_time_s: float, bands: int) -> Float:
 def band_rotations(track: OrientationTrack, sync: SyncResult, frame_time_s: float, bands: int) -> Rotation:
     """R_world_cam of each of `bands` bands of a frame; rows or columns, as `sync.readout_axis` says.
 
-    `track` is that of `camera_orientation`; `frame_time_s` counts from the first frame. One band, or a global shutter: the frame's own.
+    `track` is that of `camera_orientation`; `frame_time_s` counts from the first frame. One band, or a global shutter:
+    the frame's own.
     """
     return track.evaluate(band_times(sync, frame_time_s, bands))

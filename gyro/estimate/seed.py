@@ -58,8 +58,8 @@ def find_seeds(
     offset_range_s: tuple[float, float] | None,
     count: int = 4,
 ) -> list[Seed]:
-    """The best distinct starts, best first, each twice where its motion does not tell a mirrored log. `rate_cam` (k, 3) at `time_s` (k,) are the picture's mean rates over
-    `step_s`.
+    """The best distinct starts, best first, each twice where its motion does not tell a mirrored log. `rate_cam` (k,
+    3) at `time_s` (k,) are the picture's mean rates over `step_s`.
 
     Score: nuclear norm of the summed cross-covariance over the product of both energies, each window freed of its
     mean, so that bias and slow parallax do not count. The norm does not depend on the axes. Windows are shifted along
@@ -105,11 +105,16 @@ def _correlate(
             f"{log.source}: the log and the video cannot overlap in time, or the video has no motion to compare"
         )
     cross = np.stack(
-        [_cross(rate_cam[w] - rate_cam[w].mean(axis=0), time_s[w], body, start_s, h, lags) for w in members]
+        [
+            _cross(rate_cam[w] - rate_cam[w].mean(axis=0), time_s[w], body, start_s=start_s, h=h, lags=lags)
+            for w in members
+        ]
     )
     energy = np.stack([_energy(time_s[w], body, start_s, h, lags) for w in members])
     visual = np.array([np.sum((rate_cam[w] - rate_cam[w].mean(axis=0)) ** 2) for w in members])
-    return _Correlation(cross, energy, visual, np.array([time_s[w].mean() for w in members]), lags * h)
+    return _Correlation(
+        cross, energy, visual, np.array([time_s[w].mean() for w in members]), np.asarray(lags * h, float)
+    )
 
 
 def _even_rates(log: GyroLog, h: float, step_s: float) -> tuple[Float, float]:
@@ -134,7 +139,7 @@ def _windows(rate_cam: Float, time_s: Float) -> list[Int]:
     return members[:WINDOWS]
 
 
-def _cross(rate_cam: Float, time_s: Float, body: Float, start_s: float, h: float, lags: Int) -> Float:
+def _cross(rate_cam: Float, time_s: Float, body: Float, *, start_s: float, h: float, lags: Int) -> Float:
     """sum over t of rate_cam(t) body(t + lag)', (lags, 3, 3), by FFT on the log's even grid."""
     place = np.round((time_s - start_s) / h).astype(int)
     origin = place[0]
@@ -145,7 +150,7 @@ def _cross(rate_cam: Float, time_s: Float, body: Float, start_s: float, h: float
     kernel = np.conj(rfft(picture, size, axis=0))
     at = origin + lags
     usable = (at > -len(picture)) & (at < len(body))
-    out = np.zeros((len(lags), 3, 3), np.float32)
+    out = np.zeros((len(lags), 3, 3))
     for i in range(3):
         for j in range(3):
             out[usable, i, j] = irfft(kernel[:, i] * spectrum[:, j], size)[at[usable] % size]

@@ -1,4 +1,5 @@
-"""Bring a log and a video together: clock, axes, bias, focal length, shutter, each with its standard error, or a refusal."""
+"""Bring a log and a video together: clock, axes, bias, focal length, shutter, each with its standard error, or a
+refusal."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ READOUTS = ("readout_rows_s", "readout_columns_s")
 def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = None) -> SyncResult:
     """Estimate everything that ties `log` to the clip behind `tracks`.
 
-    Seeds by correlation (seed.py), then one robust least-squares problem over all parameters (solve.py) from the best seeds, with
-    and without translation of the camera. Returns a result with `refusal` set where the evidence is flat or contradictory. Raises
-    SyncError where there is nothing to compare: too few matches, or no overlap.
+    Seeds by correlation (seed.py), then one robust least-squares problem over all parameters (solve.py) from the best
+    seeds, with and without translation of the camera. Returns a result with `refusal` set where the evidence is flat
+    or contradictory. Raises SyncError where there is nothing to compare: too few matches, or no overlap.
     """
     settings = settings or SyncSettings()
     moving_pairs = len(np.unique(tracks.pair))
@@ -39,7 +40,9 @@ def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = No
         raise SyncError(f"only {moving_pairs} frame pairs have matches; {MIN_PAIRS} are needed to synchronise")
     flat = flatten(tracks, settings)
     seeds = _seeds(tracks, flat, log, settings)
-    problems = [make_problem(tracks, flat, log, seed, settings) for seed in seeds if seed.score > SERIOUS * seeds[0].score]
+    problems = [
+        make_problem(tracks, flat, log, seed, settings) for seed in seeds if seed.score > SERIOUS * seeds[0].score
+    ]
     rough = [_rough(problem) for problem in problems]
     best = int(np.argmin([fit.sigma_px for fit in rough]))
     chosen = problems[best]
@@ -68,33 +71,43 @@ def _rough(problem: Problem) -> Fit:
     """A cheap fit by rotation alone on few matches, to compare seeds by the noise that they leave."""
     seen = problem.seen
     few = thin(np.arange(len(seen.pair)), seen.pair, ROUGH_MATCHES, 0)
-    part = replace(seen, pair=seen.pair[few], time_s=seen.time_s[:, few], line=seen.line[:, few], flat=seen.flat[:, few])
+    part = replace(
+        seen, pair=seen.pair[few], time_s=seen.time_s[:, few], line=seen.line[:, few], flat=seen.flat[:, few]
+    )
     prior = problem.prior.fixed("readout_columns_s", "k1")
-    return solve(part, problem.log, problem.prior.mean, prior, translation=False, iterations=10)
+    return solve(part, problem.log, problem.prior.mean, prior, kind="turns", iterations=10)
 
 
 def _refine(problem: Problem, start: Fit) -> tuple[Fit, float]:
-    """The full fit, with or without translation and with lines along rows or columns, as the clip shows; and its parallax."""
-    still = solve(problem.seen, problem.log, start.camera, problem.prior, translation=False)
-    moving = solve(problem.seen, problem.log, still.camera, problem.prior, translation=True)
-    excess = still.sigma_px / (_chance(problem) * moving.sigma_px)
-    fit = moving if excess > PARALLAX else still
+    """The full fit: a camera that turns, moves or has a moving lens, lines along rows or columns, as the clip shows;
+    and its parallax.
+
+    A lens shift is believed where it explains the picture as well as a free translation does, for it leaves no room
+    for depth.
+    """
+    turns = solve(problem.seen, problem.log, start.camera, problem.prior, kind="turns")
+    moves = solve(problem.seen, problem.log, turns.camera, problem.prior, kind="moves")
+    excess = turns.sigma_px / (_chance(problem) * moves.sigma_px)
+    fit = turns
+    if excess > PARALLAX:
+        shifts = solve(problem.seen, problem.log, problem.prior.mean, problem.prior, kind="shifts")
+        fit = shifts if shifts.sigma_px < PARALLAX * _chance(problem) * moves.sigma_px else moves
     unused = READOUTS[0] if _along_columns(problem, fit) else READOUTS[1]
     prior = problem.prior.fixed(unused)
     camera = replace(fit.camera, readout_s=fit.camera.readout_s * [name != unused for name in READOUTS])
-    return solve(problem.seen, problem.log, camera, prior, translation=fit.m is not None), excess**2 - 1
+    return solve(problem.seen, problem.log, camera, prior, kind=fit.kind), excess**2 - 1
 
 
 def _chance(problem: Problem) -> float:
-    """Ratio of the noise without and with translation where there is none: the best of all directions fits the noise of k matches
-    better by about 1.4 / sqrt(k) (simulated)."""
+    """Ratio of the noise without and with translation where there is none: the best of all directions fits the noise
+    of k matches better by about 1.4 / sqrt(k) (simulated)."""
     per_pair = max(len(problem.seen.pair) / problem.seen.pairs, MIN_MATCHES)
     return float(1 / (1 - 1.4 / np.sqrt(per_pair)))
 
 
 def _along_columns(problem: Problem, fit: Fit) -> bool:
-    """Whether the lines are columns: clearly stronger than rows, and shown by turning about more than one axis, or else any
-    shortcoming of the model looks like it."""
+    """Whether the lines are columns: clearly stronger than rows, and shown by turning about more than one axis, or
+    else any shortcoming of the model looks like it."""
     std = np.sqrt([fit.covariance[INDEX[name], INDEX[name]] for name in READOUTS])
     rows, columns = np.abs(fit.camera.readout_s) / np.maximum(std, 1e-9)
     spread = np.linalg.svd(problem.seed.covariance, compute_uv=False)
@@ -113,7 +126,8 @@ def _hinted(result: SyncResult, tracks: Tracks, flat: Float, log: GyroLog, setti
     if score < result.evidence.correlation * 1.3:
         return result
     note = (
-        f"the log lasts {pace:.3f} times as long as the video; at a frame rate of {1 / (tracks.interval_s * pace):.2f} instead of "
-        f"{1 / tracks.interval_s:.2f} they correlate by {score:.2f} instead of {result.evidence.correlation:.2f}"
+        f"the log lasts {pace:.3f} times as long as the video; at a frame rate of "
+        f"{1 / (tracks.interval_s * pace):.2f} instead of {1 / tracks.interval_s:.2f} they correlate by {score:.2f} "
+        f"instead of {result.evidence.correlation:.2f}"
     )
     return replace(result, refusal=f"{result.refusal}; {note}")

@@ -101,8 +101,10 @@ def _luma(
         time_s = float((last - first) * time_base)
         if limit_s is not None and time_s > limit_s:
             return
-        grey = frame.to_ndarray(format="gray")
-        yield time_s, cv2.resize(grey, small, interpolation=cv2.INTER_AREA) if small != grey.shape[::-1] else grey
+        grey = np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+        if small != grey.shape[::-1]:
+            grey = np.asarray(cv2.resize(grey, small, interpolation=cv2.INTER_AREA), np.uint8)
+        yield time_s, grey
 
 
 def _small_size(width: int, height: int) -> tuple[int, int]:
@@ -134,15 +136,22 @@ def _match(prev: UInt8, next_: UInt8) -> tuple[Float, Float]:
     corners = _corners(prev)
     if len(corners) == 0:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    there, found, _ = cv2.calcOpticalFlowPyrLK(
-        prev, next_, corners, None, winSize=WINDOW_PX, maxLevel=4, criteria=CRITERIA
-    )
-    home, back, _ = cv2.calcOpticalFlowPyrLK(next_, prev, there, None, winSize=WINDOW_PX, maxLevel=4, criteria=CRITERIA)
-    good = (found.ravel() == 1) & (back.ravel() == 1)
+    there, found = _follow(prev, next_, corners)
+    home, back = _follow(next_, prev, there)
+    good = found & back
     good &= np.hypot(*(home - corners).reshape(-1, 2).T) < ROUND_TRIP_PX
     height, width = next_.shape
     good &= np.all((there >= 0) & (there <= (width - 1, height - 1)), axis=-1).ravel()
     return corners.reshape(-1, 2)[good].astype(float), there.reshape(-1, 2)[good].astype(float)
+
+
+def _follow(source: UInt8, target: UInt8, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Where points (k, 1, 2) of one picture are in another, and which were found (k,)."""
+    guess = points.copy()
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
+        source, target, points, guess, winSize=WINDOW_PX, maxLevel=4, criteria=CRITERIA
+    )
+    return np.asarray(there, np.float32), np.asarray(found).ravel() == 1
 
 
 def _corners(grey: UInt8) -> NDArray[np.float32]:

@@ -12,11 +12,13 @@ from .tracks import Int
 
 NEAR_EPIPOLE = 0.1  # sine of the angle to the epipole below which a match says next to nothing
 ROUNDS = 5
-LOSS = 3.0  # scale of the Geman-McClure loss in noise sigmas: a walker's 3 px must not pull a clip with 0.15 px of noise
-MOST_SWING = 0.5  # radians from one pair to the next: more is a direction that the scene does not fix
+LOSS = (
+    3.0  # scale of the Geman-McClure loss in noise sigmas: a walker's 3 px must not pull a clip with 0.15 px of noise
+)
+MOST_SWING = 1.0  # radians from one pair to the next: more is a direction that the scene does not fix
 
 
-def directions(n: Float, noise: Float, pair: Int, pairs: int, sigma_px: float, start: Float | None = None) -> Float:
+def directions(n: Float, noise: Float, pair: Int, pairs: int, *, sigma_px: float, start: Float | None = None) -> Float:
     """Unit translation directions (pairs, 3), sign arbitrary: argmin over m of the robust sum of (n.m)^2 / m'Dm.
 
     D = noise_x noise_x' + noise_y noise_y' is the covariance of n (m, 3) per squared pixel, `noise` (2, m, 3).
@@ -45,8 +47,9 @@ def loss_weight(square: Float, sigma: float) -> Float:
 
 
 def swings(m: Float, neighbours: NDArray[np.bool_]) -> Float:
-    """How the direction turns from one pair to the next, (pairs, 3), tangent to m; zero where it jumps. A bouncing camera changes its
-    course within the readout of one frame. `neighbours` (pairs - 1,): which pairs follow one another directly."""
+    """How the direction turns from one pair to the next, (pairs, 3), tangent to m; zero where it jumps. A bouncing
+    camera changes its course within the readout of one frame. `neighbours` (pairs - 1,): which pairs follow one
+    another directly."""
     ahead, behind = np.zeros_like(m), np.zeros_like(m)
     sign = np.sign(np.einsum("ij,ij->i", m[1:], m[:-1]))[:, None] * neighbours[:, None]
     ahead[:-1] = sign * m[1:] - np.abs(sign) * m[:-1]
@@ -73,7 +76,7 @@ def covariance(noise: Float) -> Float:
 
 def noise_along(spread: Float, m: Float) -> Float:
     """Standard deviation (k,) of n.m for one pixel of noise."""
-    return np.sqrt(np.einsum("ij,ijk,ik->i", m, spread, m))
+    return np.asarray(np.sqrt(np.einsum("ij,ijk,ik->i", m, spread, m)))
 
 
 def tangents(m: Float) -> Float:

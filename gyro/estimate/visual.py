@@ -35,8 +35,9 @@ def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
 
 
 def camera_rates(time_s: Float, pair: Int, flat: Float) -> tuple[Float, Float]:
-    """Mean rate of the camera (k, 3), rad/s in camera axes, between the frames of each of the k pairs that have matches, and the time
-    in the middle of each (k,). `time_s` of all frames, `pair` (m,) and normalised points `flat` (2, m, 2) of the matches."""
+    """Mean rate of the camera (k, 3), rad/s in camera axes, between the frames of each of the k pairs that have
+    matches, and the time in the middle of each (k,). `time_s` of all frames, `pair` (m,) and normalised points `flat`
+    (2, m, 2) of the matches."""
     number, index = np.unique(pair, return_inverse=True)
     prev, next_ = undistort(flat, 0.0, 0.0)
     theta = pair_rotations(prev, np.cross(prev, next_), index, len(number))

@@ -7,7 +7,7 @@ definition.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -34,7 +34,7 @@ class Scene:
     drift: float = 0.0
     bias_deg_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     noise_deg_s_rthz: float = 0.01
-    R_cam_gyro: Rotation = Rotation.identity()
+    R_cam_gyro: Rotation = field(default_factory=Rotation.identity)
     improper: bool = False
     translate: bool = True
     noise_px: float = 0.15
