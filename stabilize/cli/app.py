@@ -20,8 +20,26 @@ LAZY = {  # command -> (module, name in it, short help)
 EPILOG = (
     "Exit codes: 0 done; 1 error of a gyroscope log or of the judge; 2 wrong usage or settings; 3 the input cannot be "
     "read; 4 the output cannot be written; 5 no usable motion, or a motion of another video; 6 no path fits the crop; "
-    "70 internal error; 130 stopped by Ctrl-C; 143 stopped by SIGTERM."
+    "70 internal error; 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM."
 )
+EXAMPLES = {
+    "run": (
+        "stabilize run walk.mp4",
+        "stabilize run walk.mp4 -o steady.mkv --preset walk --codec hevc --crf 20",
+        "stabilize run lecture.mov --tripod --strength roll=0",
+        "stabilize run clip.mp4 --set path.loss=l2 --config mine.toml",
+    ),
+    "analyse": ("stabilize analyse clip.mp4 -o clip.npz", "stabilize analyse night.mp4 --flow dis"),
+    "render": (
+        "stabilize render clip.mp4 --motion clip.npz --smoothness 2",
+        "stabilize render clip.mp4 --motion clip.npz --zoom static -o static.mp4",
+    ),
+    "info": (
+        "stabilize info clip.mov",
+        "stabilize info clip.mov -o clip.mp4 --codec h264",
+        "stabilize info clip.mov --json",
+    ),
+}
 
 
 class LazyGroup(TyperGroup):
@@ -82,5 +100,7 @@ def command() -> Any:
     """The whole command line, for its `main`."""
     app = typer.Typer(cls=LazyGroup, no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False)
     app.callback()(_root)
-    app.command("run")(commands.run)
+    for name, examples in EXAMPLES.items():
+        epilog = "\n\n".join(["Examples:", *(f"  {line}" for line in examples)])
+        app.command(name, epilog=epilog)(getattr(commands, name))
     return typer.main.get_command(app)

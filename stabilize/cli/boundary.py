@@ -18,6 +18,7 @@ from stabilize.errors import StabilizeError
 INTERNAL_ERROR = 70  # EX_SOFTWARE
 PACKAGE_ERROR = 1  # of gyro and metrics
 _PACKAGE_ERRORS = (("gyro.errors", "GyroError"), ("metrics.errors", "MetricsError"))
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
 _SECOND_THOUGHT_S = 5.0
 
 
@@ -56,7 +57,8 @@ def run(arguments: Sequence[str], debug: bool = False) -> int:
         if debug and not isinstance(error, Interrupted):
             traceback.print_exception(error)
         message, code = explained(error, debug)
-        complain(f"stabilize: {clean(message)}")
+        if message:
+            complain(f"stabilize: {clean(message)}")
         return code
 
 
@@ -77,6 +79,8 @@ def explained(error: BaseException, debug: bool) -> tuple[str, int]:
 
 
 def _usage(error: BaseException, message: str) -> str:
+    if not message:  # a command without arguments: its help was shown
+        return ""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "stabilize"
     return f"{message.rstrip('.')} (see {path} --help)"
@@ -89,7 +93,7 @@ def _package_errors() -> tuple[type[Exception], ...]:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the work by an exception, so that temporary files go; those that are ignored stay so."""
+    """Signals that ask to stop end the work by an exception, so that temporary files go; ignored ones stay ignored."""
     started: list[float] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -98,7 +102,8 @@ def _signals() -> Iterator[None]:
             started.append(time.monotonic())
             raise Interrupted(number)
 
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)

@@ -1,26 +1,42 @@
-"""`run`, `analyse`, `render`: each takes its options, calls the library and shows the result."""
+"""`run`, `analyse`, `render`, `info`: each takes its options, calls the library and shows the result."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stabilize.cli.options import Choices, with_settings_options
-from stabilize.errors import UsageError
+from stabilize.errors import MotionError, UsageError
+
+# The library is imported inside the functions, so that --help is there at once.
+if TYPE_CHECKING:
+    from stabilize.core import Motion
+    from stabilize.video.probe import MediaInfo
 
 Input = Annotated[Path | None, typer.Argument(metavar="IN", help="The video.", show_default=False)]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="OUT", help="The result (<stem>_stabilized.<ext>).", show_default=False),
 ]
+MotionOutput = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT", help="The motion (<stem>_motion.npz).", show_default=False),
+]
+MotionInput = Annotated[
+    Path, typer.Option("--motion", metavar="FILE.npz", help="What `analyse` wrote.", show_default=False)
+]
+Gyro = Annotated[
+    Path | None, typer.Option("--gyro", metavar="LOG", help="Gyroscope log of the clip.", show_default=False)
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace the result where it exists.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table; warnings and errors stay.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of a table; no progress.")]
 
 
-def needed(source: Path | None) -> Path:
+def _needed(source: Path | None) -> Path:
     """The input: an argument that only --print-config can do without."""
     if source is None:
         raise UsageError("the name of the video is missing (IN)")
@@ -33,30 +49,28 @@ def run(
     *,
     choices: Choices,
     output: Output = None,
-    gyro: Annotated[
-        Path | None, typer.Option("--gyro", metavar="LOG", help="Gyroscope log of the clip.", show_default=False)
-    ] = None,
+    gyro: Gyro = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Make a shaky video steady; everything else of the file is kept."""
-    source, config = needed(source), choices.resolve()
-    from stabilize.cli.names import default_output
+    source, config = _needed(source), choices.resolve()
+    from stabilize.cli.plan import plan
     from stabilize.cli.progress import progress
     from stabilize.cli.summary import show_report
     from stabilize.pipeline import stabilize_video
+    from stabilize.video.probe import probe
 
-    target = output or default_output(source, config.encode.codec)
+    more = _gyro(gyro)
+    target = plan(probe(source), output, config).target  # what does not fit is refused before any work is done
     with progress(not (quiet or as_json)) as step:
-        report = stabilize_video(source, target, config, step, **_gyro(gyro))
+        report = stabilize_video(source, target, config, step, **more)
     show_report(report, quiet, as_json)
 
 
 def _gyro(log: Path | None) -> dict[str, Any]:
     """The argument for the log, where the pipeline takes one."""
-    import inspect
-
     from stabilize.pipeline import stabilize_video
 
     if log is None:
@@ -64,3 +78,91 @@ def _gyro(log: Path | None) -> dict[str, Any]:
     if "gyro" not in inspect.signature(stabilize_video).parameters:
         raise UsageError("--gyro is not wired to the pipeline yet")
     return {"gyro": log}
+
+
+@with_settings_options("motion")
+def analyse(
+    source: Input = None,
+    *,
+    choices: Choices,
+    output: MotionOutput = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure the motion of a video, and save it for `render`."""
+    source, config = _needed(source), choices.resolve()
+    from stabilize import pipeline
+    from stabilize.artifacts import fingerprint, save_motion
+    from stabilize.cli.progress import progress
+    from stabilize.cli.summary import show_motion
+    from stabilize.video.pending import check_target
+    from stabilize.video.probe import probe
+
+    path = probe(source).path  # what is no video is refused first: opening a pipe would wait for ever
+    target = output or source.with_name(f"{source.stem}_motion.npz")
+    check_target(target.absolute(), path, overwrite)
+    origin = fingerprint(path)
+    with progress(not (quiet or as_json)) as step:
+        motion = pipeline.analyse(source, config, step)
+    save_motion(motion, target, origin)
+    show_motion(motion, source, target, quiet, as_json)
+
+
+@with_settings_options("fuse", "path", "warp", "encode")
+def render(
+    source: Input = None,
+    *,
+    choices: Choices,
+    motion: MotionInput,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make a video steady by a motion that was measured before."""
+    source, config = _needed(source), choices.resolve()
+    from stabilize import pipeline
+    from stabilize.cli.plan import plan
+    from stabilize.cli.progress import progress
+    from stabilize.cli.stages import Stages
+    from stabilize.cli.summary import show_report
+    from stabilize.video.pending import check_target
+    from stabilize.video.probe import probe
+
+    info = probe(source)
+    measured = _motion_of(info, source, motion)
+    target = plan(info, output, config).target
+    check_target(target.absolute(), info.path, overwrite)
+    seconds = Stages()
+    with progress(not (quiet or as_json)) as step:
+        with seconds.stage("solve"):
+            path = pipeline.solve(measured, config, step, info.video.rotation)
+        with seconds.stage("render"):
+            warnings = pipeline.render(source, path, target, config, step)
+    show_report(pipeline.report(source, target, measured, path, seconds.seconds, warnings), quiet, as_json)
+
+
+def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
+    """The saved motion; raises MotionError where it is another video's."""
+    from stabilize.artifacts import fingerprint, load_motion
+
+    motion, origin = load_motion(saved)
+    if origin is not None and origin != fingerprint(info.path):
+        raise MotionError(f"{saved} was measured on another video than {source}, or on another state of it; analyse it")
+    return motion
+
+
+@with_settings_options("motion", "fuse", "path", "warp", "encode")
+def info(source: Input = None, *, choices: Choices, output: Output = None, as_json: Json = False) -> None:
+    """Say what is in a video and what `run` would make of it; nothing is written."""
+    source, config = _needed(source), choices.resolve()
+    from stabilize.cli import plan
+    from stabilize.cli.text import say_json, say_table
+    from stabilize.video.probe import probe
+
+    found = plan.plan(probe(source), output, config)
+    if as_json:
+        say_json(plan.as_dict(found))
+    else:
+        say_table(str(source), plan.rows(found))

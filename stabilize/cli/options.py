@@ -80,7 +80,6 @@ OPTIONS: dict[str, tuple[str, Any]] = {
     ),
 }
 COMMON: dict[str, Any] = {
-    "preset": _option(Preset, "--preset", "Settings for a kind of clip; other options go before them.", _MOTION),
     "config": _option(Path, "--config", "Settings from a file.", _SETTINGS, metavar="FILE.toml"),
     "settings": _option(
         list[str],
@@ -93,6 +92,7 @@ COMMON: dict[str, Any] = {
         bool, typer.Option("--print-config", help="Print all settings as TOML and stop.", rich_help_panel=_SETTINGS)
     ],
 }
+PRESET = _option(Preset, "--preset", "Settings for a kind of clip; other options go before them.", _MOTION)
 TRIPOD = Annotated[
     bool, typer.Option("--tripod", help="Hold the camera still, without drift.", rich_help_panel=_MOTION)
 ]
@@ -165,8 +165,9 @@ def with_settings_options(*sections: str) -> Callable[[Callable[..., None]], Cal
                 command(choices=choices, **given)
 
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "choices"]
-        added: dict[str, Any] = {"tripod": TRIPOD} | {name: OPTIONS[name][1] for name in names}
-        wrapper.__signature__ = inspect.Signature([*own, *_parameters(added | COMMON)])  # type: ignore[attr-defined]
+        added = {"preset": PRESET} | ({"tripod": TRIPOD} if {"motion", "path"} & {*sections} else {})
+        added |= {name: OPTIONS[name][1] for name in names} | COMMON
+        wrapper.__signature__ = inspect.Signature([*own, *_parameters(added)])  # type: ignore[attr-defined]
         wrapper.__annotations__ = {}
         return wrapper
 

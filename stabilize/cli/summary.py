@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stabilize.cli.text import clean, complain, say_json, say_table
 
 if TYPE_CHECKING:
+    from stabilize.core import Motion
     from stabilize.pipeline import Report
 
 
@@ -27,10 +29,36 @@ def show_warnings(warnings: tuple[str, ...]) -> None:
         complain(f"warning: {clean(warning)}")
 
 
+def show_motion(motion: Motion, source: Path, target: Path, quiet: bool, as_json: bool) -> None:
+    """What an analysis found."""
+    facts = _motion_facts(motion, source, target)
+    if as_json:
+        say_json(facts)
+    elif not quiet:
+        rows = [("frames", f"{facts['frames']}{_parts(facts['shots'], facts['unmeasured'])}")]
+        rows += [("pairs", ", ".join(f"{name} {count}" for name, count in facts["pairs"].items()))]
+        say_table(str(target), rows)
+
+
+def _motion_facts(motion: Motion, source: Path, target: Path) -> dict[str, Any]:
+    from stabilize.core import PairStatus
+
+    statuses = motion.status.tolist()
+    pairs = {status.name.lower(): statuses.count(status) for status in PairStatus if status in statuses}
+    return {
+        "source": str(source),
+        "target": str(target),
+        "frames": len(motion.timeline),
+        "shots": len(motion.shots),
+        "unmeasured": sum(count for name, count in pairs.items() if name not in ("ok", "cut")),
+        "pairs": pairs,
+    }
+
+
 def _rows(report: Report) -> list[tuple[str, str]]:
     before, after = report.shake_before, report.shake_after
     return [
-        ("frames", f"{report.frames}{_parts(report)}"),
+        ("frames", f"{report.frames}{_parts(report.shots, report.unmeasured)}"),
         ("kept", f"{report.crop_kept:.1%} of the picture's area, at least {report.least_crop_kept:.1%}"),
         ("shake", f"{before.shift_percent:.3f} % of the long side before, {after.shift_percent:.3f} % after"),
         ("roll", f"{before.roll_deg:.3f} degrees before, {after.roll_deg:.3f} after"),
@@ -39,9 +67,9 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _parts(report: Report) -> str:
-    shots = f" in {report.shots} shots" if report.shots > 1 else ""
-    return shots + (f", {report.unmeasured} of them bridged without a measurement" if report.unmeasured else "")
+def _parts(shots: int, unmeasured: int) -> str:
+    bridged = f", {unmeasured} of them bridged without a measurement" if unmeasured else ""
+    return (f" in {shots} shots" if shots > 1 else "") + bridged
 
 
 def seconds_line(seconds: dict[str, float], frames: int) -> str:

@@ -1,0 +1,144 @@
+"""What is in a file, and what a run would make of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from stabilize.cli.names import default_output
+from stabilize.config import Config
+from stabilize.video.codecs import Encoding, choose_encoding
+from stabilize.video.containers import Container, carried, container_of, is_remade
+from stabilize.video.output import losses
+from stabilize.video.probe import MediaInfo, Track
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A file and the output that the settings amount to.
+
+    `tracks`: all but the video, each with the reason for leaving it out (None: it is kept).
+    """
+
+    info: MediaInfo
+    target: Path
+    container: Container
+    encoding: Encoding
+    tracks: tuple[tuple[Track, str | None], ...]
+    warnings: tuple[str, ...]
+
+
+def plan(info: MediaInfo, target: Path | None, config: Config) -> Plan:
+    """What would be written. Raises UsageError for settings that do not fit the video or the container."""
+    target = target or default_output(info.path, config.encode.codec)
+    container = container_of(target)
+    video = info.video
+    encoding = choose_encoding(config.encode, video, container.video, container.muxer, (video.width, video.height))
+    return Plan(
+        info=info,
+        target=target,
+        container=container,
+        encoding=encoding,
+        tracks=tuple(carried(info, container)),
+        warnings=(*encoding.notes, *losses(info, container, encoding.encoder)),
+    )
+
+
+def as_dict(found: Plan) -> dict[str, Any]:
+    """Everything as plain values, for JSON; fractions as text."""
+    info, encoding = found.info, found.encoding
+    return {
+        "path": str(info.path),
+        "container": info.container,
+        "size_bytes": info.size_bytes,
+        "duration_s": info.duration_s,
+        "video": _plain(asdict(info.video) | {"layout": info.video.layout.name}),
+        "tracks": [asdict(track) | {"kept": reason is None, "reason": reason or ""} for track, reason in found.tracks],
+        "chapters": [asdict(chapter) for chapter in info.chapters],
+        "metadata": info.metadata,
+        "output": {
+            "path": str(found.target),
+            "exists": found.target.exists(),
+            "container": found.container.muxer,
+            "codec": encoding.encoder.codec,
+            "encoder": encoding.encoder.library,
+            "pix_fmt": encoding.pix_fmt,
+            "width": encoding.size[0],
+            "height": encoding.size[1],
+            "options": encoding.options,
+        },
+        "warnings": list(found.warnings),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, Fraction) else value
+
+
+def rows(found: Plan) -> list[tuple[str, str]]:
+    """For a person: label and words; strings of the file are as they are there."""
+    info = found.info
+    return [
+        ("container", f"{info.container}, {_size(info.size_bytes)}, {info.duration_s:.2f} s"),
+        ("video", _video(info)),
+        ("colour", _colour(info)),
+        *(("chapter", f"{c.start_s:.2f} to {c.end_s:.2f} s {c.title}".rstrip()) for c in info.chapters),
+        *(
+            (f"track {track.index}", f"{_track(track)}: {_fate(track, reason, found)}")
+            for track, reason in found.tracks
+        ),
+        ("output", f"{found.target}{' (exists already)' if found.target.exists() else ''}"),
+        ("written as", _encoding(found.encoding)),
+        *(("warning", warning) for warning in found.warnings),
+    ]
+
+
+def _fate(track: Track, reason: str | None, found: Plan) -> str:
+    if reason is not None:
+        return f"LEFT OUT: {reason}"
+    return "written anew" if is_remade(track, found.container) else "kept"
+
+
+def _video(info: MediaInfo) -> str:
+    video = info.video
+    steady = {None: "", True: ", variable rate", False: ""}[video.variable_rate]
+    facts = [
+        " ".join(filter(None, (video.codec, video.profile))),
+        f"{video.width}x{video.height}",
+        video.pix_fmt,
+        f"{float(video.average_rate):.6g} frames/s{steady}",
+        f"about {video.frames} frames" if video.frames else "",
+        f"pixel shape {video.sample_aspect_ratio}" if video.sample_aspect_ratio != 1 else "",
+        f"turned by {video.rotation} degrees" if video.rotation else "",
+        "interlaced" if video.interlaced else "",
+    ]
+    return ", ".join(filter(None, facts))
+
+
+def _colour(info: MediaInfo) -> str:
+    colour = info.video.colour
+    spread = {1: "limited", 2: "full"}.get(colour.range, "unstated")
+    hdr = ", HDR10 mastering data" if info.video.hdr else ""
+    return (
+        f"primaries {colour.primaries}, transfer {colour.transfer}, matrix {colour.matrix}, {spread} range, "
+        f"chroma {colour.chroma_location}{hdr}"
+    )
+
+
+def _track(track: Track) -> str:
+    title = f'"{track.title}"' if track.title else ""
+    return " ".join(filter(None, (track.kind, track.codec, track.tag, track.language, title)))
+
+
+def _encoding(encoding: Encoding) -> str:
+    options = " ".join(f"{key}={value}" for key, value in encoding.options.items() if value)
+    width, height = encoding.size
+    return f"{encoding.encoder.codec} by {encoding.encoder.library}, {width}x{height} {encoding.pix_fmt}, {options}"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e5 else f"{size_bytes / 1e3:.1f} kB"

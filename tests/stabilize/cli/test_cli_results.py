@@ -1,0 +1,221 @@
+"""What the commands do and say when all goes well."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import clipmaker
+import hostile
+import pytest
+from conftest import ROOT
+
+from stabilize.cli.progress import EVERY_S, Lines, duration
+from stabilize.cli.text import clean
+
+
+def frames(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_a_run_ends_in_one_table(clip, cli):
+    ended = cli("run", clip)
+    target = clip.with_name("clip_stabilized.mp4")
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert lines[0] == str(target)
+    assert [line.split()[0] for line in lines[1:]] == ["frames", "kept", "shake", "roll", "seconds"]
+    assert frames(target) == 12
+
+
+def test_a_report_for_programs(clip, cli):
+    ended = cli("run", clip, "--json")
+    report = json.loads(ended.out)
+    assert ended.err == ""
+    assert report["frames"] == 12 and report["source"] == str(clip)
+    assert list(report["seconds"]) == ["analyse", "solve", "render"]
+    assert {"crop_kept", "shake_before", "shake_after", "shots", "unmeasured", "warnings", "target"} <= set(report)
+
+
+def test_quiet_says_nothing(clip, process):
+    ended = process("run", clip, "--quiet")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "name, codec, suffix",
+    [
+        ("a.mp4", None, ".mp4"),
+        ("a.MOV", None, ".MOV"),
+        ("a.mp4", "prores", ".mov"),
+        ("a.mp4", "ffv1", ".mkv"),
+        ("a.mov", "av1", ".mp4"),
+        ("a.wmv", None, ".mkv"),
+    ],
+)
+def test_the_result_lies_beside_the_input_in_a_container_that_holds_the_codec(name, codec, suffix):
+    from stabilize.cli.names import default_output
+
+    assert default_output(Path("/x") / name, codec) == Path(f"/x/a_stabilized{suffix}")
+
+
+def test_analyse_and_render_make_what_run_makes(clip, cli):
+    motion, target = clip.with_name("m.npz"), clip.with_name("two.mp4")
+    found = json.loads(cli("analyse", clip, "-o", motion, "--json").out)
+    assert found["frames"] == 12 and sum(found["pairs"].values()) == 11
+    assert cli("render", clip, "--motion", motion, "-o", target, "-q").code == 0
+    assert cli("run", clip, "-q").code == 0
+    with av.open(str(target)) as two, av.open(str(clip.with_name("clip_stabilized.mp4"))) as one:
+        pairs = zip(two.decode(video=0), one.decode(video=0), strict=True)
+        assert all((a.to_ndarray() == b.to_ndarray()).all() and a.pts == b.pts for a, b in pairs)
+
+
+def test_analyse_names_its_result_and_replaces_none(clip, cli):
+    assert cli("analyse", clip).code == 0
+    assert clip.with_name("clip_motion.npz").exists()
+    assert cli("analyse", clip).code == 4
+    assert cli("analyse", clip, "--overwrite", "-q").code == 0
+
+
+def test_a_motion_of_another_video_is_refused(clip, cli):
+    other = clipmaker.write(clip.with_name("other.mp4"), frames=10)
+    motion = clip.with_name("m.npz")
+    assert cli("analyse", clip, "-o", motion, "-q").code == 0
+    ended = cli("render", other, "--motion", motion)
+    assert ended.code == 5
+    assert str(other) in ended.err and str(motion) in ended.err
+    assert not clip.with_name("other_stabilized.mp4").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 no archive", b"text"])
+def test_what_is_no_motion_is_refused(data, clip, cli):
+    motion = clip.with_name("m.npz")
+    motion.write_bytes(data)
+    ended = cli("render", clip, "--motion", motion)
+    assert ended.code == 5 and ended.err.count("\n") == 1
+
+
+def test_info_tells_what_is_kept_and_what_is_not(tmp_path, cli):
+    path = clipmaker.write(
+        tmp_path / "clip.mkv", audio=[{"language": "deu"}], time_base=Fraction(1, 1000), subtitle="subrip"
+    )
+    found = json.loads(cli("info", path, "-o", tmp_path / "out.mp4", "--json").out)
+    assert {t["kind"]: t["kept"] for t in found["tracks"]} == {"audio": True, "subtitle": False}
+    assert "subrip" in next(t["reason"] for t in found["tracks"] if not t["kept"])
+    assert found["video"]["time_base"] == "1/1000"
+    assert found["output"]["codec"] == "h264" and found["output"]["encoder"] == "libx264"
+    text = cli("info", path, "-o", tmp_path / "out.mp4").out
+    assert "LEFT OUT" in text and "kept" in text and "libx264" in text
+    assert os.listdir(tmp_path) == ["clip.mkv"]
+
+
+def test_strings_of_files_cannot_steer_the_terminal(tmp_path, cli):
+    def titled(out, _):
+        out.set_chapters(
+            [{"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": EVIL}}]
+        )
+
+    path = clipmaker.write(tmp_path / f"e{EVIL}vil.mkv", time_base=Fraction(1, 1000), setup=titled)
+    for words in (["info", path], ["run", path], ["run", path], ["analyse", path], ["info", path, "--json"]):
+        ended = cli(*words)
+        assert not re.search(r"[^\n -~]", ended.out + ended.err), words
+
+
+EVIL = "\x1b]0;owned\x07\x1b[31m\u202e[bold]\n"
+
+
+def test_metadata_that_is_no_text_is_told(tmp_path, cli):
+    found = json.loads(cli("info", hostile.wild_metadata(tmp_path), "--json").out)
+    assert any(key.lower() == "title" for key in found["metadata"])
+
+
+def test_clean_keeps_words_and_shows_the_rest():
+    assert clean("Zürich 東京 a-b [x]") == "Zürich 東京 a-b [x]"
+    assert clean("a\x1b[2J\nb\x9b\udcff\u2066") == "a\\x1b[2J\\nb\\x9b\\udcff\\u2066"
+
+
+def test_an_error_of_our_own_is_an_internal_one(clip, cli, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a\nb")
+
+    monkeypatch.setattr("stabilize.pipeline.solve_path", broken)
+    ended = cli("run", clip, "-q")
+    assert ended.code == 70
+    assert ended.err == "stabilize: internal error: RuntimeError: a\\nb; run with --debug to see where, and report it\n"
+    assert os.listdir(clip.parent) == ["clip.mp4"]
+    assert "Traceback" in cli("run", clip, "-q", debug=True).err
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_debug_may_stand_anywhere(where, process):
+    words = ["run", "/nowhere.mp4"]
+    ended = process(*words[:where], "--debug", *words[where:])
+    assert ended.code == 3
+    assert "Traceback" in ended.err and ended.err.splitlines()[-1].startswith("stabilize: /nowhere.mp4")
+
+
+@pytest.mark.parametrize("words", [("gyro", "info"), ("metrics",)])
+def test_errors_of_other_packages_end_in_one_line(words, tmp_path, cli):
+    ended = cli(*words, hostile.text(tmp_path))
+    assert ended.code == 1
+    assert ended.err.count("\n") == 1 and "Traceback" not in ended.err
+
+
+def test_a_reader_who_leaves_is_no_error(clip):
+    command = [sys.executable, "-m", "stabilize", "run", str(clip), "--quiet", "--json"]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running.stdout.close()
+    err = running.stderr.read()
+    assert running.wait(60) == 0
+    assert err == b""
+
+
+def test_a_terminal_gets_a_bar(clip):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "stabilize", "run", str(clip)]
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    )
+    os.close(theirs)
+    drawn = b""
+    while True:
+        try:
+            drawn += os.read(ours, 4096) or b""
+        except OSError:  # the other end is closed
+            break
+    out = running.stdout.read()
+    assert running.wait(60) == 0
+    assert b"analyse" in drawn and b"render" in drawn
+    assert out.startswith(str(clip.with_name("clip_stabilized.mp4")).encode())
+
+
+def test_lines_come_every_few_seconds(capsys):
+    now = [0.0]
+    lines = Lines(lambda: now[0])
+    for frame in range(1, 101):
+        now[0] += 0.1
+        lines("analyse", frame, 200)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == int(10 / EVERY_S)
+    assert said[0] == "analyse: 50 of 200 frames, 10.2 fps, 0:15 left"
+
+
+def test_lines_do_without_a_total(capsys):
+    now = [0.0]
+    lines = Lines(lambda: now[0])
+    lines("render", 1, 0)
+    now[0] = EVERY_S
+    lines("render", 51, 0)
+    assert capsys.readouterr().err == "render: 51 frames, 10.2 fps\n"
+
+
+def test_durations():
+    assert [duration(s) for s in (0, 59.6, 61, 3723)] == ["0:00", "1:00", "1:01", "1:02:03"]

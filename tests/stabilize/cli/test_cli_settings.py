@@ -1,0 +1,110 @@
+"""Options mean the settings that they are documented to mean."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict
+from typing import get_args
+
+import pytest
+
+from stabilize import config
+from stabilize.cli import options
+from stabilize.cli.options import Choices
+from stabilize.motion.settings import FlowName
+from stabilize.path.settings import Zoom
+from stabilize.video.codecs import ENCODERS
+from stabilize.warp.planes import Interpolation
+
+MEANINGS = [
+    ("--smoothness 2.5", {"path": {"smoothness_s": 2.5}}),
+    ("--max-crop 0.1", {"path": {"max_crop": 0.1}}),
+    ("--zoom static", {"path": {"zoom": "static"}}),
+    ("--tripod", {"path": {"tripod": True}, "motion": {"reference": True}}),
+    ("--preset walk", {"path": {"smoothness_s": 1.5, "max_crop": 0.22}}),
+    ("--codec hevc --crf 21 --encoder-preset fast", {"encode": {"codec": "hevc", "crf": 21.0, "preset": "fast"}}),
+    ("--pix-fmt yuv444p", {"encode": {"pix_fmt": "yuv444p"}}),
+    ("--strength x=0.5,roll=0", {"path": {"strength": {"x": 0.5, "roll": 0.0}}}),
+    ("--strength 0.25", {"path": {"strength": {"x": 0.25, "y": 0.25, "roll": 0.25}}}),
+    ("--flow dis", {"motion": {"flow": "dis"}}),
+    ("--interpolation lanczos", {"warp": {"interpolation": "lanczos"}}),
+    ("--overwrite", {"encode": {"overwrite": True}}),
+    ("--set path.loss=l2 --set motion.long_side=320", {"path": {"loss": "l2"}, "motion": {"long_side": 320}}),
+]
+
+
+def printed(ended) -> dict:
+    assert ended.code == 0, ended.err
+    return tomllib.loads(ended.out)
+
+
+def as_toml(resolved) -> dict:
+    """What TOML can say of a config: it has no null."""
+
+    def without_none(value):
+        return {k: without_none(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+    return without_none(asdict(resolved))
+
+
+@pytest.mark.parametrize("words, changes", MEANINGS, ids=[words for words, _ in MEANINGS])
+def test_each_option_changes_its_setting_and_no_other(words, changes, cli):
+    assert printed(cli("run", "--print-config", *words.split())) == as_toml(config.updated(config.Config(), changes))
+
+
+def test_the_preset_comes_first_then_the_file_then_options_then_set(tmp_path, cli):
+    file = tmp_path / "mine.toml"
+    file.write_text("[path]\nsmoothness_s = 3.0\nmax_crop = 0.3\n[encode]\ncrf = 30.0\n")
+    words = ["--set", "encode.crf=12", "--max-crop", "0.25", "--config", file, "--preset", "drone", "--crf", "20"]
+    found = printed(cli("run", "--print-config", *words))
+    assert found["path"]["smoothness_s"] == 3.0  # the file's, over the preset's
+    assert found["path"]["max_crop"] == 0.25  # the option's, over both
+    assert found["encode"]["crf"] == 12.0  # of --set, over all
+
+
+def test_the_printed_settings_can_be_read_back(tmp_path, cli):
+    words = ["--preset", "action", "--codec", "ffv1", "--strength", "x=0.3"]
+    first = cli("run", "--print-config", *words).out
+    file = tmp_path / "printed.toml"
+    file.write_text(first)
+    assert cli("run", "--print-config", "--config", file).out == first
+
+
+def test_the_choices_are_those_of_the_library():
+    assert set(options.Preset) == set(config.PRESETS)
+    assert set(options.Zoom) == set(get_args(Zoom))
+    assert set(options.Flow) == set(get_args(FlowName))
+    assert set(options.Interpolation) == set(get_args(Interpolation))
+    assert set(options.Codec) == set(ENCODERS)
+
+
+def test_every_option_names_a_setting_that_exists():
+    for key, _ in options.OPTIONS.values():
+        value = config.Config()
+        for part in key.split("."):
+            value = getattr(value, part)
+
+
+def test_nothing_chosen_are_the_defaults():
+    assert Choices().resolve() == config.Config()
+
+
+def test_commands_take_the_options_of_their_stages(cli):
+    assert cli("analyse", "--crf", "3").code == 2
+    assert cli("render", "--flow", "dis", "--motion", "m.npz").code == 2
+    assert printed(cli("analyse", "--print-config", "--tripod"))["motion"]["reference"] is True
+
+
+def test_a_log_reaches_the_pipeline_where_it_takes_one(clip, cli, monkeypatch):
+    from stabilize import pipeline
+
+    seen = {}
+    real = pipeline.stabilize_video
+
+    def takes_a_log(source, target, config=None, progress=None, gyro=None):
+        seen["gyro"] = gyro
+        return real(source, target, config, progress)
+
+    monkeypatch.setattr(pipeline, "stabilize_video", takes_a_log)
+    assert cli("run", clip, "-q", "--gyro", clip.with_name("log.gcsv")).code == 0
+    assert seen["gyro"] == clip.with_name("log.gcsv")

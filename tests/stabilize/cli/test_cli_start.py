@@ -1,0 +1,96 @@
+"""The command answers at once: it loads only what the asked-for command needs."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+HEAVY = {"cv2", "torch", "scipy", "av", "numpy", "gyro", "metrics", "kornia", "clarabel"}
+SHOW = """
+import sys
+from stabilize.cli.boundary import run
+try:
+    code = run({words!r})
+finally:
+    print("loaded", *sorted({{m.split(".")[0] for m in sys.modules}}), file=sys.__stdout__)
+"""
+
+
+def loaded(*words: object) -> set[str]:
+    """Top-level modules after a command line has run in a fresh process."""
+    script = SHOW.format(words=[str(w) for w in words])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    last = done.stdout.splitlines()[-1].split()
+    assert last[0] == "loaded", done.stderr
+    return set(last[1:])
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("--version",), (), ("run", "--help"), ("render", "--help"), ("info", "--help")]
+)
+def test_help_loads_nothing_heavy(words):
+    assert not loaded(*words) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "words", [("gyro", "--help"), ("metrics", "--help"), ("score", "--help"), ("calibrate", "--help")]
+)
+def test_help_of_other_packages_loads_no_libraries(words):
+    assert not loaded(*words) & {"cv2", "torch", "scipy", "av", "kornia"}
+
+
+def test_a_run_never_loads_torch(clip):
+    modules = loaded("run", clip, "-q")
+    assert "cv2" in modules
+    assert not modules & {"torch", "kornia", "gyro", "metrics"}
+
+
+def test_help_takes_under_half_a_second_of_processor_time(process):
+    def cost() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert process("--help").code == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cost() for _ in range(3)) < 0.5
+
+
+def test_exit_codes_are_in_the_help_and_the_documentation(cli):
+    from stabilize import errors
+
+    said, written = cli("--help").out, (ROOT / "docs" / "cli.md").read_text()
+    codes = {e.exit_code for e in vars(errors).values() if isinstance(e, type)} | {0, 70, 129, 130, 143}
+    for code in codes:
+        assert f"{code}" in said.split("Exit codes")[1]
+        assert f"| {code} |" in written
+
+
+COMPLETED = [
+    ("stabilize ", {"run", "analyse", "render", "info", "metrics", "score", "gyro", "calibrate"}),
+    ("stabilize re", {"render"}),
+    ("stabilize run --smo", {"--smoothness"}),
+    ("stabilize run --preset ", {"handheld", "walk", "action", "drone", "tripod"}),
+    ("stabilize gyro ", {"info", "sync", "export"}),
+]
+
+
+@pytest.mark.parametrize("line, wanted", COMPLETED, ids=lambda v: v if isinstance(v, str) else "")
+def test_bash_completes(line, wanted, process):
+    words = line.split(" ")
+    asked = {"_STABILIZE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    ended = process(env=os.environ | asked)
+    assert wanted <= set(ended.out.split())
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_shown(shell, process):
+    told = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    ended = process("--show-completion", shell, env=os.environ | told)
+    assert ended.code == 0
+    assert "_STABILIZE_COMPLETE" in ended.out
