@@ -62,19 +62,20 @@ class Lines:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._stage = ""
+        self._first = 0
         self._began = self._said = clock()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = self._clock()
         if stage != self._stage:
-            self._stage, self._began = stage, now
+            self._stage, self._began, self._first = stage, now, done
         if now - self._said < EVERY_S:
             return
         self._said = now
         complain(self._line(done, total, now - self._began))
 
     def _line(self, done: int, total: int, passed_s: float) -> str:
-        rate = done / passed_s if passed_s > 0 else 0.0
+        rate = (done - self._first) / passed_s if passed_s > 0 else 0.0
         left = f", {duration((total - done) / rate)} left" if rate and total > done else ""
         speed = f", {rate:.1f} fps" if rate else ""
         return f"{self._stage}: {done}{f' of {total}' if total >= done else ''} frames{speed}{left}"

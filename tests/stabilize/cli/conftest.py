@@ -6,24 +6,13 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ended import ROOT, Ended
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "video"))  # clipmaker, hostile
-
-ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command line ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import av
 import clipmaker
 import hostile
 import pytest
-from conftest import ROOT
+from ended import ROOT
 
 USAGE, INPUT, OUTPUT = 2, 3, 4
 SAMPLE = ROOT / "samples" / "clips" / "walk.mp4"

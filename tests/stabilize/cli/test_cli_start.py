@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from ended import ROOT
 
 HEAVY = {"cv2", "torch", "scipy", "av", "numpy", "gyro", "metrics", "kornia", "clarabel"}
 SHOW = """
