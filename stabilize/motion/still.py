@@ -20,7 +20,8 @@ SHARE_NEW, SHARE_KEPT = 0.5, 0.2  # of the believed background that must be stan
 PAIR_PX = 0.6  # a stand does not begin on pairs quicker than this
 LEAST_POINTS = 12
 LEAST_RUN = 10  # frames that a stand must last
-GAP, HOP_PX = 5, 4.0  # pairs between two stands, and the way in them, that are taken for a mistake
+GAP, HOP_PX = 12, 3.0  # pairs between two stands, and the way in them, that are taken for a mistake
+STILL_SHARE = 0.7
 PATIENCE = 45  # frames for which something may cover the view before the stand is given up
 
 
@@ -80,7 +81,8 @@ def note(anchors: list[int], stand: Stand | None) -> None:
 def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> list[PairMotion]:
     """Pairs with every long enough stand made exactly still; `anchors` gives each pair's anchor frame, -1 for none.
 
-    A gap of a few pairs between two stands is one of them seen badly: a camera does not hop and stop within a sixth of a second.
+    A gap of a few pairs between two stands is one of them seen badly: a camera does not hop and stop within half a second. Nor does it
+    move in a longer one in which most pairs show no motion by themselves.
     """
     ids = np.array(anchors, dtype=np.int64)
     edges = np.flatnonzero(np.diff(ids, prepend=-2, append=-2))
@@ -88,7 +90,9 @@ def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> li
     for first, last in zip(edges[:-1], edges[1:], strict=True):
         still[first:last] = ids[first] >= 0 and last - first >= LEAST_RUN
     for first, last in _runs(~still):
-        if 0 < first and last < len(still) and last - first <= GAP and _hop(pairs[first:last]) * half_long_px < HOP_PX:
+        gap = pairs[first:last]
+        brief = len(gap) <= GAP or np.mean([p.model == MotionModel.STILL for p in gap]) > STILL_SHARE
+        if 0 < first and last < len(still) and brief and _hop(gap) * half_long_px < HOP_PX:
             still[first:last] = True
     return [_freeze(pair) if s and pair.status == PairStatus.OK else pair for pair, s in zip(pairs, still, strict=True)]
 

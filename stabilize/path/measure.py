@@ -36,6 +36,19 @@ def _poses(camera: CameraPath) -> Complex:
     return np.stack([np.exp(1j * turn), np.concatenate([[0.0], np.cumsum(shift)])], axis=1)
 
 
+def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
+    """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input, in pixels of the output."""
+    before = _poses(camera)[shot]
+    after = compose(before, to_complex(pose))
+    zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])
+    sigma = SIGMA_S / camera.timeline.interval_s
+    for measure in (lambda w: _quick(w.real, sigma) + 1j * _quick(w.imag, sigma), lambda w: np.diff(w, 2)):
+        was, is_ = measure(before[:, 1]), measure(after[:, 1])
+        if _rms(np.abs(is_) * zoom[: len(is_)]) > _rms(np.abs(was)) * (1 + 1e-6):
+            return False
+    return True
+
+
 def _shake(poses: Complex, camera: CameraPath) -> Shake:
     sigma = SIGMA_S / camera.timeline.interval_s
     shifts, rolls = [np.zeros(0)], [np.zeros(0)]
