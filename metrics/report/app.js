@@ -138,12 +138,13 @@
       if (spec.band) {
         node("rect", { class: "band", x: px(spec.band[0]), y: edge.top, width: px(spec.band[1]) - px(spec.band[0]), height: height - edge.top - edge.bottom }, svg);
       }
-      for (const v of spec.log ? decades(y0, y1) : ticks(y0, y1, height > 200 ? 5 : 3)) {
+      for (const v of spec.log ? decades(y0, y1) : ticks(y0, y1, height > 200 ? 6 : 4)) {
         node("line", { class: v === 0 ? "zero" : "grid", x1: edge.left, x2: width - edge.right, y1: py(v), y2: py(v) }, svg);
         node("text", { x: edge.left - 6, y: py(v) + 4, "text-anchor": "end" }, svg, label(v));
       }
       const stops = spec.log ? [0.25, 0.5, 1, 2, 4, 8, 12].filter((v) => v >= x0 && v <= x1) : ticks(x0, x1, Math.max(2, Math.floor(width / 90)));
       for (const v of stops) {
+        if (v !== stops[stops.length - 1] && px(stops[stops.length - 1]) - px(v) < 44) continue; // names would overlap
         node("text", { x: px(v), y: height - 10, "text-anchor": v === stops[stops.length - 1] && px(v) > width - 40 ? "end" : "middle" }, svg, label(v) + (v === stops[stops.length - 1] ? spec.unit : ""));
         if (spec.log) node("line", { class: "grid", x1: px(v), x2: px(v), y1: edge.top, y2: height - edge.bottom }, svg);
       }

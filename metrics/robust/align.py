@@ -13,7 +13,7 @@ from metrics.robust.motion import Matrix, PairMotion, Points, between
 from metrics.video import Gray
 
 REWARP_PX = 1.0  # a prediction better than this is good enough to compare pictures
-RETRY_FRAMES = 15  # a search over the whole picture is slow; after one in vain, this many frames pass before the next
+MAX_PAUSE_FRAMES = 32  # a search over the whole picture is slow: each one in vain doubles the pause before the next
 
 
 def predict(B_prev: Matrix, out_motion: PairMotion | None, in_motion: PairMotion | None) -> Matrix:
@@ -57,21 +57,26 @@ def search(out: Gray, ref: Gray) -> Matrix | None:
 
 @dataclass
 class Aligner:
-    """Follows B over a video. Mutable: the last B and how long a vain search lies back."""
+    """Follows B over a video. Mutable: the last B (measured, or else predicted) and the pause between searches."""
 
     B: Matrix | None = None
-    waited: int = RETRY_FRAMES
+    pause: int = 1
+    waited: int = 1
 
     def step(
         self, out: Gray, ref: Gray, out_points: Points, motions: tuple[PairMotion | None, PairMotion | None]
     ) -> Alignment | None:
         """B of this frame pair, or None: a failure. `motions`: of output and of input since the last pair."""
-        found = refine(out, ref, predict(self.B, *motions), out_points) if self.B is not None else None
-        if found is None and self.waited >= RETRY_FRAMES:
+        predicted = predict(self.B, *motions) if self.B is not None else None
+        found = refine(out, ref, predicted, out_points) if predicted is not None else None
+        if found is None and self.waited >= self.pause:
             B = search(out, ref)
             found = refine(out, ref, B, out_points) if B is not None else None
-            self.waited = 0 if found is None else RETRY_FRAMES
-        elif found is None:
+            self.waited, self.pause = 0, min(2 * self.pause, MAX_PAUSE_FRAMES)
+        if found is not None:
+            self.waited, self.pause = 1, 1
+            self.B = found.B_out_in
+        else:
             self.waited += 1
-        self.B = found.B_out_in if found else None
+            self.B = predicted
         return found
