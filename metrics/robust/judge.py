@@ -190,7 +190,7 @@ def _says(seen: Measured, of_out: Shake | None, out: VideoInfo) -> tuple[str, ..
     if seen.ref.failures:
         said.append(f"input: motion of {seen.ref.failures} of {len(seen.ref.step)} frame pairs could not be measured")
     if seen.overlap.unmatched:
-        said.append(f"{seen.overlap.unmatched} of {len(seen.overlap.visible)} output frames lack an input frame near in time")
+        said.append(f"{seen.overlap.unmatched} output frames lack an input frame near in time")
     lost = seen.overlap.failures - seen.overlap.unmatched
     if lost:
         said.append(f"{lost} of {len(seen.overlap.visible)} output frames could not be aligned with the input")
