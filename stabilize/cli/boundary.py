@@ -47,19 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str], debug: bool = False) -> int:
     """Run a command line and return its exit code; every error has been said."""
-    from stabilize.cli.app import command
+    with _signals():
+        try:
+            from stabilize.cli.app import command
 
-    try:
-        with _signals():
             result = command().main(args=list(arguments), prog_name="stabilize", standalone_mode=False)
             return result if isinstance(result, int) else 0
-    except (Exception, Interrupted) as error:  # noqa: BLE001 - the one place where all of them end
-        if debug and not isinstance(error, Interrupted):
-            traceback.print_exception(error)
-        message, code = explained(error, debug)
-        if message:
-            complain(f"stabilize: {clean(message)}")
-        return code
+        except (Exception, Interrupted) as error:  # noqa: BLE001 - the one place where all of them end
+            if debug and not isinstance(error, Interrupted):
+                traceback.print_exception(error)
+            message, code = explained(error, debug)
+            if message:
+                complain(f"stabilize: {clean(message)}")
+            return code
 
 
 def explained(error: BaseException, debug: bool) -> tuple[str, int]:

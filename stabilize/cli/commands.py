@@ -149,7 +149,9 @@ def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
 
     motion, origin = load_motion(saved)
     if origin is not None and origin != fingerprint(info.path):
-        raise MotionError(f"{saved} was measured on another video than {source}, or on another state of it; analyse it")
+        raise MotionError(
+            f"{saved} was measured on another video than {source}, or on an earlier state of it; analyse it again"
+        )
     return motion
 
 

@@ -68,13 +68,14 @@ def test_the_result_lies_beside_the_input_in_a_container_that_holds_the_codec(na
 
 
 def test_analyse_and_render_make_what_run_makes(clip, cli):
-    motion, target = clip.with_name("m.npz"), clip.with_name("two.mp4")
+    # Lossless: on processors with AVX-512 x264 does not always code the same pictures to the same bytes.
+    motion, one, two = clip.with_name("m.npz"), clip.with_name("one.mkv"), clip.with_name("two.mkv")
     found = json.loads(cli("analyse", clip, "-o", motion, "--json").out)
     assert found["frames"] == 12 and sum(found["pairs"].values()) == 11
-    assert cli("render", clip, "--motion", motion, "-o", target, "-q").code == 0
-    assert cli("run", clip, "-q").code == 0
-    with av.open(str(target)) as two, av.open(str(clip.with_name("clip_stabilized.mp4"))) as one:
-        pairs = zip(two.decode(video=0), one.decode(video=0), strict=True)
+    assert cli("render", clip, "--motion", motion, "-o", two, "-q", "--codec", "ffv1").code == 0
+    assert cli("run", clip, "-o", one, "-q", "--codec", "ffv1").code == 0
+    with av.open(str(one)) as once, av.open(str(two)) as twice:
+        pairs = zip(once.decode(video=0), twice.decode(video=0), strict=True)
         assert all((a.to_ndarray() == b.to_ndarray()).all() and a.pts == b.pts for a, b in pairs)
 
 
