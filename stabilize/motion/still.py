@@ -22,42 +22,51 @@ LEAST_POINTS = 12
 LEAST_RUN = 10  # frames that a stand must last
 GAP, HOP_PX = 12, 3.0  # pairs between two stands, and the way in them, that are taken for a mistake
 STILL_SHARE = 0.7
+RENEW = 0.7  # share of its corners below which a stand is held against a newer frame
 PATIENCE = 45  # frames for which something may cover the view before the stand is given up
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A camera that has not moved since frame `index` (its `picture`, `corners`): seen `run` times, and not for the last `missed` frames."""
+    """A camera that has not moved since frame `index`: seen `run` times, and not for the last `missed` frames.
+
+    `picture` and `corners` are of the frame that others are held against, `support` how many corners stood at first.
+    """
 
     index: int
     picture: Picture
     corners: Corners
     run: int = 0
     missed: int = 0
+    support: int = 0
 
 
-def stands(stand: Stand, now: Picture, belief: Belief) -> bool:
-    """Whether the believed background of `now` lies where it lay."""
+def standing(stand: Stand, now: Picture, belief: Belief) -> int:
+    """How many corners of the believed background lie in `now` where they lay; 0 where the camera cannot be said to stand."""
     tracks = klt(stand.picture, now, stand.corners.points)
     if tracks.ok.sum() < LEAST_POINTS:
-        return False
+        return 0
     shift: Float32 = (tracks.points - stand.corners.points)[tracks.ok]
     chance = belief.cells.ravel()[stand.corners.cell[tracks.ok]]
     near = np.linalg.norm(shift, axis=1) < NEAR_PX
     share = SHARE_KEPT if stand.run >= LEAST_RUN else SHARE_NEW
     if near.sum() < LEAST_POINTS or chance[near].sum() < share * chance.sum():
-        return False
-    return bool(np.linalg.norm(np.median(shift[near], axis=0)) < DRIFT_PX)
+        return 0
+    return int(near.sum()) if np.linalg.norm(np.median(shift[near], axis=0)) < DRIFT_PX else 0
 
 
 def advance(stand: Stand | None, fresh: Stand, now: Picture, belief: Belief, may_begin: bool) -> Stand | None:
     """The stand after one more frame: the running one, or one that begins at the previous frame (`fresh`), or none."""
     if stand and (may_begin or stand.run >= LEAST_RUN):
-        if stands(stand, now, belief):
-            return replace(stand, run=stand.run + 1, missed=0)
+        seen = standing(stand, now, belief)
+        if seen:
+            worn = seen < RENEW * stand.support  # covered by and by: what has come into view instead takes over
+            base = replace(fresh, index=stand.index, support=seen) if worn and not stand.missed else stand
+            return replace(base, run=stand.run + 1, missed=0)
         if stand.run >= LEAST_RUN and stand.missed < PATIENCE:
             return replace(stand, missed=stand.missed + 1)
-    return replace(fresh, run=1) if may_begin and stands(fresh, now, belief) else None
+    support = standing(fresh, now, belief) if may_begin else 0
+    return replace(fresh, run=1, support=support) if support else None
 
 
 def slow(motion: PairMotion, half_long_px: float) -> bool:
@@ -81,7 +90,7 @@ def note(anchors: list[int], stand: Stand | None) -> None:
 def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> list[PairMotion]:
     """Pairs with every long enough stand made exactly still; `anchors` gives each pair's anchor frame, -1 for none.
 
-    A gap of a few pairs between two stands is one of them seen badly: a camera does not hop and stop within half a second. Nor does it
+    A few pairs between two stands, or before or after one, are the stand seen badly: a camera does not hop and stop within half a second. Nor does it
     move in a longer one in which most pairs show no motion by themselves.
     """
     ids = np.array(anchors, dtype=np.int64)
@@ -92,7 +101,7 @@ def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> li
     for first, last in _runs(~still):
         gap = pairs[first:last]
         brief = len(gap) <= GAP or np.mean([p.model == MotionModel.STILL for p in gap]) > STILL_SHARE
-        if 0 < first and last < len(still) and brief and _hop(gap) * half_long_px < HOP_PX:
+        if last - first < len(still) and brief and _hop(gap) * half_long_px < HOP_PX:
             still[first:last] = True
     return [_freeze(pair) if s and pair.status == PairStatus.OK else pair for pair, s in zip(pairs, still, strict=True)]
 
