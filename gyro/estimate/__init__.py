@@ -1,4 +1,5 @@
-"""From a log and a picture to the camera's motion: integration, synchronisation and self-calibration, rows, lens shift."""
+"""From a log and a picture to the camera's motion: integration, synchronisation and self-calibration, rows, lens
+shift."""
 
 from .integrate import OrientationTrack, integrate
 from .ois import LensShift, estimate_shift, logged_shift, principal_points

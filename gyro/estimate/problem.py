@@ -19,7 +19,7 @@ from .seed import Seed
 from .solve import Prior
 from .tracks import Int, Tracks
 
-MATCHES = 12000  # more matches than this buy time, not accuracy
+MATCHES = 8000  # more matches than this buy time, not accuracy
 MIN_MATCHES = 8
 MIN_PAIRS = 12
 SQUARE = 0.985  # of the motion: a sensor that a signed permutation explains this well is taken to be mounted square

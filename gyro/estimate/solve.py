@@ -19,7 +19,7 @@ BLOCKS = (
     15,
     30,
 )  # pairs whose errors may depend on one another: a feature's by its neighbours, a bounce by its step
-ITERATIONS = 30
+ITERATIONS = 20
 CONVERGED = 1e-6  # relative change of the cost
 
 

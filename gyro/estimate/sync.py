@@ -10,7 +10,7 @@ import numpy as np
 from gyro.errors import SyncError
 from gyro.log import Float, GyroLog
 
-from .evidence import weigh
+from .evidence import LEAST_CORRELATION, weigh
 from .model import INDEX
 from .problem import MIN_MATCHES, MIN_PAIRS, Problem, SyncSettings, flatten, make_problem, thin
 from .result import SyncResult, make_result
@@ -23,6 +23,7 @@ ROUGH_MATCHES = 3000
 SERIOUS = 0.8  # of the best correlation: what reaches it is a candidate that only the fit can decide
 PARALLAX = 1.06  # how much more noise a camera that only turns must leave, beyond chance, before it is believed to move
 OTHER_CLOCK = 0.05  # spans that differ by more than this may be the same recording under a wrong frame rate
+LENS = 3.0  # the same for a lens that shifts: only where it matters, for near a flat scene a translation looks like one
 SURE_COLUMNS = 5.0  # standard errors of a readout along the columns, which is rare, before it is believed
 READOUTS = ("readout_rows_s", "readout_columns_s")
 
@@ -46,7 +47,8 @@ def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = No
     rough = [_rough(problem) for problem in problems]
     best = int(np.argmin([fit.sigma_px for fit in rough]))
     chosen = problems[best]
-    fit, parallax = _refine(chosen, rough[best])
+    hopeless = chosen.seed.score < LEAST_CORRELATION
+    fit, parallax = (_glance(chosen, rough[best]), 0.0) if hopeless else _refine(chosen, rough[best])
     rival = max([seed.score for seed in seeds if seed.offset_s != chosen.seed.offset_s], default=0.0)
     evidence = weigh(chosen.seen, fit, tracks.interval_s, chosen.seed.score, rival)
     result = make_result(chosen, fit, evidence, parallax)
@@ -78,6 +80,11 @@ def _rough(problem: Problem) -> Fit:
     return solve(part, problem.log, problem.prior.mean, prior, kind="turns", iterations=10)
 
 
+def _glance(problem: Problem, start: Fit) -> Fit:
+    """One step of the simplest fit: the numbers behind a refusal that correlation has already made."""
+    return solve(problem.seen, problem.log, start.camera, problem.prior, kind="turns", iterations=1)
+
+
 def _refine(problem: Problem, start: Fit) -> tuple[Fit, float]:
     """The full fit: a camera that turns, moves or has a moving lens, lines along rows or columns, as the clip shows;
     and its parallax.
@@ -88,10 +95,11 @@ def _refine(problem: Problem, start: Fit) -> tuple[Fit, float]:
     turns = solve(problem.seen, problem.log, start.camera, problem.prior, kind="turns")
     moves = solve(problem.seen, problem.log, turns.camera, problem.prior, kind="moves")
     excess = turns.sigma_px / (_chance(problem) * moves.sigma_px)
-    fit = turns
-    if excess > PARALLAX:
+    fit = moves if excess > PARALLAX else turns
+    if excess > LENS:
         shifts = solve(problem.seen, problem.log, problem.prior.mean, problem.prior, kind="shifts")
-        fit = shifts if shifts.sigma_px < PARALLAX * _chance(problem) * moves.sigma_px else moves
+        if shifts.sigma_px < PARALLAX * _chance(problem) * moves.sigma_px:
+            fit = shifts
     unused = READOUTS[0] if _along_columns(problem, fit) else READOUTS[1]
     prior = problem.prior.fixed(unused)
     camera = replace(fit.camera, readout_s=fit.camera.readout_s * [name != unused for name in READOUTS])

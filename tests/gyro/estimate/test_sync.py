@@ -1,0 +1,176 @@
+"""Synchronisation of simulated clips: the values, their standard errors, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from gyro.errors import SyncError
+from gyro.estimate import (
+    SyncResult,
+    SyncSettings,
+    Tracks,
+    band_rotations,
+    camera_orientation,
+    estimate_shift,
+    logged_shift,
+    principal_points,
+    self_calibrated_lens,
+    synchronize,
+)
+from gyro.lens import simple_lens, unproject
+from gyro.log import GyroLog, OisLog
+from tests.gyro.estimate import simulate
+from tests.gyro.estimate.simulate import Scene, changed
+
+TURNED = Rotation.from_euler("xyz", [90, 0, 180], degrees=True) * Rotation.from_rotvec([0.01, -0.02, 0.015])
+BASE = Scene(duration_s=5.0, bias_deg_s=(0.5, -0.3, 0.4), offset_s=-0.73, features=60)
+SCENES = {
+    "walk, 1 % drift": changed(BASE, drift=0.01, R_cam_gyro=TURNED, readout_s=0.02, movers=0.15, seed=1),
+    "pan, mirrored log": changed(BASE, motion="pan", translate=False, improper=True, readout_s=-0.016, seed=2),
+    "hand, 100 Hz, global": changed(BASE, motion="hand", translate=False, rate_hz=100.0, readout_s=0.0, seed=3),
+    "action, columns": changed(BASE, motion="action", columns=True, readout_s=0.02, rate_hz=500.0, seed=4),
+}
+
+
+@pytest.fixture(scope="module", params=SCENES, ids=str)
+def case(request: pytest.FixtureRequest) -> tuple[Scene, Tracks, GyroLog, SyncResult]:
+    scene = SCENES[request.param]
+    tracks, log = simulate.tracks(scene), simulate.log(scene)
+    return scene, tracks, log, synchronize(tracks, log)
+
+
+def test_values_are_right_and_errors_honest(case: tuple[Scene, Tracks, GyroLog, SyncResult]) -> None:
+    scene, _, _, found = case
+    assert found.accepted
+    assert found.improper == scene.improper
+    assert found.readout_axis == ("columns" if scene.columns else "rows")
+    turn = (found.R_cam_gyro * scene.R_cam_gyro.inv()).as_rotvec()
+    bias = found.bias_rad_s - np.deg2rad(scene.bias_deg_s)
+    error = {
+        "offset_s": found.offset_s - scene.offset_s,
+        "drift": found.drift - scene.drift,
+        "focal_px": found.focal_px - scene.focal_px,
+        "readout_s": found.readout_s - scene.readout_s,
+        **{f"rotation_{axis}": turn[i] for i, axis in enumerate("xyz")},
+        **{f"bias_{axis}": bias[i] for i, axis in enumerate("xyz")},
+    }
+    middle = found.log_time(np.array(found.mid_s)) - (found.mid_s * (1 + scene.drift) + scene.offset_s)
+    assert abs(middle) < 0.5e-3
+    assert abs(error["readout_s"]) < 1e-3
+    assert abs(error["focal_px"]) < 0.01 * scene.focal_px
+    assert np.linalg.norm(turn) < np.deg2rad(1.5)
+    assert {name: abs(value) < 3.5 * found.std[name] for name, value in error.items()} == dict.fromkeys(error, True)
+
+
+def test_rows_are_where_the_camera_was(case: tuple[Scene, Tracks, GyroLog, SyncResult]) -> None:
+    scene, tracks, log, found = case
+    track, world = camera_orientation(log, found), simulate.World(scene)
+    frame, bands = tracks.time_s[90], 9
+    bands_R = band_rotations(track, found, frame, bands)
+    line_s = frame + scene.readout_s * ((np.arange(bands) + 0.5) / bands - 0.5)
+    truth = world.rotation(line_s)
+    turned = (truth[0].inv() * truth).inv() * (bands_R[0].inv() * bands_R)
+    assert turned.magnitude().max() * scene.focal_px < 0.5  # px between the lines of one frame
+
+
+def test_video_and_log_time_are_inverse(case: tuple[Scene, Tracks, GyroLog, SyncResult]) -> None:
+    t = np.linspace(-3, 20, 50)
+    assert np.allclose(case[3].video_time(case[3].log_time(t)), t, atol=1e-12)
+
+
+def test_self_calibrated_lens_is_the_division_model(case: tuple[Scene, Tracks, GyroLog, SyncResult]) -> None:
+    found = case[3]
+    lens = self_calibrated_lens(found, 640, 360)
+    px = np.random.default_rng(0).uniform((0, 0), (639, 359), (50, 2))
+    r_d = (px - (319.5, 179.5)) / found.focal_px
+    plain = np.column_stack([r_d / (1 + found.k1 * np.sum(r_d**2, axis=1, keepdims=True)), np.ones(50)])
+    plain /= np.linalg.norm(plain, axis=1, keepdims=True)
+    assert np.abs(unproject(lens, px) - plain).max() * found.focal_px < 0.05
+
+
+def test_another_log_is_refused() -> None:
+    found = synchronize(simulate.tracks(BASE), simulate.log(changed(BASE, seed=77)))
+    assert found.refusal is not None
+    assert "contradictory" in found.refusal
+
+
+def test_a_clip_stabilised_in_the_camera_is_refused() -> None:
+    """The picture keeps the slow pan and loses the shake; the log has both."""
+    scene = changed(BASE, motion="pan", translate=False, readout_s=0.0)
+    shaken, still = simulate.World(scene), simulate.RMS_DEG["pan"]
+    simulate.RMS_DEG["pan"] = 0.02
+    try:
+        tracks = simulate.tracks(scene)
+    finally:
+        simulate.RMS_DEG["pan"] = still
+    found = synchronize(tracks, simulate.log(scene))
+    assert shaken.rate(np.linspace(0, 5, 50)).std() > 0.05
+    assert found.refusal is not None
+    assert found.evidence.explained_shake < 0.3
+
+
+def test_a_wrong_frame_rate_is_named() -> None:
+    tracks = simulate.tracks(BASE)
+    slow = Tracks(tracks.time_s / 3, tracks.width, tracks.height, tracks.pair, tracks.prev_px, tracks.next_px)
+    found = synchronize(slow, simulate.log(BASE, pad_s=0.1))
+    assert found.refusal is not None
+    assert "frame rate" in found.refusal
+
+
+def test_a_camera_at_rest_fixes_nothing() -> None:
+    scene = changed(BASE, motion="still")
+    found = synchronize(simulate.tracks(scene), simulate.log(scene))
+    assert found.refusal is not None
+
+
+def test_a_given_lens_is_kept() -> None:
+    scene = changed(BASE, seed=5)
+    settings = SyncSettings(lens=simple_lens(640, 360, 520.0), focal_rel_std=0.0, k1_std=0.0)
+    found = synchronize(simulate.tracks(scene), simulate.log(scene), settings)
+    assert found.accepted
+    assert found.focal_px == pytest.approx(520.0)
+    assert {"focal_px", "k1"} <= set(found.held)
+    assert abs(found.log_time(np.array(3.0)) - (3.0 + scene.offset_s)) < 0.3e-3
+
+
+def test_too_few_matches_are_an_error() -> None:
+    empty = Tracks(np.arange(30) / 30, 640, 360, np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)))
+    with pytest.raises(SyncError, match="matches"):
+        synchronize(empty, simulate.log(BASE))
+
+
+def _with_lens_shift(tracks: Tracks, shift: np.ndarray) -> Tracks:
+    prev, next_ = tracks.prev_px + shift[tracks.pair], tracks.next_px + shift[tracks.pair + 1]
+    return Tracks(tracks.time_s, tracks.width, tracks.height, tracks.pair, prev, next_)
+
+
+def test_a_moving_lens_is_found_and_parallax_is_not_one() -> None:
+    scene = changed(BASE, motion="hand", depth_m=(4.0, 40.0), readout_s=0.0, seed=6)
+    log, clean = simulate.log(scene), simulate.tracks(scene)
+    t = clean.time_s[:, None]
+    shift = 3 * np.sin(2 * np.pi * np.array([1.7, 2.3]) * t + np.array([0.3, 1.0])) * (1, 0.7)
+    tracks = _with_lens_shift(clean, shift)
+    found = synchronize(tracks, log)
+    assert found.kind == "shifts"
+    lens = estimate_shift(tracks, log, found)
+    assert lens.helps
+    left = lens.at(clean.time_s) - shift
+    left -= left.mean(axis=0)
+    assert np.sqrt(np.mean(left**2)) < 0.3 * np.sqrt(np.mean(shift**2))
+    walk = changed(BASE, seed=7)
+    walked = simulate.tracks(walk)
+    assert not estimate_shift(walked, simulate.log(walk), synchronize(walked, simulate.log(walk))).helps
+
+
+def test_logged_shift_follows_the_formula() -> None:
+    scene = changed(BASE, motion="hand", translate=False, seed=3)
+    tracks, log = simulate.tracks(scene), simulate.log(scene)
+    found = synchronize(tracks, log)
+    ois = OisLog(log.time_s, np.stack([40.32 * np.sin(log.time_s), np.full(len(log.time_s), 22.72)], axis=1))
+    lens = logged_shift(ois, found, 1920, 1080)
+    points = principal_points(lens, found, 2.0, 5, np.array([959.5, 539.5]))
+    t_log = found.log_time(2.0 + found.readout_s * ((np.arange(5) + 0.5) / 5 - 0.5))
+    assert np.allclose(points[:, 0], 959.5 + 0.01 * 1920 * np.sin(t_log), atol=1e-3)
+    assert np.allclose(points[:, 1], 539.5 + 0.01 * 1080, atol=1e-9)
