@@ -13,6 +13,7 @@ from metrics.video import (
     ReadLog,
     Size,
     VideoInfo,
+    ahead,
     mismatches,
     pair_by_time,
     pairing_tolerance_s,
@@ -34,7 +35,7 @@ class _Source:
     log: ReadLog = field(default_factory=ReadLog)
 
     def frames(self, size: Size | None) -> Iterator[GrayFrame]:
-        return read_gray(self.info.path, size, self.log)
+        return ahead(read_gray(self.info.path, size, self.log))
 
     def damage(self) -> tuple[str, ...]:
         said = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,15 @@ def read_gray(path: Path, size: Size | None = None, log: ReadLog | None = None) 
     """
     for index, (t_s, gray) in enumerate(_timed(path, size, "gray", log if log is not None else ReadLog())):
         yield GrayFrame(index, t_s, gray)
+
+
+def ahead(frames: Iterator[GrayFrame]) -> Iterator[GrayFrame]:
+    """The same frames, each decoded in another thread while the one before is in use."""
+    with ThreadPoolExecutor(1) as other:
+        following = other.submit(next, frames, None)
+        while (frame := following.result()) is not None:
+            following = other.submit(next, frames, None)
+            yield frame
 
 
 def read_rgb(path: Path, size: Size) -> Iterator[tuple[float, Gray]]:
