@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "metrics"))
 
 import judge_scenes as scenes  # noqa: E402
-from conftest import walk_cameras  # noqa: E402
 from test_judge_conformance import NAMES  # noqa: E402
 from test_judge_known_warps import ROWS, warped  # noqa: E402
 from test_judge_ranking import AMPLITUDES_PX, PAN_PX_PER_S  # noqa: E402
@@ -59,7 +58,7 @@ def conformance(_: Path) -> Iterator[str]:
 @section
 def warps(folder: Path) -> Iterator[str]:
     """Every mode on known warps of one walk."""
-    ref = scenes.write(folder / "walk.mkv", map(scenes.view, walk_cameras()))
+    ref = scenes.write(folder / "walk.mkv", map(scenes.view, scenes.walk_cameras()))
     names = {
         "robust": ("visible", "empty", "distortion"),
         "dvs": ("field_of_view", "distortion"),
@@ -69,7 +68,7 @@ def warps(folder: Path) -> Iterator[str]:
     yield "| warp | " + " | ".join(f"{mode} {name}" for mode, ns in names.items() for name in ns) + " |"
     yield "| --- |" + " --- |" * sum(map(len, names.values()))
     for index, row in enumerate(ROWS):
-        out = scenes.write(folder / f"warp{index}.mkv", (warped(camera, row.H_in_out) for camera in walk_cameras()))
+        out = scenes.write(folder / f"warp{index}.mkv", (warped(camera, row.H_in_out) for camera in scenes.walk_cameras()))
         cells = []
         for mode, ns in names.items():
             found = judge(out, ref, mode)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import judge_scenes as scenes
-import numpy as np
 import pytest
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -27,12 +26,7 @@ def shaken(clips: Path) -> Path:
 @pytest.fixture(scope="session")
 def walk_before(clips: Path) -> Path:
     """36 frames of a gentle walk: the input of the known warps."""
-    return scenes.write(clips / "walk.mkv", (scenes.view(H) for H in walk_cameras()))
-
-
-def walk_cameras() -> list[scenes.Map]:
-    """H_scene_frame of every frame of `walk_before`."""
-    return [scenes.similarity(2 * np.sin(i / 5) + i * 0.5, 1.5 * np.cos(i / 4)) for i in range(36)]
+    return scenes.write(clips / "walk.mkv", map(scenes.view, scenes.walk_cameras()))
 
 
 @pytest.fixture

@@ -80,3 +80,8 @@ def shake(amplitude_px: float, hz: tuple[float, ...] = SHAKE_HZ) -> Callable[[fl
         )
 
     return at
+
+
+def walk_cameras() -> list[Map]:
+    """H_scene_frame of 36 frames of a gentle walk."""
+    return [similarity(2 * np.sin(i / 5) + i * 0.5, 1.5 * np.cos(i / 4)) for i in range(36)]

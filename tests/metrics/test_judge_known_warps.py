@@ -8,8 +8,7 @@ from pathlib import Path
 import judge_scenes as scenes
 import numpy as np
 import pytest
-from conftest import walk_cameras
-from judge_scenes import SIZE, about_centre, similarity
+from judge_scenes import SIZE, about_centre, similarity, walk_cameras
 
 from metrics.judging import judge
 
