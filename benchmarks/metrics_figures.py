@@ -68,7 +68,8 @@ def warps(folder: Path) -> Iterator[str]:
     yield "| warp | " + " | ".join(f"{mode} {name}" for mode, ns in names.items() for name in ns) + " |"
     yield "| --- |" + " --- |" * sum(map(len, names.values()))
     for index, row in enumerate(ROWS):
-        out = scenes.write(folder / f"warp{index}.mkv", (warped(camera, row.H_in_out) for camera in scenes.walk_cameras()))
+        frames = (warped(camera, row.H_in_out) for camera in scenes.walk_cameras())
+        out = scenes.write(folder / f"warp{index}.mkv", frames)
         cells = []
         for mode, ns in names.items():
             found = judge(out, ref, mode)
