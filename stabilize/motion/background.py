@@ -19,8 +19,10 @@ from stabilize.motion.models import errors
 
 THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
 LEARN = 0.12  # share by which one pair moves the belief, once a tenth of the points move otherwise: else there is nothing to learn
-FORGET = 0.03  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
+DOUBT = 0.3  # belief below which support speaks against a motion
+FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 NEW = 0.6  # belief in picture that has just come into view
+UNDISPUTED = 0.85  # share of the points from which on no other motion is looked for
 LEAST = 8  # points that can carry a motion
 Mask = NDArray[np.bool_]
 
@@ -57,9 +59,11 @@ def _magsac(prev: Float32, next_: Float32) -> Float | None:
 def hypotheses(prev: Float32, next_: Float32, likely: Mask) -> list[Hypothesis]:
     """Motions that part of the points agree on: no motion, the background so far, the largest group, and the largest of the rest."""
     found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < THRESHOLD_PX / 2)]
-    for pick in (likely, np.ones(len(prev), bool)):
-        _propose(prev, next_, pick, found)
-    _propose(prev, next_, ~found[-1].support, found)
+    everything = np.ones(len(prev), bool)
+    for pick in (likely, everything, None):
+        if pick is not likely and max(h.support.mean() for h in found) > UNDISPUTED:
+            break
+        _propose(prev, next_, ~found[-1].support if pick is None else pick, found)
     return found
 
 
@@ -72,10 +76,13 @@ def _propose(prev: Float32, next_: Float32, pick: Mask, found: list[Hypothesis])
 
 
 def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, belief: Belief) -> Hypothesis | None:
-    """The hypothesis whose support covers most believed background; None where no group is large enough."""
+    """The hypothesis whose support covers most believed background; None where no group is large enough.
+
+    Support where there was foreground counts against it: while that moves almost as the world does, one motion fits both, badly.
+    """
     chance = belief.cells.ravel()[corners.cell[ok]]
     candidates = hypotheses(prev[ok], next_[ok], chance > np.median(chance))
-    best = max(candidates, key=lambda h: float(np.sum(chance[h.support])))
+    best = max(candidates, key=lambda h: float(np.sum(chance[h.support] - DOUBT)))
     return best if best.support.sum() >= LEAST else None
 
 

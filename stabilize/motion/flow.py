@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from stabilize.core import Float32, UInt8
 
-WINDOW = (15, 15)
+WINDOW = (13, 13)
 LEVELS = 4
 # Forward and backward must agree to this distance (Kalal et al. 2010).
 ROUND_TRIP_PX = 0.5
-CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 12, 0.01)
+CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 8, 0.02)
 COARSE = 4  # factor of the picture on which a large common shift is looked for
 GUESS_FROM_PX = 8.0
 

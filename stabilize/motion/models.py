@@ -41,8 +41,8 @@ def similarity(prev: Float, next_: Float, weight: Float) -> Float:
 def affine(prev: Float, next_: Float, weight: Float) -> Float:
     """Six parameters."""
     design = np.column_stack([prev, np.ones(len(prev))])
-    normal = np.einsum("ki,kj,k->ij", design, design, weight)
-    solution = np.linalg.solve(normal + RIDGE * np.eye(3), np.einsum("ki,kc,k->ic", design, next_, weight))
+    weighted = (design * weight[:, None]).T
+    solution = np.linalg.solve(weighted @ design + RIDGE * np.eye(3), weighted @ next_)
     return np.vstack([solution.T, [0, 0, 1.0]])
 
 
@@ -50,7 +50,7 @@ def homography(prev: Float, next_: Float, weight: Float) -> Float:
     """Eight parameters, minimising the transfer error by Gauss-Newton from the affine fit (Hartley & Zisserman 4.5)."""
     H = affine(prev, next_, weight)
     points = np.column_stack([prev, np.ones(len(prev))])
-    for _ in range(3):
+    for _ in range(2):
         image = points @ H.T
         mapped = image[:, :2] / image[:, 2:]
         scaled = points / image[:, 2:]
@@ -58,10 +58,9 @@ def homography(prev: Float, next_: Float, weight: Float) -> Float:
         jx = np.column_stack([scaled, zero, -mapped[:, :1] * scaled[:, :2]])
         jy = np.column_stack([zero, scaled, -mapped[:, 1:] * scaled[:, :2]])
         r = next_ - mapped
-        wx, wy = jx * weight[:, None], jy * weight[:, None]
-        normal = np.einsum("ki,kj->ij", wx, jx) + np.einsum("ki,kj->ij", wy, jy)
-        gradient = np.einsum("ki,k->i", wx, r[:, 0]) + np.einsum("ki,k->i", wy, r[:, 1])
-        H = H + np.append(np.linalg.solve(normal + RIDGE * np.eye(8), gradient), 0.0).reshape(3, 3)
+        wx, wy = (jx * weight[:, None]).T, (jy * weight[:, None]).T
+        gradient = wx @ r[:, 0] + wy @ r[:, 1]
+        H = H + np.append(np.linalg.solve(wx @ jx + wy @ jy + RIDGE * np.eye(8), gradient), 0.0).reshape(3, 3)
     return H
 
 
@@ -91,10 +90,12 @@ def robust_weight(distance: Float, scale: float) -> Float:
     return np.asarray(1 / (1 + (distance / scale) ** 2) ** 2)
 
 
-def choose(prev: Float, next_: Float, scale: float, floor: float) -> tuple[MotionModel, Float, NDArray[np.float64]]:
+def choose(
+    prev: Float, next_: Float, trust: Float, scale: float, floor: float
+) -> tuple[MotionModel, Float, NDArray[np.float64]]:
     """The model of the ladder with the least description length (BIC), each fitted robustly: (model, H, weights of the points).
 
-    `scale`: distance at which a point starts to count as an outlier; `floor`: measurement noise that no fit can beat. Residuals of
+    `trust` (k,): weight of each point before its distance is known; `scale`: distance at which a point starts to count as an outlier; `floor`: measurement noise that no fit can beat. Residuals of
     neighbouring points are not independent, so they count for less than their number (`EFFECTIVE`).
     """
     effective = min(len(prev), EFFECTIVE)
@@ -102,7 +103,7 @@ def choose(prev: Float, next_: Float, scale: float, floor: float) -> tuple[Motio
     for model, (fit, parameters) in LADDER.items():
         if 2 * len(prev) < parameters + 4:
             break
-        H, weight = _fit_robustly(fit, prev, next_, scale)
+        H, weight = _fit_robustly(fit, prev, next_, trust, scale)
         distance = np.minimum(errors(H, prev, next_), 2 * scale)
         variance = float(np.mean(distance**2)) / 2 + floor**2
         length = 2 * effective * np.log(variance) + parameters * np.log(2 * effective)
@@ -113,12 +114,15 @@ def choose(prev: Float, next_: Float, scale: float, floor: float) -> tuple[Motio
 
 
 EFFECTIVE = 200
+NARROW = 2.5  # median distances at which a point starts to count as an outlier, at the least
 
 
-def _fit_robustly(fit: Fit, prev: Float, next_: Float, scale: float) -> tuple[Float, Float]:
-    weight = np.ones(len(prev))
+def _fit_robustly(fit: Fit, prev: Float, next_: Float, trust: Float, scale: float) -> tuple[Float, Float]:
+    """Iterated reweighting; the scale shrinks to what the fit leaves, so that a motion that differs a little is told apart."""
+    weight = trust
     H = fit(prev, next_, weight)
-    for _ in range(3):
-        weight = robust_weight(errors(H, prev, next_), scale) + 1e-9
+    for shrink in (1.0, 0.5, 0.25):
+        distance = errors(H, prev, next_)
+        weight = trust * robust_weight(distance, max(shrink * scale, NARROW * float(np.median(distance)))) + 1e-9
         H = fit(prev, next_, weight)
     return H, weight

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stabilize.core import Float, Float32, FrameGeometry, MotionModel, PairMotion, PairStatus
-from stabilize.motion.background import LEAST, Belief, camera_motion, first_belief, learn
+from stabilize.motion.background import LEAST, Belief, Mask, camera_motion, first_belief, learn
 from stabilize.motion.features import Corners, corners
 from stabilize.motion.flow import FLOWS, Picture, Tracks
 from stabilize.motion.mesh import COLS, ROWS, local_motion
@@ -54,7 +54,8 @@ def pair_motion(
         return PairResult(failed(status), tracked, first_belief(at.grid))
     height, width = prev.gray.shape
     grown = learn(belief, at, tracks.ok, best.support, best.H_px, (width, height))
-    motion = _measure(at, tracks, best.support, FrameGeometry(width, height), config.mesh)
+    trust = belief.cells.ravel()[at.cell[tracks.ok]].astype(np.float64)
+    motion = _measure(at, tracks, best.support, trust, FrameGeometry(width, height), config.mesh)
     return PairResult(motion, tracked, grown)
 
 
@@ -67,10 +68,12 @@ def _why(prev: Picture, next_: Picture, found: int, usual_sharpness: float) -> P
     return PairStatus.TEXTURELESS if found < 3 * LEAST else PairStatus.NO_CONSENSUS
 
 
-def _measure(at: Corners, tracks: Tracks, support: np.ndarray, geometry: FrameGeometry, mesh: bool) -> PairMotion:  # type: ignore[type-arg]
+def _measure(
+    at: Corners, tracks: Tracks, support: Mask, trust: Float, geometry: FrameGeometry, mesh: bool
+) -> PairMotion:
     unit_px = geometry.half_long_px
     prev, next_ = (geometry.to_unit(_double(p[tracks.ok])) for p in (at.points, tracks.points))
-    model, H, _ = choose(prev[support], next_[support], SCALE_PX / unit_px, NOISE_PX / unit_px)
+    model, H, _ = choose(prev[support], next_[support], trust[support], SCALE_PX / unit_px, NOISE_PX / unit_px)
     distance = errors(H, prev[support], next_[support])
     local = np.zeros((ROWS, COLS, 2), np.float32)
     if mesh and model is not MotionModel.STILL:
