@@ -1,6 +1,7 @@
 """What passes between the stages: frozen dataclasses over numpy, shapes checked at construction.
 
-Directions: `H_next_prev` maps points of the previous frame to points of the next. A `WarpField` maps output pixels back to source pixels.
+Directions: `H_next_prev` maps points of the previous frame to points of the next. A `WarpField` maps output pixels back
+to source pixels.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +53,10 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class FrameGeometry:
-    """Size in stored pixels and shape of a pixel. The *unit frame* has its origin at the centre, square units, 1 = half the long side."""
+    """Size in stored pixels and shape of a pixel.
+
+    The *unit frame* has its origin at the centre, square units, 1 = half the long side.
+    """
 
     width: int
     height: int
@@ -87,7 +92,10 @@ class FrameGeometry:
 
 
 class PairStatus(IntEnum):
-    """What became of the motion between two frames. Only `OK` carries a measurement; the path bridges the rest; `CUT` splits it."""
+    """What became of the motion between two frames.
+
+    Only `OK` carries a measurement; the path bridges the rest; `CUT` splits it.
+    """
 
     OK = 0
     CUT = 1
@@ -112,9 +120,9 @@ class MotionModel(IntEnum):
 class PairMotion:
     """Motion from one frame to the next in the unit frame, with its quality.
 
-    `H_next_prev` (3, 3); `mesh` (rows, cols, 2) float32 is what the background moves beyond it, at mesh nodes of the previous frame
-    (next = H(prev) + mesh); `coverage` the share of the picture's area that supports it; `residual` the median distance of the
-    inliers, in units; `confidence` per node is in `mesh_support`.
+    `H_next_prev` (3, 3); `mesh` (rows, cols, 2) float32 is what the background moves beyond it, at mesh nodes of the
+    previous frame (next = H(prev) + mesh); `coverage` the share of the picture's area that supports it; `residual` the
+    median distance of the inliers, in units.
     """
 
     status: PairStatus
@@ -127,22 +135,26 @@ class PairMotion:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """The motion of a whole video: n frames, n - 1 pairs, all geometry in the unit frame (so independent of the analysis size)."""
+    """The motion of a whole video: n frames, n - 1 pairs.
+
+    All geometry is in the unit frame, and so independent of the analysis size.
+    """
 
     timeline: Timeline
     geometry: FrameGeometry
     H_next_prev: Float  # (n-1, 3, 3), prev -> next
-    mesh: Float32  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes spread edge to edge over the previous frame
+    mesh: Float32  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame
     status: UInt8  # (n-1,) PairStatus
     model: UInt8  # (n-1,) MotionModel
     coverage: Float32  # (n-1,) share of area in support
     residual: Float32  # (n-1,) median inlier distance, units
-    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,) mean gradient energy of each frame
+    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,) mean gradient of each frame
 
     def __post_init__(self) -> None:
         pairs = max(len(self.timeline) - 1, 0)
         _require(self.H_next_prev.shape == (pairs, 3, 3), f"H_next_prev must be ({pairs}, 3, 3)")
-        _require(self.mesh.ndim == 4 and self.mesh.shape[0] == pairs and self.mesh.shape[3] == 2, "mesh must be (n-1, r, c, 2)")
+        shape = self.mesh.shape
+        _require(len(shape) == 4 and shape[0] == pairs and shape[3] == 2, f"mesh must be ({pairs}, rows, cols, 2)")
         for name in ("status", "model", "coverage", "residual"):
             _require(getattr(self, name).shape == (pairs,), f"{name} must be ({pairs},)")
         _require(bool(np.isfinite(self.H_next_prev).all() and np.isfinite(self.mesh).all()), "motion must be finite")
@@ -152,17 +164,17 @@ class Motion:
         """Frame ranges between cuts."""
         cuts = np.flatnonzero(self.status == PairStatus.CUT) + 1
         edges = [0, *cuts.tolist(), len(self.timeline)]
-        return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(a, b) for a, b in pairwise(edges)]
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPath:
     """How the camera moved, split into what the path solver decides on and what is always removed.
 
-    `step` (n-1, 4): the similarity (a, b, x, y) in the unit frame from each frame's *rectified* picture to the next one's:
-    p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges it.
-    `wobble` (n, rows, cols, 2) float32: where a rectified point p is found in the real frame, p + wobble(p): rolling shutter, lens
-    shift, parallax, perspective. Nodes spread edge to edge.
+    `step` (n-1, 4): the similarity (a, b, x, y) in the unit frame from each frame's *rectified* picture to the next
+    one's: p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges
+    it. `wobble` (n, rows, cols, 2) float32: where a rectified point p is found in the real frame, p + wobble(p):
+    rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge.
     """
 
     timeline: Timeline
@@ -183,9 +195,10 @@ class CameraPath:
 
 @dataclass(frozen=True, slots=True)
 class StablePath:
-    """The solved path: `crop_pose` (n, 4) is the similarity (a, b, x, y), unit frame, that places the output picture in each rectified frame.
+    """The solved path.
 
-    p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays.
+    `crop_pose` (n, 4) is the similarity (a, b, x, y), unit frame, that places the output picture in each rectified
+    frame: p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays.
     """
 
     camera: CameraPath
@@ -199,10 +212,11 @@ RINGS = 2  # of nodes beyond the picture's edge, on either side
 
 
 def field_nodes(count: int, length: int) -> Float:
-    """Where the `count` nodes of a WarpField lie along an output side of `length` pixels, in pixels; the outermost lie outside.
+    """Where the `count` nodes of a WarpField lie along an output side of `length` pixels, in pixels.
 
-    Node k is at (k + 1/2) s - 1/2 - 2 round(s), s = length / (count - 2 RINGS): a grid that an image resize by s turns into exactly
-    the bilinear map over the pixels, an even number of pixels further in, so that chroma planes of half the size have one too.
+    The outermost lie outside. Node k is at (k + 1/2) s - 1/2 - 2 round(s), s = length / (count - 2 RINGS): a grid that
+    an image resize by s turns into exactly the bilinear map over the pixels, an even number of pixels further in, so
+    that chroma planes of half the size have one too.
     """
     cell = length / (count - 2 * RINGS)
     return np.asarray((np.arange(count) + 0.5) * cell - 0.5 - 2 * round(cell))

@@ -1,4 +1,7 @@
-"""The errors of this package. The CLI catches `StabilizeError` in one place and turns it into one line and an exit code."""
+"""The errors of this package.
+
+The CLI catches `StabilizeError` in one place and turns it into one line and an exit code.
+"""
 
 from __future__ import annotations
 

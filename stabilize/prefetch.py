@@ -20,7 +20,10 @@ class _End:
 
 @contextmanager
 def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
-    """An iterator over `items`, which another thread draws at most `depth` ahead. Leaving the context ends the thread and closes `items`."""
+    """An iterator over `items`, which another thread draws at most `depth` ahead.
+
+    Leaving the context ends the thread and closes `items`.
+    """
     ready: queue.Queue[T | _End] = queue.Queue(depth)
     stop = threading.Event()
 

@@ -1,4 +1,7 @@
-"""The import arrows of the design hold: errors, core <- camera, video, nets <- motion, path, warp, fuse <- artifacts, config <- pipeline <- cli."""
+"""The import arrows of the design hold.
+
+errors, core <- camera, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config <- pipeline <- cli.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "core", "prefetch"},
     {"camera", "video", "nets"},
-    {"motion", "path", "warp", "fuse"},
+    {"motion", "path", "warp", "fuse", "gyroscope", "gyro_settings"},
     {"artifacts", "config"},
     {"pipeline"},
     {"cli", "__main__"},
@@ -55,7 +58,10 @@ def test_stabilize_depends_downwards_only(file: Path) -> None:
         assert not (own in APART and target in APART), f"{own} and {target} must not know each other"
 
 
-@pytest.mark.parametrize("package, forbidden", [("gyro", ("stabilize", "metrics")), ("metrics", ("stabilize", "gyro")), ("samples", ("stabilize", "metrics"))])
+@pytest.mark.parametrize(
+    "package, forbidden",
+    [("gyro", ("stabilize", "metrics")), ("metrics", ("stabilize", "gyro")), ("samples", ("stabilize", "metrics"))],
+)
 def test_packages_stand_alone(package: str, forbidden: tuple[str, ...]) -> None:
     for file in _files(package):
         for name, _ in _imports(file):

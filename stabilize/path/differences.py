@@ -1,9 +1,9 @@
 """Differences of a path of similarities, as linear operators on the crop poses.
 
-A similarity (a, b, x, y) is a pair of complex numbers, z = a + ib and w = x + iy, acting on a point p as z p + w. With the camera's
-pose C_t and the crop's pose B_t the output's path is P_t = C_t B_t, and with F_t the map from frame t + 1 back to frame t,
-P_{t+1} - P_t = C_t (F_t B_{t+1} - B_t): linear in B, exact, and free of the drift of C (Grundmann et al. 2011, eq. 5, with the
-higher orders carried through F as well instead of dropped).
+A similarity (a, b, x, y) is a pair of complex numbers, z = a + ib and w = x + iy, acting on a point p as z p + w. With
+the camera's pose C_t and the crop's pose B_t the output's path is P_t = C_t B_t, and with F_t the map from frame t + 1
+back to frame t, P_{t+1} - P_t = C_t (F_t B_{t+1} - B_t): linear in B, exact, and free of the drift of C (Grundmann et
+al. 2011, eq. 5, with the higher orders carried through F as well instead of dropped).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stabilize.core import Float
 
@@ -63,15 +63,21 @@ def compose(outer: Complex, inner: Complex) -> Complex:
     return np.stack([outer[..., 0] * inner[..., 0], outer[..., 0] * inner[..., 1] + outer[..., 1]], axis=-1)
 
 
+def _complex(quotient: ArrayLike) -> Complex:
+    """What numpy's stubs take for real: a complex array divided by a real one."""
+    return np.asarray(quotient, np.complex128)
+
+
 def differences(steps: Complex, interval: Float, orders: int = 3) -> list[Difference]:
     """Operators of orders 1 to `orders` for steps (n-1, 2) from each frame to the next.
 
-    `interval` (n-1,) is the time between frames in units of the usual interval, so that uneven frames do not look like shake.
+    `interval` (n-1,) is the time between frames in units of the usual interval, so that uneven frames do not look like
+    shake.
     """
     back = inverse(steps)
     ones = np.ones(len(back), complex)
-    factor = np.stack([-ones, back[:, 0]]) / interval
-    offset = np.stack([np.zeros_like(ones), back[:, 1]], axis=1) / interval[:, None]
+    factor = _complex(np.stack([-ones, back[:, 0]]) / interval)
+    offset = _complex(np.stack([np.zeros_like(ones), back[:, 1]], axis=1) / interval[:, None])
     result = [Difference(factor, offset)]
     span = interval
     for _ in range(orders - 1):
@@ -82,7 +88,7 @@ def differences(steps: Complex, interval: Float, orders: int = 3) -> list[Differ
         grown = np.zeros((len(factor) + 1, factor.shape[1] - 1), complex)
         grown[1:] += carry * factor[:, 1:]
         grown[:-1] -= factor[:, :-1]
-        offset = (carry[:, None] * offset[1:] - offset[:-1]) / span[:, None]
-        factor = grown / span
+        offset = _complex((carry[:, None] * offset[1:] - offset[:-1]) / span[:, None])
+        factor = _complex(grown / span)
         result.append(Difference(factor, offset))
     return result

@@ -1,11 +1,12 @@
-"""A primal-dual interior-point solver for one structure: banded differences in an L1 or L2 norm under per-frame linear constraints.
+"""A primal-dual interior-point solver: banded differences in an L1 or L2 norm under per-frame linear constraints.
 
     minimise   sum_k sum_i weight_k[i] * |r_k[i]|   (or weight/2 * r^2)   +  cost . B
     subject to g B_t <= limit_t  for every frame t
 
-General solvers see 30 unknowns a frame once every absolute value has its slack (clarabel: 1.4 ms a frame, and memory to match). Here slacks
-are eliminated by hand, each Newton step is one banded Cholesky factorisation of 4 unknowns a frame, and time and memory are
-linear in the number of frames. Steps follow Mehrotra's predictor-corrector (SIAM J. Optim. 2(4), 1992).
+General solvers see 30 unknowns a frame once every absolute value has its slack (clarabel: 1.4 ms a frame, and memory to
+match). Here slacks are eliminated by hand, each Newton step is one banded Cholesky factorisation of 4 unknowns a frame,
+and time and memory are linear in the number of frames. Steps follow Mehrotra's predictor-corrector (SIAM J. Optim.
+2(4), 1992).
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`terms`; `cost` (n, 4); constraints `g` (c, 4) common to all frames with `limit` (n, c); `start` (n, 4) strictly inside."""
+    """Objective `terms` and `cost` (n, 4); constraints `g` (c, 4), common to all frames, with `limit` (n, c).
+
+    `start` (n, 4) lies strictly inside.
+    """
 
     terms: tuple[Term, ...]
     cost: Float
@@ -161,7 +165,7 @@ def _elastic(problem: Problem, s: _State) -> list[Float]:
     ]
 
 
-def _direction(
+def _direction(  # noqa: PLR0917
     problem: Problem, s: _State, factor: Float, d: list[Float], target: float, affine: _Direction | None
 ) -> _Direction:
     """Newton step towards complementarity `target`, with Mehrotra's second-order term where `affine` is given."""
@@ -240,7 +244,9 @@ def objective(problem: Problem, pose: Float) -> float:
 
 
 def solve(problem: Problem, tolerance: float = 1e-5) -> Float:
-    """Optimal poses (n, 4), strictly inside the constraints. `tolerance`: mean complementarity against mean objective per frame.
+    """Optimal poses (n, 4), strictly inside the constraints.
+
+    `tolerance` is on the mean complementarity against the mean objective per frame.
 
     Raises SolveError where the start is not inside, or no convergence is reached.
     """

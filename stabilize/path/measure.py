@@ -1,4 +1,7 @@
-"""How shaky a path is, as the solver itself sees it: for the summary of a run. The judge of results is the package `metrics`."""
+"""How shaky a path is, as the solver itself sees it: for the summary of a run.
+
+The judge of results is the package `metrics`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ SIGMA_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Shake:
-    """RMS distance of the path from its own smooth (0.5 s), in percent of the long side, and of the roll, in degrees."""
+    """RMS distance from its own smooth (0.5 s): of the path in percent of the long side, of the roll in degrees."""
 
     shift_percent: float
     roll_deg: float
@@ -29,7 +32,7 @@ def shake(path: StablePath) -> tuple[Shake, Shake]:
 
 
 def _poses(camera: CameraPath) -> Complex:
-    """Shift and rotation of each frame, added up within each shot; zoom is left out, as it would scale what comes after."""
+    """Shift and rotation of each frame, added up within each shot, without zoom: it would scale what comes after."""
     steps = inverse(to_complex(camera.step))
     turn = np.concatenate([[0.0], np.cumsum(np.angle(steps[:, 0]))])
     shift = steps[:, 1] * np.exp(1j * turn[:-1])
@@ -37,7 +40,10 @@ def _poses(camera: CameraPath) -> Complex:
 
 
 def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
-    """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input, in pixels of the output."""
+    """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input has.
+
+    Both are in pixels of the output.
+    """
     before = _poses(camera)[shot]
     after = compose(before, to_complex(pose))
     zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])

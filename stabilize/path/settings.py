@@ -22,8 +22,9 @@ class AxisStrength:
 class PathConfig:
     """Settings of the solver.
 
-    `smoothness_s`: over how many seconds the path is kept even; `max_crop`: the largest share of the width that may be cut;
-    `zoom`: one constant crop for each shot, or one that follows the need; `tripod`: hold the camera still wherever the crop allows.
+    `smoothness_s`: over how many seconds the path is kept even; `max_crop`: the largest share of the width that may be
+    cut; `zoom`: one constant crop for each shot, or one that follows the need; `tripod`: hold the camera still wherever
+    the crop allows.
     """
 
     smoothness_s: float = 1.0

@@ -1,8 +1,8 @@
 """CameraPath -> StablePath: one convex problem for each shot, under the true crop constraint.
 
-Objective (Grundmann, Kwatra, Essa 2011, with zoom as a variable): first, second and third differences of the output's path in L1, less a reward
-for every bit of picture that stays. The crop window inside the frame is a hard constraint of the solver, tightened and solved again until
-the field itself, wobble included, lies inside.
+Objective (Grundmann, Kwatra, Essa 2011, with zoom as a variable): first, second and third differences of the output's
+path in L1, less a reward for every bit of picture that stays. The crop window inside the frame is a hard constraint of
+the solver, tightened and solved again until the field itself, wobble included, lies inside.
 """
 
 from __future__ import annotations
@@ -22,19 +22,24 @@ from stabilize.path.settings import AxisStrength, PathConfig
 
 WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
 OVERLAP = 300
-SAFETY = 4e-4  # units kept free at each side (0.13 px of 640): the wobble is bilinear in between the points that are checked
+SAFETY = 4e-4  # units kept free at each side (0.13 px of 640): the field between the points that are checked
 ROUNDS = 6
-# Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y. Chosen on the real clips for the
-# least jitter at equal field of view. Zoom has no first-order term: walking forward is a steady zoom, and no shake.
+# Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y. Chosen on the
+# real clips for the least jitter at equal field of view. Zoom has no first-order term: walking forward is a steady zoom,
+# and no shake.
 WEIGHTS = np.array([[0.0, 1.0, 1.0, 1.0], [0.9, 3.0, 3.0, 3.0], [0.03, 0.1, 0.1, 0.1]])
-KEEP = 30.0  # reward per frame for the whole width kept; at smoothness 1 s a shake of 1 Hz costs about 100 times its amplitude
+# Reward per frame for the whole width kept; at smoothness 1 s a shake of 1 Hz costs about 100 times its amplitude.
+KEEP = 30.0
 GIVE_WAY = 4.0  # by which the reward grows where cropping does more harm than good
 CENTRE = 1e-6  # keeps L2-flat directions defined
 Progress = Callable[[int, int], None]
 
 
 def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> StablePath:
-    """The steadiest path that the crop allows. `progress(done, total)` counts frames. Raises SolveError where nothing fits."""
+    """The steadiest path that the crop allows; `progress(done, total)` counts frames.
+
+    Raises SolveError where nothing fits.
+    """
     frames = len(camera.timeline)
     pose = np.tile([1.0, 0, 0, 0], (frames, 1))
     done = 0
@@ -104,7 +109,7 @@ def _solve_window(camera: CameraPath, part: slice, config: PathConfig, keep: flo
 
 
 def _pull_in(camera: CameraPath, part: slice, pose: Float) -> Float:
-    """Last resort for frames whose wobble keeps changing under the solver: shrink towards the centre, smoothly in time."""
+    """Last resort where the wobble keeps changing under the solver: shrink towards the centre, smoothly in time."""
     for shrink in (0.995, 0.99, 0.98, 0.95, 0.9, 0.8):
         outside = margins(camera, pose, part)[1] > 0
         if not outside.any():
@@ -116,7 +121,7 @@ def _pull_in(camera: CameraPath, part: slice, pose: Float) -> Float:
     return pose
 
 
-def _solve_once(
+def _solve_once(  # noqa: PLR0917
     camera: CameraPath, part: slice, config: PathConfig, margin: Float, keep: float, scale: float | None
 ) -> Float:
     span = half_span(camera.geometry)
@@ -139,7 +144,7 @@ def _least_scale(config: PathConfig, room: Float, span: Float, scale: float | No
     fits = (room / np.tile(span, 2)).min(axis=1) * (1 - 5e-4)
     if fits.min() < 0.3:
         raise SolveError("the local motion leaves less than a third of the picture: analyse with a calmer mesh")
-    return np.minimum(wanted, fits)
+    return np.asarray(np.minimum(wanted, fits))
 
 
 def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, ...]:

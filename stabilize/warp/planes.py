@@ -13,7 +13,7 @@ from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.warp.sampling import SAMPLERS
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
-# Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 in their middle.
+# Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 midway.
 SITING = {"left": (0, 1), "center": (1, 1), "topleft": (0, 0), "top": (1, 0), "bottomleft": (0, 2), "bottom": (1, 2)}
 DEFAULT_SITING = "left"
 
@@ -30,7 +30,7 @@ class WarpConfig:
 
 
 def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: WarpConfig) -> None:
-    """Fill the planes of `out` from `source`. `siting` is FFmpeg's name of the chroma location; unspecified means left."""
+    """Fill the planes of `out` from `source`; `siting` is FFmpeg's name of the chroma location, by default left."""
     sample = SAMPLERS[config.interpolation]
     known: dict[tuple[int, int], Float32] = {}
     for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):
@@ -42,7 +42,10 @@ def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: WarpC
 
 
 def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, int], siting: str) -> Float32:
-    """Source coordinates (h, w, 2) float32 in the samples of a plane subsampled by 2**`shifts`, for each sample of the output's."""
+    """Source coordinates (h, w, 2) float32 for each sample of the output's plane, in samples of the source's.
+
+    Both are subsampled by 2**`shifts`.
+    """
     rows, cols = field.source_px.shape[:2]
     offset, factor = _offset(shifts, siting), np.array([1 << shifts[0], 1 << shifts[1]])
     cells = np.array([out_size[0] / (cols - 2 * RINGS), out_size[1] / (rows - 2 * RINGS)])
@@ -58,7 +61,7 @@ def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, in
 
 
 def _shifted(nodes: Float32, by: Float) -> Float32:
-    """Values of the map at nodes moved by less than a node (x, y), linear in between; the last ones go on as they went."""
+    """Values of the map at nodes moved by less than a node (x, y), linear in between and beyond the last ones."""
     for axis, share in ((1, float(by[0])), (0, float(by[1]))):
         if share:
             slope = np.diff(nodes, axis=axis)

@@ -1,7 +1,8 @@
 """Sub-pixel sampling of one plane; each way is a plain function in `SAMPLERS`.
 
-OpenCV 5's remap uses exact coordinates for LINEAR and CUBIC, but rounds those of LANCZOS4 to 1/32 px. The lanczos sampler therefore doubles
-the plane with the Lanczos kernel, at whose fixed quarter-pixel phases nothing is rounded, and reads the result with the exact cubic one.
+OpenCV 5's remap uses exact coordinates for LINEAR and CUBIC, but rounds those of LANCZOS4 to 1/32 px. The lanczos
+sampler therefore doubles the plane with the Lanczos kernel, at whose fixed quarter-pixel phases nothing is rounded, and
+reads the result with the exact cubic one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ Sampler = Callable[[Plane, Float32, Plane], None]
 
 
 def _remap(source: Plane, at: Float32, out: Plane, interpolation: int) -> None:
-    done = cv2.remap(source, at, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
+    done = cv2.remap(  # type: ignore[call-overload]
+        source, at, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE
+    )
     if done is not out and not np.shares_memory(done, out):  # OpenCV declined the buffer, as it may
         np.copyto(out, done.reshape(out.shape))
 
@@ -33,7 +36,8 @@ def bilinear(source: Plane, at: Float32, out: Plane) -> None:
 
 
 def _read(source: Plane, at: Float32) -> Plane:
-    return np.asarray(cv2.remap(source, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    done = cv2.remap(source, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(done)
 
 
 def bicubic(source: Plane, at: Float32, out: Plane) -> None:

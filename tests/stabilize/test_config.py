@@ -11,7 +11,8 @@ from stabilize.errors import UsageError
 
 
 def test_what_is_printed_is_read_back_to_the_same(tmp_path: Path) -> None:
-    config = with_settings(Config(), ["path.smoothness_s=2.5", "path.strength.roll=0.5", "encode.codec=hevc", "motion.mesh=false"])
+    changes = ["path.smoothness_s=2.5", "path.strength.roll=0.5", "encode.codec=hevc", "motion.mesh=false"]
+    config = with_settings(Config(), changes)
     file = tmp_path / "settings.toml"
     file.write_text(to_toml(config))
     assert load_config(file) == config

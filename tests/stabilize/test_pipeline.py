@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -24,8 +25,8 @@ def _pictures(path: Path, count: int = 60) -> list[np.ndarray]:
 
 
 def _acceleration(pictures: list[np.ndarray]) -> float:
-    """RMS second difference of the shift between neighbours, by phase correlation: an estimator that the tool does not use to fit."""
-    shifts = [cv2.phaseCorrelate(np.float32(a), np.float32(b))[0] for a, b in zip(pictures[:-1], pictures[1:], strict=True)]
+    """RMS second difference of the shift between neighbours, by phase correlation, which the tool does not fit with."""
+    shifts = [cv2.phaseCorrelate(np.float32(a), np.float32(b))[0] for a, b in pairwise(pictures)]
     return float(np.sqrt(np.mean(np.diff(np.array(shifts), axis=0) ** 2)))
 
 
