@@ -23,6 +23,7 @@ MATCHES = 8000  # more matches than this buy time, not accuracy
 MIN_MATCHES = 8
 MIN_PAIRS = 12
 SQUARE = 0.985  # of the motion: a sensor that a signed permutation explains this well is taken to be mounted square
+EQUAL = 0.02  # shares that differ by less are one and the same to noise
 STATED = 0.9  # the same for axes that the log states
 
 
@@ -59,12 +60,14 @@ class SyncSettings:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Everything the solver wants for one seed; `log` has its rates negated where the seed says so."""
+    """Everything the solver wants for one seed; `log` has its rates negated where the seed says so. `stated`: the
+    mount is known."""
 
     seen: Observations
     log: GyroLog
     prior: Prior
     seed: Seed
+    stated: bool
 
 
 def flatten(tracks: Tracks, settings: SyncSettings) -> Float:
@@ -79,33 +82,37 @@ def flatten(tracks: Tracks, settings: SyncSettings) -> Float:
     return undistort(lens, (both - lens.K[:2, 2]) / (lens.K[0, 0], lens.K[1, 1]))
 
 
-def make_problem(tracks: Tracks, flat: Float, log: GyroLog, seed: Seed, settings: SyncSettings) -> Problem:
-    """The problem that starts at a seed; `flat` (2, m, 2) are the matches in units of the prior focal length."""
-    turn, stated = _mount(log, seed, settings)
+def make_problems(tracks: Tracks, flat: Float, log: GyroLog, seed: Seed, settings: SyncSettings) -> list[Problem]:
+    """The problems that start at a seed, one for every mount that it allows; `flat` (2, m, 2) are the matches in units
+    of the prior focal length."""
+    mounts, stated = _mounts(log, seed, settings)
     log = replace(log, gyro_rad_s=-log.gyro_rad_s) if seed.improper else log
     readout = np.array([log.readout_s or settings.readout_s, 0.0])
-    mean = Camera(seed.offset_s, seed.drift, turn, np.zeros(3), 0.0, readout, settings.k1, seed.mid_s)
+    mean = Camera(seed.offset_s, seed.drift, mounts[0], np.zeros(3), 0.0, readout, settings.k1, seed.mid_s)
     keep = choose(tracks, flat, log, mean, settings.seed)
     seen = observe(tracks, flat, keep, settings.prior_focal_px(tracks))
     mid = float(seen.time_s.mean())
     mean = replace(mean, offset_s=seed.offset_s + seed.drift * (mid - seed.mid_s), mid_s=mid)
-    return Problem(seen, log, Prior(mean, _widths(settings, stated)), seed)
+    width = _widths(settings, stated)
+    return [Problem(seen, log, Prior(replace(mean, R_cam_gyro=mount), width), seed, stated) for mount in mounts]
 
 
-def _mount(log: GyroLog, seed: Seed, settings: SyncSettings) -> tuple[Rotation, bool]:
-    """Where to start R_cam_gyro, and whether it is stated: by the caller, by the log as far as the picture agrees;
-    otherwise the signed permutation that explains the motion, otherwise the rotation that does."""
+def _mounts(log: GyroLog, seed: Seed, settings: SyncSettings) -> tuple[list[Rotation], bool]:
+    """Where R_cam_gyro may start, and whether it is stated: by the caller, or by the log as far as the picture agrees.
+    Otherwise all signed permutations that explain the motion equally well (several, where it turns about one axis), or
+    the rotation that does."""
     if settings.R_cam_gyro is not None:
-        return settings.R_cam_gyro, True
+        return [settings.R_cam_gyro], True
     sign = -1 if seed.improper else 1
     total = float(np.linalg.svd(seed.covariance, compute_uv=False).sum())
     stated = log.R_cam_gyro
     if stated is not None and np.linalg.det(stated) * sign > 0 and np.sum(seed.covariance * stated) > STATED * total:
-        return Rotation.from_matrix(sign * stated), True
-    square = next(axes for axes in rank_axes(seed.covariance) if axes.improper == seed.improper)
-    if square.share > SQUARE:
-        return Rotation.from_matrix(sign * square.matrix), False
-    return seed.R_cam_gyro, False
+        return [Rotation.from_matrix(sign * stated)], True
+    square = [axes for axes in rank_axes(seed.covariance) if axes.improper == seed.improper]
+    equal = [axes for axes in square if axes.share > max(SQUARE, square[0].share - EQUAL)]
+    if equal:
+        return [Rotation.from_matrix(sign * axes.matrix) for axes in equal], False
+    return [seed.R_cam_gyro], False
 
 
 def _widths(settings: SyncSettings, stated: bool) -> Float:

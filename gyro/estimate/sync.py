@@ -12,7 +12,7 @@ from gyro.log import Float, GyroLog
 
 from .evidence import LEAST_CORRELATION, weigh
 from .model import INDEX
-from .problem import MIN_MATCHES, MIN_PAIRS, Problem, SyncSettings, flatten, make_problem, thin
+from .problem import MIN_MATCHES, MIN_PAIRS, Problem, SyncSettings, flatten, make_problems, thin
 from .result import SyncResult, make_result
 from .seed import Seed, find_seeds
 from .solve import Fit, solve
@@ -20,11 +20,14 @@ from .tracks import Tracks
 from .visual import camera_rates
 
 ROUGH_MATCHES = 3000
+ROUGH_FOCAL = 0.15
 SERIOUS = 0.8  # of the best correlation: what reaches it is a candidate that only the fit can decide
 PARALLAX = 1.06  # how much more noise a camera that only turns must leave, beyond chance, before it is believed to move
 OTHER_CLOCK = 0.05  # spans that differ by more than this may be the same recording under a wrong frame rate
-LENS = 3.0  # the same for a lens that shifts: only where it matters, for near a flat scene a translation looks like one
-SURE_COLUMNS = 5.0  # standard errors of a readout along the columns, which is rare, before it is believed
+LENS = 2.0  # how much noise a shift of the lens must take away: near a flat scene a translation looks like a small one
+SURE_COLUMNS = 5.0  # standard errors of a readout along the columns before it is looked into
+CLEARER = 0.93  # of the noise
+MIRRORED = 1.03  # how much more noise the plain log must leave
 READOUTS = ("readout_rows_s", "readout_columns_s")
 
 
@@ -41,11 +44,11 @@ def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = No
         raise SyncError(f"only {moving_pairs} frame pairs have matches; {MIN_PAIRS} are needed to synchronise")
     flat = flatten(tracks, settings)
     seeds = _seeds(tracks, flat, log, settings)
-    problems = [
-        make_problem(tracks, flat, log, seed, settings) for seed in seeds if seed.score > SERIOUS * seeds[0].score
-    ]
+    serious = [seed for seed in seeds if seed.score > SERIOUS * seeds[0].score]
+    problems = [problem for seed in serious for problem in make_problems(tracks, flat, log, seed, settings)]
+    problems = [problem for problem in problems if problem.stated] or problems
     rough = [_rough(problem) for problem in problems]
-    best = int(np.argmin([fit.sigma_px for fit in rough]))
+    best = int(np.argmin([_demerit(*one) for one in zip(problems, rough, strict=True)]))
     chosen = problems[best]
     hopeless = chosen.seed.score < LEAST_CORRELATION
     fit, parallax = (_glance(chosen, rough[best]), 0.0) if hopeless else _refine(chosen, rough[best])
@@ -77,7 +80,15 @@ def _rough(problem: Problem) -> Fit:
         seen, pair=seen.pair[few], time_s=seen.time_s[:, few], line=seen.line[:, few], flat=seen.flat[:, few]
     )
     prior = problem.prior.fixed("readout_columns_s", "k1")
+    width = prior.std.copy()
+    width[INDEX["log_focal"]] = min(width[INDEX["log_focal"]], ROUGH_FOCAL)  # or parallax hides behind a very wide lens
+    prior = replace(prior, std=width)
     return solve(part, problem.log, problem.prior.mean, prior, kind="turns", iterations=10)
+
+
+def _demerit(problem: Problem, fit: Fit) -> float:
+    """Noise left over correlation: a start that correlates less must fit better, and a mirrored log clearly so."""
+    return fit.sigma_px / problem.seed.score * (MIRRORED if problem.seed.improper else 1.0)
 
 
 def _glance(problem: Problem, start: Fit) -> Fit:
@@ -96,14 +107,28 @@ def _refine(problem: Problem, start: Fit) -> tuple[Fit, float]:
     moves = solve(problem.seen, problem.log, turns.camera, problem.prior, kind="moves")
     excess = turns.sigma_px / (_chance(problem) * moves.sigma_px)
     fit = moves if excess > PARALLAX else turns
-    if excess > LENS:
+    if excess > np.sqrt(LENS):
         shifts = solve(problem.seen, problem.log, problem.prior.mean, problem.prior, kind="shifts")
-        if shifts.sigma_px < PARALLAX * _chance(problem) * moves.sigma_px:
+        if shifts.sigma_px < min(turns.sigma_px / LENS, PARALLAX * _chance(problem) * moves.sigma_px):
             fit = shifts
-    unused = READOUTS[0] if _along_columns(problem, fit) else READOUTS[1]
-    prior = problem.prior.fixed(unused)
-    camera = replace(fit.camera, readout_s=fit.camera.readout_s * [name != unused for name in READOUTS])
-    return solve(problem.seen, problem.log, camera, prior, kind=fit.kind), excess**2 - 1
+    return _one_axis(problem, fit), excess**2 - 1
+
+
+def _one_axis(problem: Problem, fit: Fit) -> Fit:
+    """The fit with lines along rows, or along columns where that leaves clearly less noise: columns are rare, and
+    shortcomings of the model can look like a little of them."""
+    rows = _with_readout(problem, fit, 0)
+    std = float(np.sqrt(fit.covariance[INDEX[READOUTS[1]], INDEX[READOUTS[1]]]))
+    if abs(fit.camera.readout_s[1]) < SURE_COLUMNS * std:
+        return rows
+    columns = _with_readout(problem, fit, 1)
+    return columns if columns.sigma_px < CLEARER * rows.sigma_px else rows
+
+
+def _with_readout(problem: Problem, fit: Fit, axis: int) -> Fit:
+    prior = problem.prior.fixed(READOUTS[1 - axis])
+    camera = replace(fit.camera, readout_s=fit.camera.readout_s * np.eye(2)[axis])
+    return solve(problem.seen, problem.log, camera, prior, kind=fit.kind)
 
 
 def _chance(problem: Problem) -> float:
@@ -111,15 +136,6 @@ def _chance(problem: Problem) -> float:
     of k matches better by about 1.4 / sqrt(k) (simulated)."""
     per_pair = max(len(problem.seen.pair) / problem.seen.pairs, MIN_MATCHES)
     return float(1 / (1 - 1.4 / np.sqrt(per_pair)))
-
-
-def _along_columns(problem: Problem, fit: Fit) -> bool:
-    """Whether the lines are columns: clearly stronger than rows, and shown by turning about more than one axis, or
-    else any shortcoming of the model looks like it."""
-    std = np.sqrt([fit.covariance[INDEX[name], INDEX[name]] for name in READOUTS])
-    rows, columns = np.abs(fit.camera.readout_s) / np.maximum(std, 1e-9)
-    spread = np.linalg.svd(problem.seed.covariance, compute_uv=False)
-    return bool(columns > SURE_COLUMNS and columns > 2 * rows and spread[1] > 0.05 * spread[0])
 
 
 def _hinted(result: SyncResult, tracks: Tracks, flat: Float, log: GyroLog, settings: SyncSettings) -> SyncResult:
