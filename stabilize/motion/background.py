@@ -1,13 +1,14 @@
 """Which of several motions in a pair is the camera's.
 
-A person close to the lens can hold more corners than the world behind. Several motions are fitted one after the other; the one whose
-support covers most of what has been background so far is taken, and the belief in each cell follows.
+A person close to the lens can hold more corners than the world behind. Several motions are fitted one after the other;
+the one whose support covers most of what has been background so far is taken, and the belief in each cell follows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from stabilize.motion.features import Corners
 from stabilize.motion.models import errors
 
 THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
-LEARN = 0.12  # share by which one pair moves the belief, once a tenth of the points move otherwise: else there is nothing to learn
+LEARN = 0.12  # share by which one pair moves the belief; less where under a tenth of the points move otherwise
 DOUBT = 0.3  # belief below which support speaks against a motion
 FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 NEW = 0.6  # belief in picture that has just come into view
@@ -57,7 +58,10 @@ def _magsac(prev: Float32, next_: Float32) -> Float | None:
 
 
 def hypotheses(prev: Float32, next_: Float32, likely: Mask) -> list[Hypothesis]:
-    """Motions that part of the points agree on: no motion, the background so far, the largest group, and the largest of the rest."""
+    """Motions that part of the points agree on.
+
+    They are no motion, the background so far, the largest group, and the largest of the rest.
+    """
     found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < THRESHOLD_PX / 2)]
     everything = np.ones(len(prev), bool)
     for pick in (likely, everything, None):
@@ -78,7 +82,8 @@ def _propose(prev: Float32, next_: Float32, pick: Mask, found: list[Hypothesis])
 def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, belief: Belief) -> Hypothesis | None:
     """The hypothesis whose support covers most believed background; None where no group is large enough.
 
-    Support where there was foreground counts against it: while that moves almost as the world does, one motion fits both, badly.
+    Support where there was foreground counts against it: while that moves almost as the world does, one motion fits
+    both, badly.
     """
     chance = belief.cells.ravel()[corners.cell[ok]]
     candidates = hypotheses(prev[ok], next_[ok], chance > np.median(chance))
@@ -86,7 +91,9 @@ def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, bel
     return best if best.support.sum() >= LEAST else None
 
 
-def learn(belief: Belief, corners: Corners, ok: Mask, support: Mask, H_px: Float, size: tuple[int, int]) -> Belief:
+def learn(  # noqa: PLR0917
+    belief: Belief, corners: Corners, ok: Mask, support: Mask, H_px: Float, size: tuple[int, int]
+) -> Belief:
     """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame."""
     cells = belief.cells.copy()
     flat = cells.ravel()
@@ -95,7 +102,9 @@ def learn(belief: Belief, corners: Corners, ok: Mask, support: Mask, H_px: Float
     flat[seen] += rate * (support.astype(np.float32) - flat[seen])
     cells += FORGET * (_prior(cells.shape) - cells)
     rows, cols = cells.shape
-    to_cells = np.array([[cols / size[0], 0, 0.5 * cols / size[0] - 0.5], [0, rows / size[1], 0.5 * rows / size[1] - 0.5], [0, 0, 1]])
-    H_cells = to_cells @ H_px @ np.linalg.inv(to_cells)
-    moved = cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=NEW)
+    sx, sy = cols / size[0], rows / size[1]
+    T_cells_px = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
+    H_cells = T_cells_px @ H_px @ np.linalg.inv(T_cells_px)
+    border: dict[str, Any] = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NEW}
+    moved = cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, **border)
     return Belief(np.asarray(moved))

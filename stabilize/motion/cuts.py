@@ -1,7 +1,7 @@
 """Shot cuts, told from fast pans, flashes and fades.
 
-At a cut nothing of the picture before is found again: not by the point tracker, not by a search over shifts of a small copy, not one or
-two frames later (as after a flash), nor, where there is doubt, in its tones.
+At a cut nothing of the picture before is found again: not by the point tracker, not by a search over shifts of a small
+copy, not one or two frames later (as after a flash), nor, where there is doubt, in its tones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def likeness(a: UInt8, b: UInt8) -> float:
 
 
 def tone_change(a: UInt8, b: UInt8) -> float:
-    """Share of pixels in which the histograms (32 bins) differ, after matching the means: 0 the same, 1 nothing in common."""
+    """Share of pixels in which the histograms (32 bins) differ, with equal means: 0 the same, 1 nothing in common."""
     return float(np.abs(_tones(a) - _tones(b)).sum() / 2)
 
 
@@ -47,7 +47,7 @@ def _tones(image: UInt8) -> Float32:
 
 
 def is_cut(before: list[UInt8], after: list[UInt8], tracked: float) -> bool:
-    """Whether a cut lies between the last of `before` and the first of `after` (thumbnails, up to FLASH_FRAMES each)."""
+    """Whether a cut lies between the last of `before` and the first of `after`, up to FLASH_FRAMES thumbnails each."""
     if tracked >= TRACKED or not before or not after:
         return False
     alike = likeness(before[-1], after[0])

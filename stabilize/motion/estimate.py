@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stabilize.core import Float, FrameGeometry, Motion, PairMotion, PairStatus, Timeline, UInt8
 from stabilize.errors import MotionError
@@ -17,8 +19,8 @@ from stabilize.motion.features import Corners, cell_grid, corners
 from stabilize.motion.flow import Picture, prepare
 from stabilize.motion.mesh import COLS, ROWS
 from stabilize.motion.pair import failed, pair_motion, sharpness
-from stabilize.motion.still import Stand, advance, hold, note, slow
 from stabilize.motion.settings import MotionConfig
+from stabilize.motion.still import Stand, advance, hold, note, slow
 
 Gray = tuple[int, UInt8]  # pts, picture
 KEY_COVERAGE = 0.25  # a key frame serves while it explains this share of the picture
@@ -39,7 +41,10 @@ def estimate_motion(
     config: MotionConfig,
     progress: Progress | None = None,
 ) -> Motion:
-    """Motion between all neighbours among `pictures` (pts, gray uint8 of `analysis_size`); raises MotionError where there are none."""
+    """Motion between all neighbours among `pictures` (pts, gray uint8 of `analysis_size`).
+
+    Raises MotionError where there are none.
+    """
     pts: list[int] = []
     sharp: list[float] = []
     anchors: list[int] = []
@@ -58,13 +63,17 @@ def _counted(pictures: Iterable[Gray], pts: list[int], progress: Progress | None
             progress(len(pts))
 
 
-Observed = tuple[PairMotion | None, float, UInt8]  # motion from the frame before (none for the first), share tracked, thumbnail
+# Motion from the frame before (none for the first), share tracked, thumbnail.
+Observed = tuple[PairMotion | None, float, UInt8]
 
 
 def _pairs(
     grays: Iterable[UInt8], config: MotionConfig, sharp: list[float], anchors: list[int]
 ) -> Iterator[Observed]:
-    """Each frame against the one before it, or against a key frame in reference mode; fills `sharp` and the `anchors` of stands."""
+    """Each frame against the one before it, or against a key frame in reference mode.
+
+    Fills `sharp` and the `anchors` of stands.
+    """
     source: Picture | None = None
     stand: Stand | None = None
     at: Corners | None = None
@@ -91,7 +100,7 @@ def _pairs(
 
 
 def _relative(now: PairMotion, before: PairMotion | None) -> tuple[PairMotion, PairMotion | None]:
-    """Motion from the previous frame, where both it and this one were measured against the same key frame; and what to keep."""
+    """Motion from the previous frame, where both were measured against the same key frame; and what to keep."""
     if now.status != PairStatus.OK or before is None:
         return now, now if now.status == PairStatus.OK else None
     H = now.H_next_prev @ np.linalg.inv(before.H_next_prev)
@@ -119,7 +128,7 @@ def _decide(motion: PairMotion, tracked: float, thumbs: list[UInt8], after: int)
 
 
 def _assemble(timeline: Timeline, geometry: FrameGeometry, pairs: list[PairMotion], sharp: list[float]) -> Motion:
-    def column(name: str, dtype: type) -> np.ndarray:  # type: ignore[type-arg]
+    def column(name: str, dtype: type) -> NDArray[Any]:
         return np.array([getattr(p, name) for p in pairs], dtype=dtype)
 
     H: Float = np.array([p.H_next_prev for p in pairs]).reshape(-1, 3, 3)

@@ -11,7 +11,8 @@ from stabilize.core import Float32, UInt8
 
 CELL_PX = 20
 MARGIN_PX = 6
-# Smallest eigenvalue of the structure tensor (gray levels^2 per pixel) that can be told from sensor noise of about 2 levels.
+# Smallest eigenvalue of the structure tensor (gray levels^2 per pixel) that can be told from sensor noise of about 2
+# levels.
 MIN_EIGENVALUE = 2.5e-5
 BLOCK = 5
 
@@ -40,8 +41,8 @@ def corners(gray: UInt8) -> Corners:
         strength[:margin] = strength[-margin:] = 0
         strength[:, :margin] = strength[:, -margin:] = 0
     ch, cw = height // grid[0], width // grid[1]
-    blocks = strength[: ch * grid[0], : cw * grid[1]].reshape(grid[0], ch, grid[1], cw)
-    blocks = blocks.transpose(0, 2, 1, 3).reshape(grid[0] * grid[1], ch * cw)
+    tiles = strength[: ch * grid[0], : cw * grid[1]].reshape(grid[0], ch, grid[1], cw)
+    blocks = tiles.transpose(0, 2, 1, 3).reshape(grid[0] * grid[1], ch * cw)
     best = blocks.argmax(axis=1)
     cell = np.flatnonzero(blocks[np.arange(len(best)), best] > MIN_EIGENVALUE)
     y = cell // grid[1] * ch + best[cell] // cw

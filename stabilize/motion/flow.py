@@ -78,13 +78,13 @@ def klt(prev: Picture, next_: Picture, points: Float32) -> Tracks:
     flags = cv2.OPTFLOW_USE_INITIAL_FLOW
     options: dict[str, Any] = {"winSize": WINDOW, "maxLevel": LEVELS - 1, "criteria": CRITERIA}
     there, found, _ = cv2.calcOpticalFlowPyrLK(prev.gray, target, points, guess.copy(), flags=flags, **options)
-    # The way back starts at the origin, so a gross error cannot hide behind its own start, and needs fewer levels when all is well.
+    # The way back starts at the origin, so a gross error cannot hide behind its own start.
     back, returned, _ = cv2.calcOpticalFlowPyrLK(
         target, prev.gray, there, (there - (guess - points)).astype(np.float32), flags=flags, **options
     )
     distance = np.linalg.norm(back.reshape(-1, 2) - points, axis=1)
     ok = (found.ravel() > 0) & (returned.ravel() > 0) & (distance < ROUND_TRIP_PX)
-    return Tracks(there.reshape(-1, 2), distance.astype(np.float32), ok)
+    return Tracks(np.asarray(there.reshape(-1, 2), np.float32), distance.astype(np.float32), ok)
 
 
 def dis(prev: Picture, next_: Picture, points: Float32) -> Tracks:
@@ -93,9 +93,9 @@ def dis(prev: Picture, next_: Picture, points: Float32) -> Tracks:
         return Tracks(points, np.zeros(0, np.float32), np.zeros(0, bool))
     if min(prev.gray.shape) < 32:  # DIS has a coarsest level of its own that needs some picture
         return klt(prev, next_, points)
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    forward = search.calc(prev.gray, next_.gray, None)
-    backward = search.calc(next_.gray, prev.gray, None)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    forward = search.calc(prev.gray, next_.gray, None)  # type: ignore[call-overload]
+    backward = search.calc(next_.gray, prev.gray, None)  # type: ignore[call-overload]
     there = points + _read(forward, points)
     distance = np.linalg.norm(there + _read(backward, there) - points, axis=1).astype(np.float32)
     height, width = prev.gray.shape
@@ -106,7 +106,8 @@ def dis(prev: Picture, next_: Picture, points: Float32) -> Tracks:
 def _read(flow: Float32, points: Float32) -> Float32:
     """Flow (h, w, 2) at points (k, 2), bilinear."""
     at = points.reshape(-1, 1, 2)
-    return np.asarray(cv2.remap(flow, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)).reshape(-1, 2)
+    found = cv2.remap(flow, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(found).reshape(-1, 2)
 
 
 FLOWS: dict[str, Flow] = {"klt": klt, "dis": dis}

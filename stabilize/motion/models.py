@@ -1,7 +1,7 @@
 """Global motion models, fitted by weighted least squares, and the choice among them by evidence.
 
-All fits map `prev` (k, 2) to `next` (k, 2), any unit, and return 3x3 matrices. Points are expected near the origin with extent of about 1
-(the unit frame), which conditions the equations.
+All fits map `prev` (k, 2) to `next` (k, 2), any unit, and return 3x3 matrices. Points are expected near the origin with
+extent of about 1 (the unit frame), which conditions the equations.
 """
 
 from __future__ import annotations
@@ -93,10 +93,11 @@ def robust_weight(distance: Float, scale: float) -> Float:
 def choose(
     prev: Float, next_: Float, trust: Float, scale: float, floor: float
 ) -> tuple[MotionModel, Float, NDArray[np.float64]]:
-    """The model of the ladder with the least description length (BIC), each fitted robustly: (model, H, weights of the points).
+    """The model of the ladder with the least description length (BIC), each fitted robustly.
 
-    `trust` (k,): weight of each point before its distance is known; `scale`: distance at which a point starts to count as an outlier; `floor`: measurement noise that no fit can beat. Residuals of
-    neighbouring points are not independent, so they count for less than their number (`EFFECTIVE`).
+    `trust` (k,): weight of each point before its distance is known; `scale`: distance at which a point starts to count
+    as an outlier; `floor`: measurement noise that no fit can beat. Residuals of neighbouring points are not
+    independent, so they count for less than their number (`EFFECTIVE`). Returns model, H, weights of the points (k,).
     """
     effective = min(len(prev), EFFECTIVE)
     best: tuple[float, MotionModel, Float, Float] | None = None
@@ -118,7 +119,7 @@ NARROW = 2.5  # median distances at which a point starts to count as an outlier,
 
 
 def _fit_robustly(fit: Fit, prev: Float, next_: Float, trust: Float, scale: float) -> tuple[Float, Float]:
-    """Iterated reweighting; the scale shrinks to what the fit leaves, so that a motion that differs a little is told apart."""
+    """Iterated reweighting; the scale shrinks to what the fit leaves, to tell a motion apart that differs a little."""
     weight = trust
     H = fit(prev, next_, weight)
     for shrink in (1.0, 0.5, 0.25):

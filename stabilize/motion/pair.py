@@ -1,4 +1,7 @@
-"""The motion between two prepared frames: follow, find the camera's motion, choose the model, fit the mesh; or say why not."""
+"""The motion between two prepared frames, or why there is none.
+
+Follow the corners, find the camera's motion, choose the model, fit the mesh.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ class PairResult:
 def sharpness(picture: Picture) -> float:
     """Mean absolute difference of neighbouring pixels in gray levels."""
     gray = picture.gray
-    return float(cv2.norm(gray[:, 1:], gray[:, :-1], cv2.NORM_L1) + cv2.norm(gray[1:], gray[:-1], cv2.NORM_L1)) / gray.size
+    across = cv2.norm(gray[:, 1:], gray[:, :-1], cv2.NORM_L1)
+    down = cv2.norm(gray[1:], gray[:-1], cv2.NORM_L1)
+    return float(across + down) / gray.size
 
 
 def failed(status: PairStatus) -> PairMotion:
@@ -42,7 +47,7 @@ def failed(status: PairStatus) -> PairMotion:
     return PairMotion(status, MotionModel.NONE, np.eye(3), np.zeros((ROWS, COLS, 2), np.float32), 0.0, 0.0)
 
 
-def pair_motion(
+def pair_motion(  # noqa: PLR0917
     prev: Picture, next_: Picture, at: Corners, belief: Belief, usual_sharpness: float, config: MotionConfig
 ) -> PairResult:
     """Motion from `prev` to `next_` on the corners `at` of `prev`, in the unit frame."""
@@ -68,7 +73,7 @@ def _why(prev: Picture, next_: Picture, found: int, usual_sharpness: float) -> P
     return PairStatus.TEXTURELESS if found < 3 * LEAST else PairStatus.NO_CONSENSUS
 
 
-def _measure(
+def _measure(  # noqa: PLR0917
     at: Corners, tracks: Tracks, support: Mask, trust: Float, geometry: FrameGeometry, mesh: bool
 ) -> PairMotion:
     unit_px = geometry.half_long_px

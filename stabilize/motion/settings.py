@@ -10,8 +10,11 @@ FlowName = Literal["klt", "dis"]
 
 @dataclass(frozen=True, slots=True)
 class MotionConfig:
-    """`long_side`: analysis size in pixels; `flow`: how points are followed; `mesh`: local motion for parallax and rolling-shutter wobble;
-    `reference`: measure against key frames instead of neighbours, for a tripod without drift."""
+    """Settings of the analysis.
+
+    `long_side`: analysis size in pixels; `flow`: how points are followed; `mesh`: local motion for parallax and
+    rolling-shutter wobble; `reference`: measure against key frames instead of neighbours, for a tripod without drift.
+    """
 
     long_side: int = 640
     flow: FlowName = "klt"

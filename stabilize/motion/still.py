@@ -1,13 +1,16 @@
-"""A camera that stands still, told from one that moves a little: against a frame of half a second ago the first has not moved at all.
+"""A camera that stands still, told from one that moves a little.
 
-Between neighbours a moving foreground and noise leave a tenth of a pixel on every fit; only time tells this from a hand's slow drift.
+Against a frame of half a second ago the first has not moved at all. Between neighbours a moving foreground and noise
+leave a tenth of a pixel on every fit; only time tells this from a hand's slow drift.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stabilize.core import Float32, MotionModel, PairMotion, PairStatus
 from stabilize.motion.background import Belief
@@ -42,7 +45,7 @@ class Stand:
 
 
 def standing(stand: Stand, now: Picture, belief: Belief) -> int:
-    """How many corners of the believed background lie in `now` where they lay; 0 where the camera cannot be said to stand."""
+    """How many corners of the believed background lie in `now` where they lay; 0 where the camera may have moved."""
     tracks = klt(stand.picture, now, stand.corners.points)
     if tracks.ok.sum() < LEAST_POINTS:
         return 0
@@ -76,7 +79,10 @@ def slow(motion: PairMotion, half_long_px: float) -> bool:
 
 
 def note(anchors: list[int], stand: Stand | None) -> None:
-    """Append the stand of one more pair to `anchors`, -1 for none; a view that was covered for a while has been standing all along."""
+    """Append the stand of one more pair to `anchors`, -1 for none.
+
+    A view that was covered for a while has been standing all along.
+    """
     seen = stand is not None and stand.missed == 0
     anchors.append(stand.index if stand and seen else -1)
     if stand and seen and stand.run > LEAST_RUN:
@@ -90,13 +96,13 @@ def note(anchors: list[int], stand: Stand | None) -> None:
 def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> list[PairMotion]:
     """Pairs with every long enough stand made exactly still; `anchors` gives each pair's anchor frame, -1 for none.
 
-    A few pairs between two stands, or before or after one, are the stand seen badly: a camera does not hop and stop within half a second. Nor does it
-    move in a longer one in which most pairs show no motion by themselves.
+    A few pairs between two stands, or before or after one, are the stand seen badly: a camera does not hop and stop
+    within half a second. Nor does it move in a longer one in which most pairs show no motion by themselves.
     """
     ids = np.array(anchors, dtype=np.int64)
     edges = np.flatnonzero(np.diff(ids, prepend=-2, append=-2))
     still = np.zeros(len(ids), bool)
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges.tolist()):
         still[first:last] = ids[first] >= 0 and last - first >= LEAST_RUN
     for first, last in _runs(~still):
         gap = pairs[first:last]
@@ -106,7 +112,7 @@ def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> li
     return [_freeze(pair) if s and pair.status == PairStatus.OK else pair for pair, s in zip(pairs, still, strict=True)]
 
 
-def _runs(mask: np.ndarray) -> list[tuple[int, int]]:  # type: ignore[type-arg]
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 

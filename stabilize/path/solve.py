@@ -25,8 +25,8 @@ OVERLAP = 300
 SAFETY = 4e-4  # units kept free at each side (0.13 px of 640): the field between the points that are checked
 ROUNDS = 6
 # Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y. Chosen on the
-# real clips for the least jitter at equal field of view. Zoom has no first-order term: walking forward is a steady zoom,
-# and no shake.
+# real clips for the least jitter at equal field of view. Zoom has no first-order term: walking forward is a steady
+# zoom, and no shake.
 WEIGHTS = np.array([[0.0, 1.0, 1.0, 1.0], [0.9, 3.0, 3.0, 3.0], [0.03, 0.1, 0.1, 0.1]])
 # Reward per frame for the whole width kept; at smoothness 1 s a shake of 1 Hz costs about 100 times its amplitude.
 KEEP = 30.0

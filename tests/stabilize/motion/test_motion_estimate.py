@@ -44,7 +44,9 @@ def _corner_errors_px(motion: Motion, name: str, duration_s: float) -> np.ndarra
     return np.array(errors)
 
 
-@pytest.mark.parametrize("name", ["flat-handheld", "flat-walk", "flat-large", "flat-exposure", "flat-blur", "flat-noise"])
+@pytest.mark.parametrize(
+    "name", ["flat-handheld", "flat-walk", "flat-large", "flat-exposure", "flat-blur", "flat-noise"]
+)
 def test_homographies_are_within_a_tenth_of_a_pixel(name: str) -> None:
     motion = _motion(name)
     assert (motion.status == PairStatus.OK).all()
@@ -70,7 +72,7 @@ def test_a_tripod_behind_a_moving_foreground_stands_still() -> None:
 
 
 def test_reference_mode_does_not_drift() -> None:
-    """Added-up motion against the truth at the end: measured from key frames it is bounded by the fit, not by the length."""
+    """Added-up motion against the truth at the end: from key frames it is bounded by the fit, not by the length."""
     true = truth(replace(CLIPS["flat-handheld"], duration_s=2.0)).H_next_prev
     motion = _motion("flat-handheld", 2.0, reference=True)
     T = motion.geometry.T_px_unit
