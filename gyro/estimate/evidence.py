@@ -75,7 +75,7 @@ def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float, r
         turn_error_deg=float(
             np.rad2deg(np.sqrt(np.mean(np.sum(np.cumsum(left - left.mean(axis=0), axis=0) ** 2, axis=1))))
         ),
-        signal=rms[1] / max(noise, 1e-12),
+        signal=float(rms[1] / max(noise, 1e-12)),
         pairs=seen.pairs,
         matches=len(seen.pair),
     )

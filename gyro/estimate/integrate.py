@@ -130,14 +130,13 @@ def _increments(time_s: Float, rate_rad_s: Float) -> Float:
 
 def accumulate(step_rad: Float) -> Rotation:
     """Prefix product of rotations: n steps give n + 1 orientations, the first of them the identity."""
-    quat = np.empty((len(step_rad) + 1, 4))
+    out = Rotation.identity(len(step_rad) + 1)
     total = Rotation.identity()
-    quat[0] = total.as_quat()
     for first in range(0, len(step_rad), CHUNK):
         part = total * _prefix(step_rad[first : first + CHUNK])
-        quat[first + 1 : first + 1 + len(part)] = part.as_quat()
+        out[first + 1 : first + 1 + len(part)] = part
         total = part[-1]
-    return Rotation.from_quat(quat)
+    return out
 
 
 def _prefix(step_rad: Float) -> Rotation:
@@ -171,15 +170,15 @@ def _level(own: OrientationTrack, accel_m_s2: Float) -> OrientationTrack:
     at_knots = own.evaluate(knots)
     quat, bias = _vqf(at_knots, knots[1] - knots[0], _knot_means(own.time_s, accel_m_s2, knots))
     correction = Rotation.from_quat(quat) * at_knots.inv()
-    quat = np.empty((len(own.time_s), 4))
+    R_world_body = Rotation.identity(len(own.time_s))
     rate = np.empty_like(own.rate_rad_s)
-    for first in range(0, len(quat), CHUNK):
+    for first in range(0, len(rate), CHUNK):
         part = slice(first, first + CHUNK)
         R_level = _slerp(knots, correction, own.time_s[part])
-        quat[part] = (R_level * own.R_world_body[part]).as_quat()
+        R_world_body[part] = R_level * own.R_world_body[part]
         rate[part] = own.rate_rad_s[part] - np.stack([np.interp(own.time_s[part], knots, b) for b in bias.T], axis=1)
     mean_bias = own.bias_rad_s + bias.mean(axis=0)
-    return OrientationTrack(own.time_s, Rotation.from_quat(quat), rate, own.gaps_s, mean_bias, gravity=True)
+    return OrientationTrack(own.time_s, R_world_body, rate, own.gaps_s, mean_bias, gravity=True)
 
 
 def _knots(time_s: Float) -> Float:

@@ -93,14 +93,14 @@ def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float)
     held = _held(problem, fit)
     mid_std = float(std[INDEX["offset_s"]])
     return SyncResult(
-        offset_s=camera.offset_s - camera.drift * camera.mid_s,
-        drift=camera.drift,
+        offset_s=float(camera.offset_s - camera.drift * camera.mid_s),
+        drift=float(camera.drift),
         R_cam_gyro=camera.R_cam_gyro,
         improper=problem.seed.improper,
         axes=nearest_axes(camera.R_cam_gyro, problem.seed.improper),
         bias_rad_s=-camera.bias_rad_s if problem.seed.improper else camera.bias_rad_s,
         focal_px=focal_px,
-        k1=camera.k1,
+        k1=float(camera.k1),
         readout_s=float(camera.readout_s[int(columns)]),
         readout_axis="columns" if columns else "rows",
         std=names,
