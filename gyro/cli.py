@@ -11,7 +11,7 @@ import typer
 
 # Heavy imports stay inside the functions, so that --help is there at once.
 if TYPE_CHECKING:
-    from gyro.estimate.sync import SyncResult, SyncSettings
+    from gyro.estimate import SyncResult, SyncSettings
     from gyro.log import GyroLog
     from gyro.readers import ReadOptions
 
@@ -117,8 +117,7 @@ def sync(  # noqa: PLR0917
     disagree."""
     import json
 
-    from gyro.estimate.sync import synchronize
-    from gyro.estimate.tracks import track_video
+    from gyro.estimate import synchronize, track_video
 
     options = read_options(columns, gyro_units, accel_units, time_unit, log_format)
     found = log_of(video, log, options)
@@ -137,21 +136,21 @@ def sync(  # noqa: PLR0917
 def sync_settings(log: GyroLog, size: tuple[int, int], focal_px: float | None, lens: Path | None) -> SyncSettings:
     """What is known before synchronisation: a lens profile or a focal length, and the readout time that the log states.
 
-    Both are priors, not truths: a profile is good to 2 %, a stated readout to 2 ms. Raises LensError for a profile
-    that is none.
+    Both are priors, not truths: a profile is good to 2 %, a stated readout to 2 ms. A profile gives the lens's shape
+    even where `focal_px` overrules its scale. Raises LensError for a profile that is none.
     """
-    from gyro.estimate.sync import SyncSettings
+    from gyro.estimate import SyncSettings
     from gyro.lens import load_lens, resized
 
     settings = SyncSettings(focal_px=focal_px, focal_rel_std=0.35 if focal_px is None else 0.02)
     readout_s = log.readout_s
     if lens is not None:
         profile = resized(load_lens(lens), *size)
-        # To third order a fisheye's angle is the tangent less a third of its cube.
-        bend = {"polynomial": 0.0, "opencv_fisheye": -1 / 3}.get(profile.model, 0.0)
-        k1 = (profile.coefficients[0] if profile.coefficients else 0.0) + bend
-        focal_px = float(profile.K[0, 0] + profile.K[1, 1]) / 2 if focal_px is None else focal_px
-        settings = replace(settings, focal_px=focal_px, focal_rel_std=0.02, k1=k1)
+        if focal_px is not None:
+            K = profile.K.copy()
+            K[[0, 1], [0, 1]] *= focal_px / K[0, 0]
+            profile = replace(profile, K=K)
+        settings = replace(settings, lens=profile, focal_rel_std=0.02)
         readout_s = profile.readout_s if readout_s is None else readout_s
     return settings if readout_s is None else replace(settings, readout_s=readout_s, readout_std_s=0.002)
 
@@ -247,7 +246,7 @@ def _export_path(log: GyroLog, video: Path | None, output: Path) -> None:
     from scipy.spatial.transform import Rotation
 
     from gyro.errors import SyncError
-    from gyro.estimate.integrate import integrate
+    from gyro.estimate import integrate
     from gyro.export import write_path
 
     if video is None:
@@ -256,8 +255,7 @@ def _export_path(log: GyroLog, video: Path | None, output: Path) -> None:
         R_cam_gyro = Rotation.from_matrix(stated if np.linalg.det(stated) > 0.5 else np.eye(3))
         write_path(track.time_s, track.R_world_body * R_cam_gyro.inv(), output)
         return
-    from gyro.estimate.sync import synchronize
-    from gyro.estimate.tracks import track_video
+    from gyro.estimate import synchronize, track_video
 
     tracks = track_video(video)
     result = synchronize(tracks, log)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyro.errors import GyroError
-from gyro.estimate.sync import SyncResult
-from gyro.estimate.tracks import Tracks
+from gyro.estimate import SyncResult, Tracks
 from gyro.log import Float, GyroLog
 
 WIDTH, ROW = 1200, 220
