@@ -52,6 +52,7 @@ class Encoder:
     max_rate: int | None = None
     tags_range: bool = True  # whether a decoder can tell full range from limited
     even_sizes: bool = False  # whether subsampled pictures must have even sides
+    crf_range: tuple[float, float] = (0, 51)  # beyond it encoders fail at the first frame, or take another value
 
     @property
     def carries_hdr(self) -> bool:
@@ -67,8 +68,17 @@ ENCODERS: dict[str, Encoder] = {
     for e in (
         Encoder("h264", "libx264", 18, "medium", _X26X_PRESETS, even_sizes=True),
         Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS, even_sizes=True),
-        Encoder("av1", "libsvtav1", 24, "8", tuple(map(str, range(14))), max_rate=240),
-        Encoder("vp9", "libvpx-vp9", 24, "3", tuple(map(str, range(9))), "cpu-used", (("b", "0"), ("row-mt", "1"))),
+        Encoder("av1", "libsvtav1", 24, "8", tuple(map(str, range(14))), max_rate=240, crf_range=(1, 63)),
+        Encoder(
+            "vp9",
+            "libvpx-vp9",
+            24,
+            "3",
+            tuple(map(str, range(9))),
+            "cpu-used",
+            (("b", "0"), ("row-mt", "1")),
+            crf_range=(0, 63),
+        ),
         Encoder("prores", "prores_ks", fixed=(("vendor", "apl0"),), tags_range=False),
         Encoder("ffv1", "ffv1", fixed=(("level", "3"), ("slicecrc", "1"))),
     )
@@ -158,7 +168,11 @@ def _options(encoder: Encoder, config: EncodeConfig, video: VideoInfo) -> dict[s
         if value is not None and getattr(encoder, name) is None:
             raise UsageError(f"{encoder.codec} has no {name}; leave it out")
     if encoder.crf is not None:
-        options["crf"] = f"{encoder.crf if config.crf is None else config.crf:g}"
+        crf = encoder.crf if config.crf is None else config.crf
+        least, most = encoder.crf_range
+        if not least <= crf <= most:
+            raise UsageError(f"{encoder.codec} has no crf {crf:g}; choose one from {least:g} (best) to {most:g}")
+        options["crf"] = f"{crf:g}"
     preset = config.preset or encoder.preset
     if preset is not None:
         if preset not in encoder.presets:

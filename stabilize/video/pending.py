@@ -12,7 +12,16 @@ from stabilize.errors import OutputError, UsageError
 
 
 def check_target(target: Path, source: Path, overwrite: bool) -> None:
-    """Refuse a target that is the input under any name, that may not be replaced, or that has no folder to lie in."""
+    """Refuse a target that is the input under any name, that may not be replaced, or that has no folder to lie in.
+
+    Raises UsageError for the input itself, OutputError for everything else.
+    """
+    try:
+        target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # a name too long for any file, a folder that may not be entered
+        raise OutputError(f"{target}: cannot be written there ({_reason(error)})") from error
     if not target.parent.is_dir():
         raise OutputError(f"{target}: its folder does not exist")
     if target.is_dir():
@@ -28,12 +37,13 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
 @contextmanager
 def pending_file(target: Path, overwrite: bool) -> Iterator[Path]:
     """A new file beside `target` that is renamed to it at the end, and removed if the body raises anything at all."""
-    pending = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
+    start = os.fsencode(target.name)[:80].decode(errors="ignore")  # names are limited in bytes
+    pending = target.with_name(f".{start}.{secrets.token_hex(4)}.part")
     try:
         # Not mkstemp: the result gets the permissions that any other new file would have.
         os.close(os.open(pending, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written there ({str(error.strerror).lower()})") from error
+        raise OutputError(f"{target}: cannot be written there ({_reason(error)})") from error
     try:
         yield pending
         _sync(pending)
@@ -44,6 +54,10 @@ def pending_file(target: Path, overwrite: bool) -> Iterator[Path]:
         with suppress(OSError):
             pending.unlink()
         raise
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()
 
 
 def _sync(path: Path) -> None:

@@ -194,7 +194,7 @@ def test_a_run_that_is_stopped_leaves_nothing(number, tmp_path, content):
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup, or a shell's &, leaves it ignored
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - nohup, or a shell's &, leaves it ignored
     )
     _until(lambda: any(name.endswith(".part") for name in os.listdir(tmp_path)))
     running.send_signal(number)

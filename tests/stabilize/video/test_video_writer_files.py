@@ -18,7 +18,7 @@ from clipmaker import decoded, picture, write
 
 from stabilize.errors import OutputError, UsageError
 from stabilize.video.buffers import plane_views
-from stabilize.video.codecs import EncodeConfig
+from stabilize.video.codecs import ENCODERS, EncodeConfig
 from stabilize.video.containers import CONTAINERS, default_output
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS
@@ -94,6 +94,7 @@ def test_targets_that_cannot_be(clip: Path) -> None:
     for name, error, words in [
         ("nowhere/out.mp4", OutputError, "folder does not exist"),
         ("folder.mp4", OutputError, "is a folder"),
+        ("n" * 300 + ".mp4", OutputError, "too long"),
         ("out.wmv", UsageError, "cannot write .wmv"),
         ("out", UsageError, "without suffix"),
     ]:
@@ -193,6 +194,10 @@ def test_frames_out_of_order_or_of_another_size_are_a_mistake_of_the_caller(clip
         ({"codec": "ffv1"}, "cannot hold ffv1"),
         ({"preset": "warp"}, "no preset"),
         ({"pix_fmt": "rgb24"}, "not encoded in"),
+        ({"crf": 52}, "no crf 52"),
+        ({"crf": -1}, "no crf -1"),
+        ({"crf": float("nan")}, "no crf nan"),
+        ({"codec": "av1", "crf": 0}, "no crf 0"),  # SVT-AV1 takes it for none given
     ],
 )
 def test_settings_that_do_not_fit(clip: Path, config: dict[str, Any], words: str) -> None:
@@ -201,6 +206,16 @@ def test_settings_that_do_not_fit(clip: Path, config: dict[str, Any], words: str
     with pytest.raises(UsageError, match="no crf"):
         VideoWriter(clip, clip.with_name("out.mov"), EncodeConfig(codec="prores", crf=20))
     assert os.listdir(clip.parent) == ["in.mp4"]
+
+
+@pytest.mark.parametrize("codec, suffix", [("h264", ".mp4"), ("hevc", ".mp4"), ("av1", ".mp4"), ("vp9", ".webm")])
+def test_every_encoder_takes_the_whole_range_of_its_crf(clip: Path, codec: str, suffix: str) -> None:
+    sizes = []
+    for crf in ENCODERS[codec].crf_range:
+        target = clip.with_name(f"{crf:g}{suffix}")
+        copy(clip, target, codec=codec, crf=crf)
+        sizes.append(target.stat().st_size)
+    assert sizes[0] > sizes[1]
 
 
 def test_settings_take_effect(clip: Path) -> None:
