@@ -16,6 +16,8 @@ import numpy as np
 
 from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError
+from stabilize.video.pending import pending_file
+from stabilize.video.source import local_file
 
 SCHEMA = 1
 LARGEST = 8 << 30
@@ -32,9 +34,9 @@ class Fingerprint:
 
 
 def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
-    """Fingerprint of a file; raises InputError where it cannot be read."""
+    """Fingerprint of a regular file that is not empty; raises InputError where there is none that can be read."""
     try:
-        with open(path, "rb") as file:
+        with local_file(path).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             digest = hashlib.sha256(size.to_bytes(8, "big"))
             for start in (0, max(0, size - SAMPLE_BYTES)):
@@ -56,17 +58,13 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
         "geometry": asdict(motion.geometry),
     }
     arrays = {name: getattr(motion, name) for name in ARRAYS}
-    pending = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with open(pending, "wb") as file:
+        with pending_file(target, overwrite=True) as pending, pending.open("wb") as file:
             np.savez_compressed(
                 file, header=np.frombuffer(json.dumps(header).encode(), np.uint8), pts=motion.timeline.pts, **arrays
             )
-        os.replace(pending, target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        pending.unlink(missing_ok=True)
 
 
 def load_motion(path: str | os.PathLike[str]) -> tuple[Motion, Fingerprint | None]:

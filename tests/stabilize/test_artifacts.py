@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -50,6 +51,21 @@ def test_another_file_has_another_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(a) != fingerprint(b)
     with pytest.raises(InputError):
         fingerprint(tmp_path / "absent")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_has_no_fingerprint(tmp_path: Path) -> None:
+    """Opened, it would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(InputError, match="not a regular file"):
+        fingerprint(tmp_path / "pipe.mp4")
+
+
+def test_a_motion_is_saved_under_the_longest_name(tmp_path: Path) -> None:
+    """Limits are in bytes: the name of the file in the making must not be longer."""
+    target = tmp_path / ("\N{VIDEO CAMERA}" * 62 + ".npz")  # 252 bytes
+    save_motion(_motion(), target)
+    assert load_motion(target)[1] is None and list(tmp_path.iterdir()) == [target]
 
 
 def test_files_that_are_no_motion_are_refused(tmp_path: Path) -> None:
