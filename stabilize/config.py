@@ -12,6 +12,7 @@ from typing import Any
 
 from stabilize.errors import UsageError
 from stabilize.fuse import FuseConfig
+from stabilize.gyro_settings import GyroConfig
 from stabilize.motion.settings import MotionConfig
 from stabilize.path.settings import PathConfig
 from stabilize.video.codecs import EncodeConfig
@@ -25,6 +26,7 @@ class Config:
     """Every stage's settings; the defaults suit a hand-held clip."""
 
     motion: MotionConfig = field(default_factory=MotionConfig)
+    gyro: GyroConfig = field(default_factory=GyroConfig)
     fuse: FuseConfig = field(default_factory=FuseConfig)
     path: PathConfig = field(default_factory=PathConfig)
     warp: WarpConfig = field(default_factory=WarpConfig)
@@ -69,7 +71,7 @@ def _typed(value: Any, hint: Any, name: str) -> Any:
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, bool) and bool not in kinds or not isinstance(value, kinds):
+    if (isinstance(value, bool) and bool not in kinds) or not isinstance(value, kinds):
         wanted = " or ".join(k.__name__ for k in kinds if k is not type(None))
         raise UsageError(f"{name} must be {wanted}, not {value!r}")
     return value

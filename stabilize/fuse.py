@@ -1,20 +1,33 @@
-"""Motion -> CameraPath: bridge what could not be measured, and split each pair's motion into a similarity and the wobble around it."""
+"""Motion, and rotation from a gyroscope where there is one -> CameraPath.
+
+The picture gives each pair's whole field of motion; a gyroscope gives the part of it that rotation and rolling shutter
+explain. What is
+taken from where is decided pair by pair. Then each field is split into the similarity that the path solver works on
+and the wobble around it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from stabilize.camera.grid import node_positions, sample
 from stabilize.core import CameraPath, Float, Float32, Motion, PairStatus
 
-ZOOM_SIGMA_S = 0.5
+CHUNK = 4096  # pairs whose fields are in memory at once
+SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
+RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
+RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class FuseConfig:
-    """`wobble_s`: local motion quicker than about this is taken out, slower is left (it is parallax, or the scene); 0 leaves all of it.
+    """`wobble_s`: local motion quicker than about this is taken out, slower is left (it is parallax, or the scene); 0
+    leaves all of it.
     `wobble_limit`: the most that a point may be moved by it, as a share of the half long side."""
 
     wobble_s: float = 0.3
@@ -27,49 +40,111 @@ class FuseConfig:
             raise ValueError(f"wobble_limit must be between 0 and 0.2, not {self.wobble_limit}")
 
 
-def camera_path(motion: Motion, config: FuseConfig) -> CameraPath:
-    """The camera's path from the picture alone."""
-    ok = motion.status == PairStatus.OK
-    step, local = _split(motion)
-    step[~ok] = 0
-    step[~ok, 0] = 1
-    local[~ok] = 0
+@dataclass(frozen=True, slots=True)
+class RotationFields:
+    """What a gyroscope says of n frames, on nodes spread edge to edge, in units.
+
+    `turned` (n-1, rows, cols, 2): displacement of the nodes from frame to frame by rotation alone, in pictures without
+    rolling shutter.
+    `shutter` (n, rows, cols, 2): where a point of such a picture is found in the real one, less the point. `known`
+    (n-1,): whether the log covers the pair.
+    """
+
+    turned: Float32
+    shutter: Float32
+    known: Mask
+
+
+def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | None = None) -> CameraPath:
+    """The camera's path, from the picture alone or from both."""
+    measured = motion.status == PairStatus.OK
+    wobble = np.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float32)
+    local = wobble[1:]  # first each pair's local motion, then, in its place, what has to be taken out of each frame
+    step = _split(motion, rotation, local)
+    sure = measured if rotation is None else measured | rotation.known
+    step[~sure] = (1, 0, 0, 0)
+    local[~sure] = 0
     for shot in motion.shots:
-        inner = slice(shot.start, max(shot.stop - 1, shot.start))
-        _bridge(step[inner], ok[inner])
-    wobble = _wobble(motion, step, local, config)
-    return CameraPath(motion.timeline, motion.geometry, step, ok.astype(np.float64), wobble, tuple(motion.shots))
+        inner = _pairs_of(shot)
+        _bridge(step[inner], sure[inner])
+        _accumulate(wobble[shot], config.wobble_s / motion.timeline.interval_s)
+    _limit(wobble, config.wobble_limit)
+    if rotation is not None:
+        wobble += rotation.shutter
+    return CameraPath(motion.timeline, motion.geometry, step, sure.astype(np.float64), wobble, tuple(motion.shots))
 
 
-def _nodes(motion: Motion) -> Float:
+def _pairs_of(shot: slice) -> slice:
+    return slice(shot.start, max(shot.stop - 1, shot.start))
+
+
+def _split(motion: Motion, rotation: RotationFields | None, local: Float32) -> Float:
+    """Steps (m, 4), the similarity nearest to the whole field of each pair; fills `local` (m, rows, cols, 2), what
+    it has beyond.
+    """
     rows, cols = motion.mesh.shape[1:3]
-    hx, hy = motion.geometry.half_extent
-    y, x = np.meshgrid(np.linspace(-hy, hy, rows), np.linspace(-hx, hx, cols), indexing="ij")
-    return np.stack([x, y], axis=-1).reshape(-1, 2)
-
-
-def _split(motion: Motion) -> tuple[Float, Float32]:
-    """Steps (m, 4), the similarity nearest to the whole field of each pair, and what the field has beyond it (m, rows, cols, 2)."""
-    nodes = _nodes(motion)
+    nodes = node_positions(rows, cols, motion.geometry.half_extent).reshape(-1, 2)
     p = nodes[:, 0] + 1j * nodes[:, 1]
     spread = np.sum(np.abs(p) ** 2)
     step = np.zeros((len(motion.mesh), 4))
-    local = np.empty_like(motion.mesh)
-    homogeneous = np.column_stack([nodes, np.ones(len(nodes))])
-    for first in range(0, len(step), 4096):
-        part = slice(first, first + 4096)
-        image = homogeneous @ motion.H_next_prev[part].transpose(0, 2, 1)
-        mesh = motion.mesh[part].reshape(-1, len(nodes), 2)
-        q = image[..., 0] / image[..., 2] + mesh[..., 0] + 1j * (image[..., 1] / image[..., 2] + mesh[..., 1])
+    residual = None if rotation is None else _residual(motion, rotation, nodes)
+    for first in range(0, len(step), CHUNK):
+        part = slice(first, first + CHUNK)
+        field = _seen(motion, part, nodes)
+        if rotation is not None and residual is not None:
+            both = nodes + (rotation.turned[part] + residual[part]).reshape(-1, len(nodes), 2)
+            field = np.where(rotation.known[part, None, None], both, field)
+        q = field[..., 0] + 1j * field[..., 1]
         w = q.mean(axis=1)  # the nodes are centred on the origin
         z = (q @ p.conj()) / spread
         rest = q - z[:, None] * p - w[:, None]
         step[part] = np.stack([z.real, z.imag, w.real, w.imag], axis=1)
-        local[part] = np.stack([rest.real, rest.imag], axis=-1).reshape(-1, *local.shape[1:])
-    return step, local
+        local[part] = np.stack([rest.real, rest.imag], axis=-1).reshape(-1, rows, cols, 2)
+    return step
 
 
-def _bridge(step: Float, ok: np.ndarray) -> None:  # type: ignore[type-arg]
+def _seen(motion: Motion, part: slice, nodes: Float) -> Float:
+    """Where the picture's motion takes the nodes (k, 2) of some pairs: (m, k, 2)."""
+    image = np.column_stack([nodes, np.ones(len(nodes))]) @ motion.H_next_prev[part].transpose(0, 2, 1)
+    return np.asarray(image[..., :2] / image[..., 2:] + motion.mesh[part].reshape(-1, len(nodes), 2))
+
+
+def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32:
+    """What the picture shows beyond rotation and shutter (m, rows, cols, 2), as far as each pair's evidence goes."""
+    residual = np.empty_like(motion.mesh)
+    for first in range(0, len(residual), CHUNK):
+        part = slice(first, first + CHUNK)
+        found = _seen(motion, part, nodes) - _predicted(motion, rotation, part, nodes)
+        residual[part] = found.clip(-RESIDUAL_LIMIT, RESIDUAL_LIMIT).reshape(residual[part].shape)
+    trust = ((motion.coverage - UNSURE) / (SURE - UNSURE)).clip(0, 1) * (motion.status == PairStatus.OK)
+    for shot in motion.shots:
+        _calm(residual[_pairs_of(shot)], trust[_pairs_of(shot)], RESIDUAL_S / motion.timeline.interval_s)
+    return residual
+
+
+def _calm(residual: Float32, trust: Float32, sigma: float) -> None:
+    """Replace, in place, the residual of doubtful pairs by that of surer neighbours; of none by nothing."""
+    if not len(residual):
+        return
+    weight = gaussian_filter1d(trust.astype(np.float64), sigma, mode="nearest", truncate=3)
+    shape = (-1, 1, 1, 1)
+    around = gaussian_filter1d(residual * trust.reshape(shape), sigma, axis=0, mode="nearest", truncate=3)
+    around /= np.maximum(weight, 0.05).reshape(shape)
+    residual += (1 - trust.reshape(shape)) * (around - residual)
+
+
+def _predicted(motion: Motion, rotation: RotationFields, part: slice, nodes: Float) -> Float:
+    """Where rotation and shutter alone would take the nodes (k, 2) of real pictures: (m, k, 2)."""
+    extent = motion.geometry.half_extent
+    turned, before = rotation.turned[part], rotation.shutter[:-1][part]
+    after = rotation.shutter[1:][part]
+    start = np.broadcast_to(nodes, (len(turned), *nodes.shape))
+    rectified = start - sample(before, start - sample(before, start, extent), extent)
+    arrived = rectified + sample(turned, rectified, extent)
+    return arrived + sample(after, arrived, extent)
+
+
+def _bridge(step: Float, ok: Mask) -> None:
     """Fill, in place, unmeasured steps of one shot by interpolation in time: the camera went on as it went."""
     if ok.all() or not ok.any():
         return
@@ -78,24 +153,26 @@ def _bridge(step: Float, ok: np.ndarray) -> None:  # type: ignore[type-arg]
         step[~ok, column] = np.interp(at[~ok], at[ok], step[ok, column])
 
 
-def _wobble(motion: Motion, step: Float, local: Float32, config: FuseConfig) -> Float32:
-    """Quick part of each node's own path (MeshFlow's vertex profiles): (n, rows, cols, 2)."""
-    frames = len(motion.timeline)
-    wobble = np.zeros((frames, *motion.mesh.shape[1:]), np.float32)
-    sigma = config.wobble_s / motion.timeline.interval_s
+def _accumulate(wobble: Float32, sigma: float) -> None:
+    """Turn, in place, one shot's local motion of each pair (in the later frame) into the quick part of each node's own
+    path.
+
+    These are MeshFlow's vertex profiles (Liu et al. 2016), less their Gaussian mean over `sigma` frames. A row at a
+    time, in double: an hour's sum is large against what is left of it.
+    """
     if sigma <= 0:
-        return wobble
-    for shot in motion.shots:
-        inner = slice(shot.start, max(shot.stop - 1, shot.start))
-        profile = wobble[shot]
-        np.cumsum(local[inner], axis=0, out=profile[1:])
-        profile -= gaussian_filter1d(profile, sigma, axis=0, mode="nearest", truncate=3)
-    _limit(wobble, config.wobble_limit)
-    return wobble
+        wobble[:] = 0
+        return
+    wobble[0] = 0
+    for row in range(wobble.shape[1]):
+        profile = np.cumsum(wobble[:, row], axis=0, dtype=np.float64)
+        wobble[:, row] = profile - gaussian_filter1d(profile, sigma, axis=0, mode="nearest", truncate=3)
 
 
 def _limit(wobble: Float32, limit: float) -> None:
-    """Scale back, in place, every frame in which a node would move too far: a frame as a whole, so that nothing folds."""
+    """Scale back, in place, every frame in which a node would move too far: a frame as a whole, so that nothing
+    folds.
+    """
     if limit <= 0:
         wobble[:] = 0
         return

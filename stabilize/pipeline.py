@@ -1,4 +1,6 @@
-"""The story on one page: analyse (video -> Motion), solve (Motion -> StablePath), render (path -> video), and the three in a row."""
+"""The story on one page: analyse (video -> Motion), solve (Motion -> StablePath), render (path -> video), and the
+three in a row.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from gyro.errors import SyncError
 from stabilize.artifacts import fingerprint
 from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
 from stabilize.errors import MotionError
-from stabilize.fuse import camera_path
+from stabilize.fuse import RotationFields, camera_path
 from stabilize.motion.estimate import analysis_size, estimate_motion
 from stabilize.path.field import warp_field
 from stabilize.path.measure import Shake, shake
@@ -24,7 +27,7 @@ from stabilize.prefetch import prefetch
 from stabilize.video.frame import Frame
 from stabilize.video.pending import check_target
 from stabilize.video.probe import MediaInfo, probe
-from stabilize.video.reader import Reading, read_frames, read_luma
+from stabilize.video.reader import read_frames, read_luma
 from stabilize.video.writer import VideoWriter, new_frame
 from stabilize.warp.planes import warp
 
@@ -36,13 +39,16 @@ AHEAD = 4  # frames between decode, warp and encode: enough to overlap, little e
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did. `seconds` per stage; `crop_kept` the mean share of the picture's area that is still shown; warnings in plain words."""
+    """What a run did. `seconds` per stage; `crop_kept` the mean share of the picture's area that is still shown;
+    warnings in plain words.
+    """
 
     source: str
     target: str
     frames: int
     shots: int
     unmeasured: int
+    gyro_used: bool
     crop_kept: float
     least_crop_kept: float
     shake_before: Shake
@@ -65,11 +71,42 @@ def _analyse(info: MediaInfo, config: Config, progress: Progress | None) -> tupl
         return motion, reading.report.warnings
 
 
-def solve(motion: Motion, config: Config | None = None, progress: Progress | None = None, rotation: int = 0) -> StablePath:
-    """The steady path for a motion. `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture."""
+def solve(
+    motion: Motion,
+    config: Config | None = None,
+    progress: Progress | None = None,
+    rotation: int = 0,
+    gyro: RotationFields | None = None,
+) -> StablePath:
+    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`).
+
+    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture.
+    """
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
-    return solve_path(camera_path(motion, config.fuse), _turned(config.path, rotation), step)
+    return solve_path(camera_path(motion, config.fuse, gyro), _turned(config.path, rotation), step)
+
+
+def rotation_of(
+    source: PathLike, motion: Motion, log: PathLike | None = None, config: Config | None = None
+) -> tuple[RotationFields | None, tuple[str, ...]]:
+    """What the video's gyroscope says: of the log that is named, else of one beside the video, else of one inside it.
+
+    None where there is none or it does not agree with the picture, and notes that say so. Raises GyroError for a named
+    log that cannot be read.
+    """
+    from gyro.readers import embedded_log, find_log  # most videos have no log, and need no more of `gyro`
+
+    config, video = config or Config(), Path(source)
+    if config.gyro.use == "off" or not (log or find_log(video) or embedded_log(video)):
+        return None, ()
+    from stabilize.gyroscope import rotation_fields, synced_gyro
+
+    try:
+        synced, notes = synced_gyro(source, log, config.gyro)
+    except SyncError as error:
+        return None, (f"the gyroscope log was not used, the picture decides: {error}",)
+    return (rotation_fields(motion, synced) if synced else None), notes
 
 
 def _turned(config: PathConfig, rotation: int) -> PathConfig:
@@ -109,7 +146,9 @@ def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: 
     for frame in frames:
         index = int(np.clip(np.searchsorted(pts, frame.pts), 0, len(pts) - 1))
         if pts[index] != frame.pts:
-            raise MotionError(f"{info.path}: has a frame at pts {frame.pts} that was not there when it was analysed; analyse it again")
+            raise MotionError(
+                f"{info.path}: has a frame at pts {frame.pts} that was not there when it was analysed; analyse it again"
+            )
         out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
         warp(frame, warp_field(path, index), out, siting, config.warp)
         yield out
@@ -119,30 +158,48 @@ def _fits(info: MediaInfo, path: StablePath) -> None:
     made, is_ = path.camera.geometry, info.video.geometry
     if (made.width, made.height) != (is_.width, is_.height):
         raise MotionError(
-            f"{info.path}: is {is_.width}x{is_.height}, the motion was measured on {made.width}x{made.height}; analyse it again"
+            f"{info.path}: is {is_.width}x{is_.height}, the motion was measured on {made.width}x{made.height}; "
+            "analyse it again"
         )
 
 
 def stabilize_video(
-    source: PathLike, target: PathLike, config: Config | None = None, progress: Progress | None = None
+    source: PathLike,
+    target: PathLike,
+    config: Config | None = None,
+    progress: Progress | None = None,
+    gyro: PathLike | None = None,
 ) -> Report:
-    """Analyse, solve and render. An existing target is refused before any work is done, unless the config says to overwrite."""
+    """Analyse, solve and render. `gyro` names a log; without it one beside or inside the video is used if it agrees
+    with the picture.
+
+    An existing target is refused before any work is done, unless the config says to overwrite.
+    """
     config = config or Config()
     info = probe(source)
     check_target(Path(os.path.abspath(target)), info.path, config.encode.overwrite)
     clock = [time.perf_counter()]
     motion, read_notes = _analyse(info, config, progress)
     clock.append(time.perf_counter())
-    path = solve(motion, config, progress, info.video.rotation)
+    fields, gyro_notes = rotation_of(info.path, motion, gyro, config)
+    clock.append(time.perf_counter())
+    path = solve(motion, config, progress, info.video.rotation, fields)
     clock.append(time.perf_counter())
     notes = _render(info, path, target, config, progress)
     clock.append(time.perf_counter())
-    seconds = dict(zip(("analyse", "solve", "render"), np.diff(clock).tolist(), strict=True))
-    return report(info.path, target, motion, path, seconds, tuple(dict.fromkeys((*read_notes, *notes))))
+    seconds = dict(zip(("analyse", "gyro", "solve", "render"), np.diff(clock).tolist(), strict=True))
+    warnings = tuple(dict.fromkeys((*read_notes, *gyro_notes, *notes)))
+    return report(info.path, target, motion, path, fields is not None, seconds, warnings)
 
 
-def report(
-    source: PathLike, target: PathLike, motion: Motion, path: StablePath, seconds: dict[str, float], warnings: tuple[str, ...]
+def report(  # noqa: PLR0917
+    source: PathLike,
+    target: PathLike,
+    motion: Motion,
+    path: StablePath,
+    gyro_used: bool,
+    seconds: dict[str, float],
+    warnings: tuple[str, ...],
 ) -> Report:
     """What is to be said of a run."""
     kept: Float = np.hypot(path.crop_pose[:, 0], path.crop_pose[:, 1]) ** 2
@@ -154,6 +211,7 @@ def report(
         frames=len(motion.timeline),
         shots=len(motion.shots),
         unmeasured=unmeasured,
+        gyro_used=gyro_used,
         crop_kept=float(kept.mean()),
         least_crop_kept=float(kept.min()),
         shake_before=before,
@@ -163,4 +221,4 @@ def report(
     )
 
 
-__all__ = ["Report", "analyse", "fingerprint", "render", "report", "solve", "stabilize_video"]
+__all__ = ["Report", "analyse", "fingerprint", "render", "report", "rotation_of", "solve", "stabilize_video"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -62,22 +61,10 @@ def run(
     from stabilize.pipeline import stabilize_video
     from stabilize.video.probe import probe
 
-    more = _gyro(gyro)
     target = plan(probe(source), output, config).target  # what does not fit is refused before any work is done
     with progress(not (quiet or as_json)) as step:
-        report = stabilize_video(source, target, config, step, **more)
+        report = stabilize_video(source, target, config, step, gyro)
     show_report(report, quiet, as_json)
-
-
-def _gyro(log: Path | None) -> dict[str, Any]:
-    """The argument for the log, where the pipeline takes one."""
-    from stabilize.pipeline import stabilize_video
-
-    if log is None:
-        return {}
-    if "gyro" not in inspect.signature(stabilize_video).parameters:
-        raise UsageError("--gyro is not wired to the pipeline yet")
-    return {"gyro": log}
 
 
 @with_settings_options("motion")

@@ -59,6 +59,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     before, after = report.shake_before, report.shake_after
     return [
         ("frames", f"{report.frames}{_parts(report.shots, report.unmeasured)}"),
+        *([("gyroscope", "its rotation was used")] if report.gyro_used else []),
         ("kept", f"{report.crop_kept:.1%} of the picture's area, at least {report.least_crop_kept:.1%}"),
         ("shake", f"{before.shift_percent:.3f} % of the long side before, {after.shift_percent:.3f} % after"),
         ("roll", f"{before.roll_deg:.3f} degrees before, {after.roll_deg:.3f} after"),

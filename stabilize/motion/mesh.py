@@ -1,4 +1,7 @@
-"""Local motion beyond the global model on a mesh: parallax and rolling-shutter wobble (Liu et al. 2013, 2016, as one least-squares problem)."""
+"""Local motion beyond the global model on a mesh: parallax and rolling-shutter wobble.
+
+After Liu et al. 2013 and 2016, as one least-squares problem.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32
 from stabilize.motion.models import robust_weight
 
@@ -20,11 +24,12 @@ OUTLIER = 0.012  # units (4 px of 640): further off is something that moves by i
 LEAST_STRETCH = 0.3  # a cell keeps at least this share of its area and orientation
 
 
-
-
 @cache
 def _bending() -> Float:
-    """Lower band (BAND + 1, n) of the normal matrix of second differences along rows and columns, and of first ones, weakly."""
+    """Lower band (BAND + 1, n) of the normal matrix of second differences along rows and columns.
+
+    First differences count too, weakly.
+    """
     n = ROWS * COLS
     normal = np.zeros((n, n))
     index = np.arange(n).reshape(ROWS, COLS)
@@ -76,22 +81,18 @@ def _solve(nodes: Index, hat: Float, weight: Float, residual: Float) -> Float:
     for i in range(4):
         for c in (0, 1):
             right[:, c] += np.bincount(nodes[:, i], weight * hat[:, i] * residual[:, c], minlength=n)
-    return np.asarray(solveh_banded(band.reshape(BAND + 1, n), right, lower=True, overwrite_ab=True, check_finite=False))
-
-
-def node_positions(rows: int, cols: int, half_extent: tuple[float, float]) -> Float:
-    """Nodes (rows, cols, 2) spread edge to edge over the frame, units."""
-    y, x = np.meshgrid(np.linspace(-1, 1, rows) * half_extent[1], np.linspace(-1, 1, cols) * half_extent[0], indexing="ij")
-    return np.stack([x, y], axis=-1)
+    normal = band.reshape(BAND + 1, n)
+    return np.asarray(solveh_banded(normal, right, lower=True, overwrite_ab=True, check_finite=False))
 
 
 def least_stretch(mesh: Float, half_extent: tuple[float, float]) -> float:
-    """Smallest signed area of a cell's corner triangle after the mesh (rows, cols, 2), against before: 0 or less is a fold."""
-    at = node_positions(*mesh.shape[:2], half_extent) + mesh
-    before = node_positions(*mesh.shape[:2], half_extent)
+    """Smallest signed area of a cell's corner triangle after the mesh (rows, cols, 2), against before; 0 is a fold."""
+    rows, cols = mesh.shape[:2]
+    before = node_positions(rows, cols, half_extent)
+    at = before + mesh
     area = float((before[0, 1, 0] - before[0, 0, 0]) * (before[1, 0, 1] - before[0, 0, 1]))
     right, down = at[:, 1:] - at[:, :-1], at[1:] - at[:-1]
-    corners = [(right[:-1], down[:, :-1]), (right[:-1], down[:, 1:]), (right[1:], down[:, :-1]), (right[1:], down[:, 1:])]
+    corners = [(r, d) for r in (right[:-1], right[1:]) for d in (down[:, :-1], down[:, 1:])]
     return min(float((r[..., 0] * d[..., 1] - r[..., 1] * d[..., 0]).min()) for r, d in corners) / area
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stabilize.camera.grid import sample
 from stabilize.core import Float, FrameGeometry, StablePath, WarpField, field_nodes
-from stabilize.path.crop import place, sample_wobble
+from stabilize.path.crop import place
 
 NODES = (22, 36)  # rows, columns, of them 18 x 32 cells over the picture
 
@@ -21,5 +22,5 @@ def warp_field(path: StablePath, index: int) -> WarpField:
     geometry = path.camera.geometry
     rectified = place(output_nodes(geometry), path.crop_pose[index : index + 1])
     wobble = path.camera.wobble[index : index + 1]
-    source = rectified + sample_wobble(wobble, rectified, geometry.half_extent)
+    source = rectified + sample(wobble, rectified, geometry.half_extent)
     return WarpField(geometry.to_px(source[0]).reshape(*NODES, 2).astype(np.float32))

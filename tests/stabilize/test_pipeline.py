@@ -35,7 +35,7 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("run") / "steady.mp4"
     report = stabilize_video(WALK, target)
     assert report.shake_after.shift_percent < report.shake_before.shift_percent / 2
-    assert set(report.seconds) == {"analyse", "solve", "render"}
+    assert set(report.seconds) == {"analyse", "gyro", "solve", "render"}
     return target
 
 
