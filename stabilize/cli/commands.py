@@ -42,7 +42,7 @@ def _needed(source: Path | None) -> Path:
     return source
 
 
-@with_settings_options("motion", "fuse", "path", "warp", "encode")
+@with_settings_options("motion", "gyro", "fuse", "path", "warp", "encode")
 def run(
     source: Input = None,
     *,
@@ -96,13 +96,14 @@ def analyse(
     show_motion(motion, source, target, quiet, as_json)
 
 
-@with_settings_options("fuse", "path", "warp", "encode")
+@with_settings_options("gyro", "fuse", "path", "warp", "encode")
 def render(
     source: Input = None,
     *,
     choices: Choices,
     motion: MotionInput,
     output: Output = None,
+    gyro: Gyro = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -123,11 +124,15 @@ def render(
     check_target(target.absolute(), info.path, overwrite)
     seconds = Stages()
     with progress(not (quiet or as_json)) as step:
+        with seconds.stage("gyro"):
+            fields, notes = pipeline.rotation_of(source, measured, gyro, config)
         with seconds.stage("solve"):
-            path = pipeline.solve(measured, config, step, info.video.rotation)
+            path = pipeline.solve(measured, config, step, info.video.rotation, fields)
         with seconds.stage("render"):
             warnings = pipeline.render(source, path, target, config, step)
-    show_report(pipeline.report(source, target, measured, path, seconds.seconds, warnings), quiet, as_json)
+    used = fields is not None
+    report = pipeline.report(source, target, measured, path, used, seconds.seconds, (*notes, *warnings))
+    show_report(report, quiet, as_json)
 
 
 def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
@@ -142,7 +147,7 @@ def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
     return motion
 
 
-@with_settings_options("motion", "fuse", "path", "warp", "encode")
+@with_settings_options("motion", "gyro", "fuse", "path", "warp", "encode")
 def info(source: Input = None, *, choices: Choices, output: Output = None, as_json: Json = False) -> None:
     """Say what is in a video and what `run` would make of it; nothing is written."""
     source, config = _needed(source), choices.resolve()
