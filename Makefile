@@ -9,9 +9,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PY) -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
 	touch $@
 
-run: $(STAMP)  ## stabilise the sample clip and say where the result is
+run: $(STAMP)  ## stabilise the sample clip with its gyro log and say where the result is
 	mkdir -p out
-	$(PY) -m stabilize run samples/clips/walk.mp4 -o out/walk_stabilized.mp4 --overwrite
+	$(PY) -m stabilize run samples/clips/walk.mp4 --gyro samples/clips/walk.csv -o out/walk_stabilized.mp4 --overwrite
 	@echo "The steady clip: out/walk_stabilized.mp4"
 
 test: $(STAMP)  ## the default suite
