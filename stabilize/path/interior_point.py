@@ -22,7 +22,8 @@ from stabilize.path.differences import Complex, Difference, to_complex, to_real
 from stabilize.path.settings import Loss
 
 MAX_ITERATIONS = 80
-BACK_OFF = 0.995  # share of the way to the nearest boundary
+BALANCE = 0.01  # share of the cost by which the forces on a pose may be out of balance at the end
+BACK_OFF = 0.9  # share of the way to the nearest boundary
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +130,20 @@ def _factorise(band: Float) -> Float:
 
 
 def _start(problem: Problem) -> _State:
+    """A start whose multipliers carry the cost: one that is far from dual feasible costs thirty short steps on the way."""
     residuals = [_residual(term, problem.start) for term in problem.terms]
-    floor = max(1e-4, float(np.mean([np.abs(r).mean() for r in residuals if r.size] or [0.0])))
     slack = problem.limit - problem.start @ problem.g.T
     if slack.min() <= 0:
         raise SolveError("the crop leaves no room: raise --max-crop")
-    typical = float(np.mean([t.weight.mean() for t in problem.terms]))
+    floors = [float(np.abs(r).mean()) + 1e-9 for r in residuals]
+    load = float(np.abs(problem.cost).sum(axis=1).mean()) / float(np.abs(problem.g[:, 0]).sum())
     return _State(
         pose=problem.start.copy(),
-        u=[np.maximum(r, 0) + floor for r in residuals],
-        v=[np.maximum(-r, 0) + floor for r in residuals],
+        u=[np.maximum(r, 0) + floor for r, floor in zip(residuals, floors, strict=True)],
+        v=[np.maximum(-r, 0) + floor for r, floor in zip(residuals, floors, strict=True)],
         y=[np.zeros_like(r) for r in residuals],
         slack=slack,
-        multiplier=typical * floor / slack,
+        multiplier=np.full_like(slack, max(load, 1e-3)),
     )
 
 
@@ -211,6 +213,18 @@ def _reach(value: Float, step: Float) -> float:
     return float(np.min(value[falling] / -step[falling], initial=np.inf)) if falling.any() else np.inf
 
 
+def _unbalanced(problem: Problem, s: _State) -> float:
+    """Largest component of the dual residual against the cost's."""
+    n, size = len(s.pose), float(np.abs(problem.cost).max())
+    if size == 0:
+        return 0.0
+    rest = problem.cost + s.multiplier @ problem.g
+    for k, term in enumerate(problem.terms):
+        forces = s.y[k] if problem.loss == "l1" else term.weight * _residual(term, s.pose)
+        rest += _adjoint(term, forces, n)
+    return float(np.abs(rest).max()) / size
+
+
 def _steps(problem: Problem, s: _State, d: _Direction) -> tuple[float, float]:
     """Shares of the step that stay inside: primal, dual."""
     primal, dual = _reach(s.slack, d.slack), _reach(s.multiplier, d.multiplier)
@@ -255,7 +269,7 @@ def solve(problem: Problem, tolerance: float = 1e-5) -> Float:
     for _ in range(MAX_ITERATIONS):
         mu = _gap(problem, state)
         scale = max(abs(objective(problem, state.pose)) / (n * 4), 1e-9)
-        if mu < tolerance * scale:
+        if mu < tolerance * scale and _unbalanced(problem, state) < BALANCE:
             break
         d = _elastic(problem, state)
         factor = _factorise(_normal_band(problem, d, state.multiplier / state.slack, n))
