@@ -130,7 +130,7 @@ def _factorise(band: Float) -> Float:
 
 
 def _start(problem: Problem) -> _State:
-    """A start whose multipliers carry the cost: one that is far from dual feasible costs thirty short steps on the way."""
+    """A start whose multipliers carry the cost: one far from dual feasible costs thirty short steps on the way."""
     residuals = [_residual(term, problem.start) for term in problem.terms]
     slack = problem.limit - problem.start @ problem.g.T
     if slack.min() <= 0:
