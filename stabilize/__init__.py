@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stabilize.config import Config
-    from stabilize.pipeline import Report, analyse, render, solve, stabilize_video
+    from stabilize.pipeline import Report, analyse, render, rotation_of, solve, stabilize_video
 
 _WHERE = {
     "Config": "stabilize.config",
     "Report": "stabilize.pipeline",
     "analyse": "stabilize.pipeline",
     "render": "stabilize.pipeline",
+    "rotation_of": "stabilize.pipeline",
     "solve": "stabilize.pipeline",
     "stabilize_video": "stabilize.pipeline",
 }
-__all__ = ["Config", "Report", "analyse", "render", "solve", "stabilize_video"]
+__all__ = ["Config", "Report", "analyse", "render", "rotation_of", "solve", "stabilize_video"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stabilize import Config, analyse, render, solve, stabilize_video
+from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.errors import MotionError, OutputError
 from stabilize.prefetch import prefetch
@@ -54,7 +54,9 @@ def test_every_frame_keeps_its_time(steady: Path) -> None:
 def test_the_three_verbs_are_the_one(steady: Path, tmp_path: Path) -> None:
     save_motion(analyse(WALK), tmp_path / "motion.npz")
     motion, _ = load_motion(tmp_path / "motion.npz")
-    render(WALK, solve(motion), tmp_path / "again.mp4")
+    rotation, _ = rotation_of(WALK, motion)  # the log beside the clip, which the one command finds too
+    assert rotation is not None
+    render(WALK, solve(motion, gyro=rotation), tmp_path / "again.mp4")
     for a, b in zip(_pictures(steady, 20), _pictures(tmp_path / "again.mp4", 20), strict=True):
         np.testing.assert_array_equal(a, b)
 

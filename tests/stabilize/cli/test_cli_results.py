@@ -41,7 +41,7 @@ def test_a_report_for_programs(clip, cli):
     report = json.loads(ended.out)
     assert ended.err == ""
     assert report["frames"] == 12 and report["source"] == str(clip)
-    assert list(report["seconds"]) == ["analyse", "solve", "render"]
+    assert list(report["seconds"]) == ["analyse", "gyro", "solve", "render"]
     assert {"crop_kept", "shake_before", "shake_after", "shots", "unmeasured", "warnings", "target"} <= set(report)
 
 
