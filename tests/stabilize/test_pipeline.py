@@ -58,7 +58,8 @@ def test_the_three_verbs_are_the_one(steady: Path, tmp_path: Path) -> None:
     assert rotation is not None
     render(WALK, solve(motion, gyro=rotation), tmp_path / "again.mp4")
     for a, b in zip(_pictures(steady, 20), _pictures(tmp_path / "again.mp4", 20), strict=True):
-        np.testing.assert_array_equal(a, b)
+        # x264 with several threads may differ by a level here and there from run to run; another path would by dozens
+        assert np.abs(a.astype(int) - b).max() <= 8
 
 
 def test_a_path_of_another_video_is_refused(tmp_path: Path) -> None:
