@@ -208,18 +208,11 @@ class StablePath:
         _require(self.crop_pose.shape == (len(self.camera.timeline), 4), "crop_pose must be (n, 4)")
 
 
-RINGS = 2  # of nodes beyond the picture's edge, on either side
-
-
 def field_nodes(count: int, length: int) -> Float:
-    """Where the `count` nodes of a WarpField lie along an output side of `length` pixels, in pixels.
-
-    The outermost lie outside. Node k is at (k + 1/2) s - 1/2 - 2 round(s), s = length / (count - 2 RINGS): a grid that
-    an image resize by s turns into exactly the bilinear map over the pixels, an even number of pixels further in, so
-    that chroma planes of half the size have one too.
+    """Where the `count` nodes of a WarpField lie along an output side of `length` pixels: from edge to edge, in pixel
+    coordinates (the first pixel's centre is 0).
     """
-    cell = length / (count - 2 * RINGS)
-    return np.asarray((np.arange(count) + 0.5) * cell - 0.5 - 2 * round(cell))
+    return np.asarray(np.linspace(-0.5, length - 0.5, count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,5 +226,5 @@ class WarpField:
 
     def __post_init__(self) -> None:
         _require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
-        _require(min(self.source_px.shape[:2]) > 2 * RINGS, f"a field needs more than {2 * RINGS} nodes each way")
+        _require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
         _require(bool(np.isfinite(self.source_px).all()), "a field must be finite")

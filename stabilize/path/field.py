@@ -8,7 +8,7 @@ from stabilize.camera.grid import sample
 from stabilize.core import Float, FrameGeometry, StablePath, WarpField, field_nodes
 from stabilize.path.crop import place
 
-NODES = (22, 36)  # rows, columns, of them 18 x 32 cells over the picture
+NODES = (19, 33)  # rows, columns: 18 x 32 cells
 
 
 def output_nodes(geometry: FrameGeometry) -> Float:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-import cv2
 import numpy as np
 
-from stabilize.core import RINGS, Float, Float32, WarpField
+from stabilize.core import Float, Float32, WarpField, field_nodes
 from stabilize.video.frame import Frame, PixelLayout, Plane
-from stabilize.warp.sampling import SAMPLERS
+from stabilize.warp.sampling import SAMPLERS, Band
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 # Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 midway.
 SITING = {"left": (0, 1), "center": (1, 1), "topleft": (0, 0), "top": (1, 0), "bottomleft": (0, 2), "bottom": (1, 2)}
 DEFAULT_SITING = "left"
+BAND_SAMPLES = 1 << 17  # the map of so many is 1 MiB: it stays in a core's cache until it has been read
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,48 +34,54 @@ class WarpConfig:
 def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: WarpConfig) -> None:
     """Fill the planes of `out` from `source`; `siting` is FFmpeg's name of the chroma location, by default left."""
     sample = SAMPLERS[config.interpolation]
-    known: dict[tuple[int, int], Float32] = {}
     for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):
-        shifts = (layout.width_shift, layout.height_shift)
-        if shifts not in known:
-            known[shifts] = plane_map(field, out.size, shifts, siting)
-        sample(plane, known[shifts], target)
+        sample(plane, plane_map(field, out.size, (layout.width_shift, layout.height_shift), siting), target)
         _within_depth(target, source.layout)
 
 
-def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, int], siting: str) -> Float32:
-    """Source coordinates (h, w, 2) float32 for each sample of the output's plane, in samples of the source's.
+def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, int], siting: str) -> Iterator[Band]:
+    """Source coordinates for each sample of the output's plane, in samples of the source's, by bands of rows.
 
-    Both are subsampled by 2**`shifts`.
+    Both are subsampled by 2**`shifts` (x, y). The arrays of a band are overwritten by the next.
     """
     rows, cols = field.source_px.shape[:2]
-    offset, factor = _offset(shifts, siting), np.array([1 << shifts[0], 1 << shifts[1]])
-    cells = np.array([out_size[0] / (cols - 2 * RINGS), out_size[1] / (rows - 2 * RINGS)])
-    middle = (factor - 1) / 2  # where the enlarged grid has its samples
-    nodes = _shifted(field.source_px, (offset - middle) / cells)
-    nodes = ((nodes - offset) / factor).astype(np.float32)
-    scale = cells / factor
-    # An image resize reads at exact coordinates; remap and warpAffine round theirs to 1/32 of a node for two channels.
-    full = cv2.resize(nodes, None, fx=scale[0], fy=scale[1], interpolation=cv2.INTER_LINEAR)
-    left, top = (2 * round(c) // f for c, f in zip(cells.tolist(), factor.tolist(), strict=True))
-    width, height = (-(-s >> k) for s, k in zip(out_size, shifts, strict=True))
-    return np.asarray(full[top : top + height, left : left + width])
-
-
-def _shifted(nodes: Float32, by: Float) -> Float32:
-    """Values of the map at nodes moved by less than a node (x, y), linear in between and beyond the last ones."""
-    for axis, share in ((1, float(by[0])), (0, float(by[1]))):
-        if share:
-            slope = np.diff(nodes, axis=axis)
-            ends = (slope.take([0], axis), slope) if share < 0 else (slope, slope.take([-1], axis))
-            nodes = nodes + np.float32(share) * np.concatenate(ends, axis=axis)
-    return nodes
-
-
-def _offset(shifts: tuple[int, int], siting: str) -> Float:
-    """Luma position of the first chroma sample (x, y)."""
     place = SITING.get(siting, SITING[DEFAULT_SITING])
-    return np.array([place[k] * ((1 << shifts[k]) - 1) / 2 for k in (0, 1)])
+    across = _hat(cols, out_size[0], shifts[0], place[0])
+    down = _hat(rows, out_size[1], shifts[1], place[1])
+    x, y = (_in_samples(field.source_px[..., k], shifts[k], place[k]) @ across.T for k in (0, 1))
+    count = min(max(1, BAND_SAMPLES // len(across)), len(down))
+    buffer = np.empty((2, count, len(across)), np.float32)
+    for start in range(0, len(down), count):
+        weights = down[start : start + count]
+        used = np.flatnonzero(weights.any(axis=0))
+        nodes = slice(used[0], used[-1] + 1)
+        x_band, y_band = buffer[:, : len(weights)]
+        np.matmul(weights[:, nodes], x[nodes], out=x_band)
+        np.matmul(weights[:, nodes], y[nodes], out=y_band)
+        yield Band(slice(start, start + len(weights)), x_band, y_band)
+
+
+def _in_samples(luma_px: Float32, shift: int, place: int) -> Float32:
+    """Luma pixel coordinates as coordinates in a plane's samples."""
+    return np.asarray((luma_px - np.float32(_offset(shift, place))) / np.float32(1 << shift))
+
+
+@lru_cache(maxsize=16)
+def _hat(nodes: int, length: int, shift: int, place: int) -> Float32:
+    """Bilinear weights (samples, nodes) of a field's nodes along one side of a plane."""
+    samples = -(-length >> shift)
+    luma_px = np.arange(samples) * (1 << shift) + _offset(shift, place)
+    at = (luma_px - field_nodes(nodes, length)[0]) / length * (nodes - 1)
+    left = np.clip(at.astype(np.intp), 0, nodes - 2)
+    weights: Float = np.zeros((samples, nodes))
+    weights[np.arange(samples), left] = 1 - (at - left)
+    weights[np.arange(samples), left + 1] = at - left
+    return weights.astype(np.float32)
+
+
+def _offset(shift: int, place: int) -> float:
+    """Luma position of a plane's first sample along one axis."""
+    return place * ((1 << shift) - 1) / 2
 
 
 def _within_depth(plane: Plane, layout: PixelLayout) -> None:

@@ -114,8 +114,10 @@ def test_the_map_over_the_pixels_is_bilinear_between_the_nodes(size: tuple[int, 
     x, y = field_nodes(36, size[0]), field_nodes(22, size[1])
     assert x[0] <= 0 and x[-1] >= size[0] - 1 and y[0] <= 0 and y[-1] >= size[1] - 1
     nodes = (np.stack(np.meshgrid(x, y), axis=-1) + rng.normal(0, 3, (22, 36, 2))).astype(np.float32)
-    full = plane_map(WarpField(nodes), size, (0, 0), "left")
+    bands = [(b.rows, b.x.copy(), b.y.copy()) for b in plane_map(WarpField(nodes), size, (0, 0), "left")]
+    full = np.stack([np.concatenate([band[k] for band in bands]) for k in (1, 2)], axis=-1)
     assert full.shape == (size[1], size[0], 2)
+    assert [row for rows, _, _ in bands for row in range(rows.start, rows.stop)] == list(range(size[1]))
     for _ in range(50):
         i, j = rng.integers(0, size[0]), rng.integers(0, size[1])
         rows = np.array([[np.interp(i, x, row[:, c]) for row in nodes] for c in (0, 1)])
