@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from stabilize.camera.grid import node_positions, sample
+from stabilize.camera.smoothing import gaussian_mean
 from stabilize.core import CameraPath, Float, Float32, Motion, PairStatus
 
 CHUNK = 4096  # pairs whose fields are in memory at once
@@ -126,9 +126,9 @@ def _calm(residual: Float32, trust: Float32, sigma: float) -> None:
     """Replace, in place, the residual of doubtful pairs by that of surer neighbours; of none by nothing."""
     if not len(residual):
         return
-    weight = gaussian_filter1d(trust.astype(np.float64), sigma, mode="nearest", truncate=3)
+    weight = gaussian_mean(trust.astype(np.float64), sigma)
     shape = (-1, 1, 1, 1)
-    around = gaussian_filter1d(residual * trust.reshape(shape), sigma, axis=0, mode="nearest", truncate=3)
+    around = gaussian_mean(residual * trust.reshape(shape), sigma)
     around /= np.maximum(weight, 0.05).reshape(shape)
     residual += (1 - trust.reshape(shape)) * (around - residual)
 
@@ -166,7 +166,7 @@ def _accumulate(wobble: Float32, sigma: float) -> None:
     wobble[0] = 0
     for row in range(wobble.shape[1]):
         profile = np.cumsum(wobble[:, row], axis=0, dtype=np.float64)
-        wobble[:, row] = profile - gaussian_filter1d(profile, sigma, axis=0, mode="nearest", truncate=3)
+        wobble[:, row] = profile - gaussian_mean(profile, sigma)
 
 
 def _limit(wobble: Float32, limit: float) -> None:

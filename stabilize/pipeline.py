@@ -23,7 +23,7 @@ from stabilize.path.field import warp_field
 from stabilize.path.measure import Shake, shake
 from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import solve_path
-from stabilize.prefetch import prefetch
+from stabilize.parallel import in_order, one_thread_each, prefetch
 from stabilize.video.frame import Frame
 from stabilize.video.pending import check_target
 from stabilize.video.probe import MediaInfo, probe
@@ -34,6 +34,7 @@ from stabilize.warp.planes import warp
 PathLike = str | os.PathLike[str]
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
+MOST_WORKERS = 4  # threads that warp: each holds two frames
 AHEAD = 4  # frames between decode, warp and encode: enough to overlap, little enough to keep memory small
 
 
@@ -65,7 +66,7 @@ def analyse(source: PathLike, config: Config | None = None, progress: Progress |
 def _analyse(info: MediaInfo, config: Config, progress: Progress | None) -> tuple[Motion, tuple[str, ...]]:
     video = info.video
     size = analysis_size(video.geometry, config.motion.long_side)
-    with read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
+    with one_thread_each(), read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
         return motion, reading.report.warnings
@@ -130,7 +131,7 @@ def _render(
 ) -> tuple[str, ...]:
     _fits(info, path)
     total = len(path.camera.timeline)
-    with VideoWriter(info, target, config.encode) as writer:
+    with one_thread_each(), VideoWriter(info, target, config.encode) as writer:
         reading = read_frames(info.path)
         with prefetch(reading, AHEAD) as frames, prefetch(_warped(frames, path, info, config), AHEAD) as ready:
             for done, frame in enumerate(ready, start=1):
@@ -141,9 +142,11 @@ def _render(
 
 
 def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: Config) -> Iterator[Frame]:
+    """Frames as the path places them, several at a time."""
     pts = path.camera.timeline.pts
     siting = info.video.colour.chroma_location
-    for frame in frames:
+
+    def steady(frame: Frame) -> Frame:
         index = int(np.clip(np.searchsorted(pts, frame.pts), 0, len(pts) - 1))
         if pts[index] != frame.pts:
             raise MotionError(
@@ -151,7 +154,9 @@ def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: 
             )
         out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
         warp(frame, warp_field(path, index), out, siting, config.warp)
-        yield out
+        return out
+
+    return in_order(steady, frames, min(MOST_WORKERS, os.cpu_count() or 1))
 
 
 def _fits(info: MediaInfo, path: StablePath) -> None:

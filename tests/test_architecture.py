@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "core", "prefetch"},
+    {"errors", "core", "parallel"},
     {"camera", "video", "nets"},
     {"motion", "path", "warp", "fuse", "gyroscope", "gyro_settings"},
     {"artifacts", "config"},

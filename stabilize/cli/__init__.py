@@ -1,5 +1,9 @@
 """The command line: parse, call, print."""
 
-from stabilize.cli.boundary import main
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would spin while others have work
+
+from stabilize.cli.boundary import main  # noqa: E402
 
 __all__ = ["main"]

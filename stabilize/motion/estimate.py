@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,14 +15,16 @@ from stabilize.core import Float, FrameGeometry, Motion, PairMotion, PairStatus,
 from stabilize.errors import MotionError
 from stabilize.motion.background import Belief, first_belief
 from stabilize.motion.cuts import FLASH_FRAMES, is_cut, thumbnail
-from stabilize.motion.features import Corners, cell_grid, corners
-from stabilize.motion.flow import Picture, prepare
+from stabilize.motion.features import Corners, corners
+from stabilize.motion.flow import FLOWS, Flow, Picture, Tracks, prepare
 from stabilize.motion.mesh import COLS, ROWS
 from stabilize.motion.pair import failed, pair_motion, sharpness
 from stabilize.motion.settings import MotionConfig
 from stabilize.motion.still import Stand, advance, hold, note, slow
+from stabilize.parallel import prefetch
 
 Gray = tuple[int, UInt8]  # pts, picture
+AHEAD = 4  # pictures prepared before they are needed
 KEY_COVERAGE = 0.25  # a key frame serves while it explains this share of the picture
 Progress = Callable[[int], None]
 
@@ -48,17 +50,47 @@ def estimate_motion(
     pts: list[int] = []
     sharp: list[float] = []
     anchors: list[int] = []
-    pairs = list(_with_cuts(_pairs(_counted(pictures, pts, progress), config, sharp, anchors)))
+    flow = FLOWS[config.flow]
+    with prefetch(map(_view, pictures), AHEAD) as seen, prefetch(_followed(seen, flow, config), AHEAD) as views:
+        pairs = list(_with_cuts(_pairs(_counted(views, pts, progress), config, sharp, anchors)))
     if not pts:
         raise MotionError("the video has no frame to analyse")
     pairs = hold(pairs, anchors, max(analysis_size(geometry, config.long_side)) / 2)
     return _assemble(Timeline(np.array(pts, np.int64), time_base), geometry, pairs, sharp)
 
 
-def _counted(pictures: Iterable[Gray], pts: list[int], progress: Progress | None) -> Iterator[UInt8]:
-    for time, gray in pictures:
-        pts.append(time)
-        yield gray
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is computed of one frame before the motion of any is known; `tracks`: the last one's corners in it."""
+
+    pts: int
+    picture: Picture
+    corners: Corners
+    sharpness: float
+    thumbnail: UInt8
+    tracks: Tracks | None = None
+
+
+def _view(shown: Gray) -> View:
+    pts, gray = shown
+    picture = prepare(gray)
+    return View(pts, picture, corners(gray), sharpness(picture), thumbnail(gray))
+
+
+def _followed(views: Iterable[View], flow: Flow, config: MotionConfig) -> Iterator[View]:
+    before: View | None = None
+    for view in views:
+        if before is None or config.reference:  # the key frame that a frame is held against is not known here
+            yield view
+        else:
+            yield replace(view, tracks=flow(before.picture, view.picture, before.corners.points))
+        before = view
+
+
+def _counted(views: Iterable[View], pts: list[int], progress: Progress | None) -> Iterator[View]:
+    for view in views:
+        pts.append(view.pts)
+        yield view
         if progress:
             progress(len(pts))
 
@@ -68,7 +100,7 @@ Observed = tuple[PairMotion | None, float, UInt8]
 
 
 def _pairs(
-    grays: Iterable[UInt8], config: MotionConfig, sharp: list[float], anchors: list[int]
+    views: Iterable[View], config: MotionConfig, sharp: list[float], anchors: list[int]
 ) -> Iterator[Observed]:
     """Each frame against the one before it, or against a key frame in reference mode.
 
@@ -79,24 +111,23 @@ def _pairs(
     at: Corners | None = None
     belief: Belief | None = None
     since_key: PairMotion | None = None
-    for gray in grays:
-        picture = prepare(gray)
-        sharp.append(sharpness(picture))
-        thumb = thumbnail(gray)
+    for view in views:
+        sharp.append(view.sharpness)
         if source is None or at is None or belief is None:
-            source, at, belief = picture, corners(gray), first_belief(cell_grid(*gray.shape))
-            yield None, 1.0, thumb
+            source, at, belief = view.picture, view.corners, first_belief(view.corners.grid)
+            yield None, 1.0, view.thumbnail
             continue
-        result = pair_motion(source, picture, at, belief, float(np.median(sharp[-60:])), config)
+        tracks = view.tracks or FLOWS[config.flow](source, view.picture, at.points)
+        result = pair_motion(source, view.picture, at, tracks, belief, float(np.median(sharp[-60:])), config)
         motion, belief = result.motion, result.belief
         fresh = Stand(len(sharp) - 2, source, at)
-        stand = advance(stand, fresh, picture, belief, slow(motion, max(gray.shape) / 2))
+        stand = advance(stand, fresh, view.picture, belief, slow(motion, max(view.picture.gray.shape) / 2))
         note(anchors, stand)
         if config.reference:
             motion, since_key = _relative(motion, since_key)
         if since_key is None or since_key.coverage < KEY_COVERAGE:
-            source, at, since_key = picture, corners(gray), None
-        yield motion, result.tracked, thumb
+            source, at, since_key = view.picture, view.corners, None
+        yield motion, result.tracked, view.thumbnail
 
 
 def _relative(now: PairMotion, before: PairMotion | None) -> tuple[PairMotion, PairMotion | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from stabilize.core import Float, Float32, FrameGeometry, MotionModel, PairMotion, PairStatus
 from stabilize.motion.background import LEAST, Belief, Mask, camera_motion, first_belief, learn
 from stabilize.motion.features import Corners, corners
-from stabilize.motion.flow import FLOWS, Picture, Tracks
+from stabilize.motion.flow import Picture, Tracks
 from stabilize.motion.mesh import COLS, ROWS, local_motion
 from stabilize.motion.models import choose, errors, transfer
 from stabilize.motion.settings import MotionConfig
@@ -48,10 +48,9 @@ def failed(status: PairStatus) -> PairMotion:
 
 
 def pair_motion(  # noqa: PLR0917
-    prev: Picture, next_: Picture, at: Corners, belief: Belief, usual_sharpness: float, config: MotionConfig
+    prev: Picture, next_: Picture, at: Corners, tracks: Tracks, belief: Belief, usual_sharpness: float, config: MotionConfig
 ) -> PairResult:
-    """Motion from `prev` to `next_` on the corners `at` of `prev`, in the unit frame."""
-    tracks = FLOWS[config.flow](prev, next_, at.points)
+    """Motion from `prev` to `next_` by the `tracks` of the corners `at` of `prev`, in the unit frame."""
     tracked = float(tracks.ok.mean()) if len(tracks.ok) else 0.0
     best = camera_motion(at.points, tracks.points, at, tracks.ok, belief) if tracks.ok.sum() >= LEAST else None
     if best is None or best.support.sum() < LEAST_COVERAGE * at.grid[0] * at.grid[1]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
+from stabilize.camera.smoothing import gaussian_mean
 from stabilize.core import CameraPath, Float, StablePath
 from stabilize.path.differences import Complex, compose, inverse, to_complex
 
@@ -65,7 +65,7 @@ def _shake(poses: Complex, camera: CameraPath) -> Shake:
 
 
 def _quick(signal: Float, sigma: float) -> Float:
-    return signal - np.asarray(gaussian_filter1d(signal, sigma, mode="nearest"))
+    return signal - gaussian_mean(signal, sigma)
 
 
 def _rms(values: Float) -> float:

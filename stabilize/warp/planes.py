@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stabilize.core import Float, Float32, WarpField, field_nodes
+from stabilize.core import Float32, WarpField, field_nodes
 from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.warp.sampling import SAMPLERS, Band
 
@@ -17,7 +19,8 @@ Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 # Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 midway.
 SITING = {"left": (0, 1), "center": (1, 1), "topleft": (0, 0), "top": (1, 0), "bottomleft": (0, 2), "bottom": (1, 2)}
 DEFAULT_SITING = "left"
-BAND_SAMPLES = 1 << 17  # the map of so many is 1 MiB: it stays in a core's cache until it has been read
+Index = NDArray[np.intp]
+BAND_SAMPLES = 1 << 16  # the map of so many stays in a core's cache until it has been read, and BLAS starts no threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +49,39 @@ def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, in
     """
     rows, cols = field.source_px.shape[:2]
     place = SITING.get(siting, SITING[DEFAULT_SITING])
-    across = _hat(cols, out_size[0], shifts[0], place[0])
-    down = _hat(rows, out_size[1], shifts[1], place[1])
-    x, y = (_in_samples(field.source_px[..., k], shifts[k], place[k]) @ across.T for k in (0, 1))
-    count = min(max(1, BAND_SAMPLES // len(across)), len(down))
-    buffer = np.empty((2, count, len(across)), np.float32)
-    for start in range(0, len(down), count):
-        weights = down[start : start + count]
-        used = np.flatnonzero(weights.any(axis=0))
-        nodes = slice(used[0], used[-1] + 1)
-        x_band, y_band = buffer[:, : len(weights)]
-        np.matmul(weights[:, nodes], x[nodes], out=x_band)
-        np.matmul(weights[:, nodes], y[nodes], out=y_band)
-        yield Band(slice(start, start + len(weights)), x_band, y_band)
+    left, right_share = _between(cols, out_size[0], shifts[0], place[0])
+    top, below_share = _between(rows, out_size[1], shifts[1], place[1])
+    wide = []  # the nodes' rows over all columns, x and y
+    for k in (0, 1):
+        nodes = (field.source_px[..., k] - np.float32(_offset(shifts[k], place[k]))) / np.float32(1 << shifts[k])
+        wide.append(nodes[:, left] + right_share * (nodes[:, left + 1] - nodes[:, left]))
+    count = max(1, BAND_SAMPLES // len(left))
+    buffer = np.empty((2, min(count, len(top)), len(left)), np.float32)
+    for band in _bands(top, count):
+        weights = np.stack([1 - below_share[band], below_share[band]], axis=1)
+        around = slice(top[band.start], top[band.start] + 2)
+        x, y = buffer[:, : len(weights)]
+        np.matmul(weights, wide[0][around], out=x)
+        np.matmul(weights, wide[1][around], out=y)
+        yield Band(band, x, y)
 
 
-def _in_samples(luma_px: Float32, shift: int, place: int) -> Float32:
-    """Luma pixel coordinates as coordinates in a plane's samples."""
-    return np.asarray((luma_px - np.float32(_offset(shift, place))) / np.float32(1 << shift))
+def _bands(node: Index, most: int) -> Iterator[slice]:
+    """Runs of at most so many rows with the same node above."""
+    edges = [0, *(np.flatnonzero(np.diff(node)) + 1).tolist(), len(node)]
+    for first, last in pairwise(edges):
+        for start in range(first, last, most):
+            yield slice(start, min(start + most, last))
 
 
 @lru_cache(maxsize=16)
-def _hat(nodes: int, length: int, shift: int, place: int) -> Float32:
-    """Bilinear weights (samples, nodes) of a field's nodes along one side of a plane."""
+def _between(nodes: int, length: int, shift: int, place: int) -> tuple[Index, Float32]:
+    """For each sample along one side of a plane the node before it, and how far it is on the way to the next."""
     samples = -(-length >> shift)
     luma_px = np.arange(samples) * (1 << shift) + _offset(shift, place)
     at = (luma_px - field_nodes(nodes, length)[0]) / length * (nodes - 1)
-    left = np.clip(at.astype(np.intp), 0, nodes - 2)
-    weights: Float = np.zeros((samples, nodes))
-    weights[np.arange(samples), left] = 1 - (at - left)
-    weights[np.arange(samples), left + 1] = at - left
-    return weights.astype(np.float32)
+    before = np.clip(at.astype(np.intp), 0, nodes - 2)
+    return before, (at - before).astype(np.float32)
 
 
 def _offset(shift: int, place: int) -> float:

@@ -13,7 +13,7 @@ import pytest
 from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.errors import MotionError, OutputError
-from stabilize.prefetch import prefetch
+from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 

@@ -1,13 +1,18 @@
-"""Run an iterator ahead of its reader, in a thread, by a bounded number of items."""
+"""Work side by side: an iterator ahead of its reader, a function over several items, in bounded numbers."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+import cv2
+
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -66,3 +71,30 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     finally:
         stop.set()
         thread.join()
+
+
+def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
+    """`function` of each item, in their order, computed by so many threads at once."""
+    with ThreadPoolExecutor(workers, "stabilize-worker") as pool:
+        running: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                running.append(pool.submit(function, item))
+                if len(running) > workers:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for late in running:
+                late.cancel()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """OpenCV without threads of its own: where several stages run side by side, they cost more than they bring."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -1,0 +1,20 @@
+"""Signals along time."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stabilize.core import Float
+
+TRUNCATE = 3.0  # standard deviations at which the kernel ends
+
+
+def gaussian_mean(signal: Float, sigma: float) -> Float:
+    """Gaussian mean of `signal` (n, ...) along its first axis, `sigma` in samples; the ends are held."""
+    if not signal.size:
+        return signal
+    flat = np.ascontiguousarray(signal, np.float64).reshape(len(signal), -1)
+    length = 2 * round(TRUNCATE * sigma) + 1
+    mean = cv2.GaussianBlur(flat, (1, length), sigmaX=1, sigmaY=max(sigma, 1e-3), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(mean).reshape(signal.shape)
