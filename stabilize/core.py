@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Float16 = NDArray[np.float16]  # fields of small displacements, kept for every frame: 11 bits of a thousandth
 Int = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
 
@@ -120,7 +121,7 @@ class MotionModel(IntEnum):
 class PairMotion:
     """Motion from one frame to the next in the unit frame, with its quality.
 
-    `H_next_prev` (3, 3); `mesh` (rows, cols, 2) float32 is what the background moves beyond it, at mesh nodes of the
+    `H_next_prev` (3, 3); `mesh` (rows, cols, 2) float16 is what the background moves beyond it, at mesh nodes of the
     previous frame (next = H(prev) + mesh); `coverage` the share of the picture's area that supports it; `residual` the
     median distance of the inliers, in units.
     """
@@ -128,7 +129,7 @@ class PairMotion:
     status: PairStatus
     model: MotionModel
     H_next_prev: Float
-    mesh: Float32
+    mesh: Float16
     coverage: float
     residual: float
 
@@ -143,7 +144,7 @@ class Motion:
     timeline: Timeline
     geometry: FrameGeometry
     H_next_prev: Float  # (n-1, 3, 3), prev -> next
-    mesh: Float32  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame
+    mesh: Float16  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame
     status: UInt8  # (n-1,) PairStatus
     model: UInt8  # (n-1,) MotionModel
     coverage: Float32  # (n-1,) share of area in support
@@ -173,16 +174,18 @@ class CameraPath:
 
     `step` (n-1, 4): the similarity (a, b, x, y) in the unit frame from each frame's *rectified* picture to the next
     one's: p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges
-    it. `wobble` (n, rows, cols, 2) float32: where a rectified point p is found in the real frame, p + wobble(p):
-    rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge.
+    it. `wobble` (n, rows, cols, 2) float16: where a rectified point p is found in the real frame, p + wobble(p):
+    rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge. `level` (n,): the roll (radians,
+    that of `StablePath.crop_pose`) at which the output's horizon is level, NaN where gravity is not known; None: never.
     """
 
     timeline: Timeline
     geometry: FrameGeometry
     step: Float
     weight: Float
-    wobble: Float32
+    wobble: Float16
     shots: tuple[slice, ...]
+    level: Float | None = None
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
@@ -191,6 +194,7 @@ class CameraPath:
         _require(self.weight.shape == (pairs,), f"weight must be ({pairs},)")
         _require(self.wobble.ndim == 4 and self.wobble.shape[0] == frames, "wobble must be (n, rows, cols, 2)")
         _require(bool(np.isfinite(self.step).all() and np.isfinite(self.wobble).all()), "path must be finite")
+        _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
 
 
 @dataclass(frozen=True, slots=True)

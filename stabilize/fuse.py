@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stabilize.camera.grid import node_positions, sample
 from stabilize.camera.smoothing import gaussian_mean
-from stabilize.core import CameraPath, Float, Float32, Motion, PairStatus
+from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 
 CHUNK = 4096  # pairs whose fields are in memory at once
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
@@ -47,18 +47,19 @@ class RotationFields:
     `turned` (n-1, rows, cols, 2): displacement of the nodes from frame to frame by rotation alone, in pictures without
     rolling shutter.
     `shutter` (n, rows, cols, 2): where a point of such a picture is found in the real one, less the point. `known`
-    (n-1,): whether the log covers the pair.
+    (n-1,): whether the log covers the pair. `level`: as in `CameraPath`.
     """
 
     turned: Float32
     shutter: Float32
     known: Mask
+    level: Float | None = None
 
 
 def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | None = None) -> CameraPath:
     """The camera's path, from the picture alone or from both."""
     measured = motion.status == PairStatus.OK
-    wobble = np.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float32)
+    wobble = np.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float16)
     local = wobble[1:]  # first each pair's local motion, then, in its place, what has to be taken out of each frame
     step = _split(motion, rotation, local)
     sure = measured if rotation is None else measured | rotation.known
@@ -70,15 +71,17 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
         _accumulate(wobble[shot], config.wobble_s / motion.timeline.interval_s)
     _limit(wobble, config.wobble_limit)
     if rotation is not None:
-        wobble += rotation.shutter
-    return CameraPath(motion.timeline, motion.geometry, step, sure.astype(np.float64), wobble, tuple(motion.shots))
+        wobble += rotation.shutter.astype(np.float16)
+    level = None if rotation is None else rotation.level
+    weight = sure.astype(np.float64)
+    return CameraPath(motion.timeline, motion.geometry, step, weight, wobble, tuple(motion.shots), level)
 
 
 def _pairs_of(shot: slice) -> slice:
     return slice(shot.start, max(shot.stop - 1, shot.start))
 
 
-def _split(motion: Motion, rotation: RotationFields | None, local: Float32) -> Float:
+def _split(motion: Motion, rotation: RotationFields | None, local: Float16) -> Float:
     """Steps (m, 4), the similarity nearest to the whole field of each pair; fills `local` (m, rows, cols, 2), what
     it has beyond.
     """
@@ -111,7 +114,7 @@ def _seen(motion: Motion, part: slice, nodes: Float) -> Float:
 
 def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32:
     """What the picture shows beyond rotation and shutter (m, rows, cols, 2), as far as each pair's evidence goes."""
-    residual = np.empty_like(motion.mesh)
+    residual = np.empty(motion.mesh.shape, np.float32)
     for first in range(0, len(residual), CHUNK):
         part = slice(first, first + CHUNK)
         found = _seen(motion, part, nodes) - _predicted(motion, rotation, part, nodes)
@@ -128,7 +131,7 @@ def _calm(residual: Float32, trust: Float32, sigma: float) -> None:
         return
     weight = gaussian_mean(trust.astype(np.float64), sigma)
     shape = (-1, 1, 1, 1)
-    around = gaussian_mean(residual * trust.reshape(shape), sigma)
+    around = gaussian_mean((residual * trust.reshape(shape)).astype(np.float64), sigma)
     around /= np.maximum(weight, 0.05).reshape(shape)
     residual += (1 - trust.reshape(shape)) * (around - residual)
 
@@ -153,7 +156,7 @@ def _bridge(step: Float, ok: Mask) -> None:
         step[~ok, column] = np.interp(at[~ok], at[ok], step[ok, column])
 
 
-def _accumulate(wobble: Float32, sigma: float) -> None:
+def _accumulate(wobble: Float16, sigma: float) -> None:
     """Turn, in place, one shot's local motion of each pair (in the later frame) into the quick part of each node's own
     path.
 
@@ -169,7 +172,7 @@ def _accumulate(wobble: Float32, sigma: float) -> None:
         wobble[:, row] = profile - gaussian_mean(profile, sigma)
 
 
-def _limit(wobble: Float32, limit: float) -> None:
+def _limit(wobble: Float16, limit: float) -> None:
     """Scale back, in place, every frame in which a node would move too far: a frame as a whole, so that nothing
     folds.
     """
@@ -177,4 +180,4 @@ def _limit(wobble: Float32, limit: float) -> None:
         wobble[:] = 0
         return
     largest = np.abs(wobble).max(axis=(1, 2, 3))
-    wobble *= np.minimum(1, limit / np.maximum(largest, 1e-9)).astype(np.float32)[:, None, None, None]
+    wobble *= np.minimum(1, limit / np.maximum(largest, 1e-9)).astype(np.float16)[:, None, None, None]

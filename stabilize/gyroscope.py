@@ -28,6 +28,7 @@ from stabilize.gyro_settings import GyroConfig
 from stabilize.motion.mesh import COLS, ROWS
 
 BANDS = 17  # times within the readout at which the orientation is read; linear in between
+LEAST_UP = 0.3  # of the vertical that must lie in the picture: looking straight down there is no horizon
 CHUNK = 512  # frames whose rays are in memory at once
 PathLike = str | os.PathLike[str]
 
@@ -107,7 +108,23 @@ def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:
         turned[first : first + len(moved)] = (_units(gyro.lens, moved, motion.geometry) - nodes).reshape(-1, *shape)
     known = gyro.track.known(time_s[:-1]) & gyro.track.known(time_s[1:])
     usable = np.isfinite(turned).all(axis=(1, 2, 3)) & np.isfinite(shutter[1:] + shutter[:-1]).all(axis=(1, 2, 3))
-    return RotationFields(np.nan_to_num(turned), np.nan_to_num(shutter), known & usable)
+    return RotationFields(np.nan_to_num(turned), np.nan_to_num(shutter), known & usable, _level(gyro.track, time_s))
+
+
+def _level(track: OrientationTrack, time_s: Float) -> Float | None:
+    """Roll (n,) at which each frame is upright, NaN where the log does not say; None where it knows no gravity.
+
+    Counted from the quarter turn nearest to how the camera was held: players turn a picture, or its maker meant it so.
+    """
+    if not track.gravity:
+        return None
+    up = track.evaluate(time_s).inv().apply([0.0, 0.0, 1.0])
+    seen = track.known(time_s) & (np.hypot(up[:, 0], up[:, 1]) > LEAST_UP)
+    if not seen.any():
+        return None
+    lean = np.where(seen, -up[:, 1] + 1j * up[:, 0], np.nan)
+    quarter_turns = np.round(np.angle(np.nanmean(lean)) / (np.pi / 2))
+    return np.asarray(np.angle(lean * np.exp(-0.5j * np.pi * quarter_turns)))
 
 
 def _rays(lens: Lens, points: Float, geometry: FrameGeometry) -> Float:

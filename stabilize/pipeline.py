@@ -19,11 +19,11 @@ from stabilize.core import Float, Motion, PairStatus, StablePath
 from stabilize.errors import MotionError
 from stabilize.fuse import RotationFields, camera_path
 from stabilize.motion.estimate import analysis_size, estimate_motion
+from stabilize.parallel import in_order, one_thread_each, prefetch
 from stabilize.path.field import warp_field
 from stabilize.path.measure import Shake, shake
 from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import solve_path
-from stabilize.parallel import in_order, one_thread_each, prefetch
 from stabilize.video.frame import Frame
 from stabilize.video.pending import check_target
 from stabilize.video.probe import MediaInfo, probe
@@ -96,15 +96,24 @@ def rotation_of(
     None where there is none or it does not agree with the picture, and notes that say so. Raises GyroError for a named
     log that cannot be read.
     """
+    config = config or Config()
+    fields, notes = _rotation_of(Path(source), motion, log, config)
+    if config.path.horizon_deg is not None and (fields is None or fields.level is None):
+        notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
+    return fields, notes
+
+
+def _rotation_of(
+    video: Path, motion: Motion, log: PathLike | None, config: Config
+) -> tuple[RotationFields | None, tuple[str, ...]]:
     from gyro.readers import embedded_log, find_log  # most videos have no log, and need no more of `gyro`
 
-    config, video = config or Config(), Path(source)
     if config.gyro.use == "off" or not (log or find_log(video) or embedded_log(video)):
         return None, ()
     from stabilize.gyroscope import rotation_fields, synced_gyro
 
     try:
-        synced, notes = synced_gyro(source, log, config.gyro)
+        synced, notes = synced_gyro(video, log, config.gyro)
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
     return (rotation_fields(motion, synced) if synced else None), notes
@@ -188,20 +197,30 @@ def stabilize_video(
     clock.append(time.perf_counter())
     fields, gyro_notes = rotation_of(info.path, motion, gyro, config)
     clock.append(time.perf_counter())
-    path = solve(motion, config, progress, info.video.rotation, fields)
+    path, lost, used = (
+        solve(motion, config, progress, info.video.rotation, fields),
+        unmeasured(motion),
+        fields is not None,
+    )
+    del motion, fields  # of a long video they are large, and no longer needed
     clock.append(time.perf_counter())
     notes = _render(info, path, target, config, progress)
     clock.append(time.perf_counter())
     seconds = dict(zip(("analyse", "gyro", "solve", "render"), np.diff(clock).tolist(), strict=True))
     warnings = tuple(dict.fromkeys((*read_notes, *gyro_notes, *notes)))
-    return report(info.path, target, motion, path, fields is not None, seconds, warnings)
+    return report(info.path, target, path, lost, used, seconds, warnings)
+
+
+def unmeasured(motion: Motion) -> int:
+    """Pairs within a shot in which the picture showed no motion."""
+    return int(np.count_nonzero((motion.status != PairStatus.OK) & (motion.status != PairStatus.CUT)))
 
 
 def report(  # noqa: PLR0917
     source: PathLike,
     target: PathLike,
-    motion: Motion,
     path: StablePath,
+    unmeasured_pairs: int,
     gyro_used: bool,
     seconds: dict[str, float],
     warnings: tuple[str, ...],
@@ -209,13 +228,12 @@ def report(  # noqa: PLR0917
     """What is to be said of a run."""
     kept: Float = np.hypot(path.crop_pose[:, 0], path.crop_pose[:, 1]) ** 2
     before, after = shake(path)
-    unmeasured = int(np.count_nonzero((motion.status != PairStatus.OK) & (motion.status != PairStatus.CUT)))
     return Report(
         source=os.fspath(source),
         target=os.fspath(target),
-        frames=len(motion.timeline),
-        shots=len(motion.shots),
-        unmeasured=unmeasured,
+        frames=len(path.camera.timeline),
+        shots=len(path.camera.shots),
+        unmeasured=unmeasured_pairs,
         gyro_used=gyro_used,
         crop_kept=float(kept.mean()),
         least_crop_kept=float(kept.min()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import vqf
@@ -160,7 +160,7 @@ def _prefix(step_rad: Float) -> Rotation:
 
 
 def _level(own: OrientationTrack, accel_m_s2: Float) -> OrientationTrack:
-    """The track put upright and freed of bias by VQF.
+    """The track put upright and freed of bias by VQF, in its own arrays: an hour fills a hundred MB.
 
     VQF wants one sample rate, so it runs on even knots (at most 50 Hz) cut out of `own`; what it changes, R_level @
     own, is slow and is carried back to every sample. The fast motion stays as integrated, without the half-sample lag
@@ -170,15 +170,13 @@ def _level(own: OrientationTrack, accel_m_s2: Float) -> OrientationTrack:
     at_knots = own.evaluate(knots)
     quat, bias = _vqf(at_knots, knots[1] - knots[0], _knot_means(own.time_s, accel_m_s2, knots))
     correction = Rotation.from_quat(quat) * at_knots.inv()
-    R_world_body = Rotation.identity(len(own.time_s))
-    rate = np.empty_like(own.rate_rad_s)
+    R_world_body, rate = own.R_world_body, own.rate_rad_s
     for first in range(0, len(rate), CHUNK):
         part = slice(first, first + CHUNK)
         R_level = _slerp(knots, correction, own.time_s[part])
-        R_world_body[part] = R_level * own.R_world_body[part]
-        rate[part] = own.rate_rad_s[part] - np.stack([np.interp(own.time_s[part], knots, b) for b in bias.T], axis=1)
-    mean_bias = own.bias_rad_s + bias.mean(axis=0)
-    return OrientationTrack(own.time_s, R_world_body, rate, own.gaps_s, mean_bias, gravity=True)
+        R_world_body[part] = R_level * R_world_body[part]
+        rate[part] -= np.stack([np.interp(own.time_s[part], knots, b) for b in bias.T], axis=1)
+    return replace(own, bias_rad_s=own.bias_rad_s + bias.mean(axis=0), gravity=True)
 
 
 def _knots(time_s: Float) -> Float:

@@ -17,4 +17,4 @@ def gaussian_mean(signal: Float, sigma: float) -> Float:
     flat = np.ascontiguousarray(signal, np.float64).reshape(len(signal), -1)
     length = 2 * round(TRUNCATE * sigma) + 1
     mean = cv2.GaussianBlur(flat, (1, length), sigmaX=1, sigmaY=max(sigma, 1e-3), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(mean).reshape(signal.shape)
+    return np.asarray(mean, np.float64).reshape(signal.shape)

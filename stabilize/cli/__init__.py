@@ -4,6 +4,6 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would spin while others have work
 
-from stabilize.cli.boundary import main  # noqa: E402
+from stabilize.cli.boundary import main
 
 __all__ = ["main"]

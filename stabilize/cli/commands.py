@@ -131,7 +131,8 @@ def render(
         with seconds.stage("render"):
             warnings = pipeline.render(source, path, target, config, step)
     used = fields is not None
-    report = pipeline.report(source, target, measured, path, used, seconds.seconds, (*notes, *warnings))
+    lost = pipeline.unmeasured(measured)
+    report = pipeline.report(source, target, path, lost, used, seconds.seconds, (*notes, *warnings))
     show_report(report, quiet, as_json)
 
 

@@ -54,6 +54,16 @@ OPTIONS: dict[str, tuple[str, Any]] = {
             metavar="AXES",
         ),
     ),
+    "horizon": (
+        "path.horizon_deg",
+        _option(
+            float,
+            "--horizon",
+            "How far the horizon may lean; 0 locks it. Needs a gyroscope log with an accelerometer.",
+            _MOTION,
+            metavar="DEGREES",
+        ),
+    ),
     "flow": ("motion.flow", _option(Flow, "--flow", "How points are followed (klt).", _MOTION)),
     "interpolation": (
         "warp.interpolation",

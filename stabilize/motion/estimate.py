@@ -99,9 +99,7 @@ def _counted(views: Iterable[View], pts: list[int], progress: Progress | None) -
 Observed = tuple[PairMotion | None, float, UInt8]
 
 
-def _pairs(
-    views: Iterable[View], config: MotionConfig, sharp: list[float], anchors: list[int]
-) -> Iterator[Observed]:
+def _pairs(views: Iterable[View], config: MotionConfig, sharp: list[float], anchors: list[int]) -> Iterator[Observed]:
     """Each frame against the one before it, or against a key frame in reference mode.
 
     Fills `sharp` and the `anchors` of stands.
@@ -167,7 +165,7 @@ def _assemble(timeline: Timeline, geometry: FrameGeometry, pairs: list[PairMotio
         timeline=timeline,
         geometry=geometry,
         H_next_prev=H,
-        mesh=np.array([p.mesh for p in pairs], np.float32).reshape(-1, ROWS, COLS, 2),
+        mesh=np.array([p.mesh for p in pairs], np.float16).reshape(-1, ROWS, COLS, 2),
         status=column("status", np.uint8),
         model=column("model", np.uint8),
         coverage=column("coverage", np.float32),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from stabilize.camera.grid import node_positions
-from stabilize.core import Float, Float32
+from stabilize.core import Float, Float16
 from stabilize.motion.models import robust_weight
 
 Index = NDArray[np.intp]
@@ -57,7 +57,7 @@ def _hat(points: Float, half_extent: tuple[float, float]) -> tuple[Index, Float]
     return nodes, np.stack([(1 - fu) * (1 - fv), fu * (1 - fv), (1 - fu) * fv, fu * fv], axis=1)
 
 
-def local_motion(points: Float, residual: Float, half_extent: tuple[float, float]) -> Float32:
+def local_motion(points: Float, residual: Float, half_extent: tuple[float, float]) -> Float16:
     """Mesh (ROWS, COLS, 2) that explains the residuals (k, 2) at points (k, 2), all in units; it never folds."""
     nodes, hat = _hat(points, half_extent)
     weight = robust_weight(np.linalg.norm(residual, axis=1), OUTLIER)
@@ -66,7 +66,7 @@ def local_motion(points: Float, residual: Float, half_extent: tuple[float, float
         values = _solve(nodes, hat, weight, residual)
         rest = residual - np.einsum("ki,kic->kc", hat, values[nodes])
         weight = robust_weight(np.linalg.norm(rest, axis=1), OUTLIER / 2)
-    return unfold(values.reshape(ROWS, COLS, 2), half_extent).astype(np.float32)
+    return unfold(values.reshape(ROWS, COLS, 2), half_extent).astype(np.float16)
 
 
 def _solve(nodes: Index, hat: Float, weight: Float, residual: Float) -> Float:

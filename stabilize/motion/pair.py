@@ -44,11 +44,17 @@ def sharpness(picture: Picture) -> float:
 
 def failed(status: PairStatus) -> PairMotion:
     """A pair without measurement."""
-    return PairMotion(status, MotionModel.NONE, np.eye(3), np.zeros((ROWS, COLS, 2), np.float32), 0.0, 0.0)
+    return PairMotion(status, MotionModel.NONE, np.eye(3), np.zeros((ROWS, COLS, 2), np.float16), 0.0, 0.0)
 
 
 def pair_motion(  # noqa: PLR0917
-    prev: Picture, next_: Picture, at: Corners, tracks: Tracks, belief: Belief, usual_sharpness: float, config: MotionConfig
+    prev: Picture,
+    next_: Picture,
+    at: Corners,
+    tracks: Tracks,
+    belief: Belief,
+    usual_sharpness: float,
+    config: MotionConfig,
 ) -> PairResult:
     """Motion from `prev` to `next_` by the `tracks` of the corners `at` of `prev`, in the unit frame."""
     tracked = float(tracks.ok.mean()) if len(tracks.ok) else 0.0
@@ -79,7 +85,7 @@ def _measure(  # noqa: PLR0917
     prev, next_ = (geometry.to_unit(_double(p[tracks.ok])) for p in (at.points, tracks.points))
     model, H, _ = choose(prev[support], next_[support], trust[support], SCALE_PX / unit_px, NOISE_PX / unit_px)
     distance = errors(H, prev[support], next_[support])
-    local = np.zeros((ROWS, COLS, 2), np.float32)
+    local = np.zeros((ROWS, COLS, 2), np.float16)
     if mesh and model is not MotionModel.STILL:
         local = local_motion(prev, next_ - transfer(H, prev), geometry.half_extent)
     coverage = float(support.sum() / (at.grid[0] * at.grid[1]))

@@ -24,7 +24,7 @@ class PathConfig:
 
     `smoothness_s`: over how many seconds the path is kept even; `max_crop`: the largest share of the width that may be
     cut; `zoom`: one constant crop for each shot, or one that follows the need; `tripod`: hold the camera still wherever
-    the crop allows.
+    the crop allows; `horizon_deg`: how far the horizon may lean, 0 locks it, None leaves it alone.
     """
 
     smoothness_s: float = 1.0
@@ -33,6 +33,7 @@ class PathConfig:
     loss: Loss = "l1"
     tripod: bool = False
     strength: AxisStrength = field(default_factory=AxisStrength)
+    horizon_deg: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.smoothness_s <= 60:
@@ -42,6 +43,8 @@ class PathConfig:
         for name, allowed in (("zoom", ("dynamic", "static")), ("loss", ("l1", "l2"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if self.horizon_deg is not None and not 0 <= self.horizon_deg <= 45:
+            raise ValueError(f"horizon_deg must be between 0 and 45, not {self.horizon_deg}")
         for axis in ("x", "y", "roll"):
             if not 0 <= getattr(self.strength, axis) <= 1:
                 raise ValueError(f"strength.{axis} must be between 0 and 1, not {getattr(self.strength, axis)}")

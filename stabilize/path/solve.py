@@ -15,7 +15,7 @@ import numpy as np
 from stabilize.core import CameraPath, Float, StablePath
 from stabilize.errors import SolveError
 from stabilize.path.crop import corner_rows, half_span, margins
-from stabilize.path.differences import differences, to_complex, to_real
+from stabilize.path.differences import Difference, differences, to_complex, to_real
 from stabilize.path.interior_point import Problem, Term, solve
 from stabilize.path.measure import not_worse
 from stabilize.path.settings import AxisStrength, PathConfig
@@ -32,6 +32,8 @@ WEIGHTS = np.array([[0.03, 1.0, 1.0, 1.0], [0.9, 3.0, 3.0, 3.0], [0.03, 0.1, 0.1
 # Reward per frame for the whole width kept; at smoothness 1 s a shake of 1 Hz costs about 100 times its amplitude.
 KEEP = 30.0
 GIVE_WAY = 4.0  # by which the reward grows where cropping does more harm than good
+# Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
+HORIZON = 300.0
 CENTRE = 1e-6  # keeps L2-flat directions defined
 Progress = Callable[[int, int], None]
 
@@ -164,7 +166,19 @@ def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, .
             weight = np.array([100.0, 100.0, 100.0, 100.0]) * pace
         weight = np.maximum(weight, CENTRE)
         terms.append(Term(difference, np.tile(weight, (difference.factor.shape[1], 1))))
+    if config.horizon_deg is not None and camera.level is not None:
+        terms += _horizon(camera.level[part], np.radians(config.horizon_deg))
     return tuple(terms)
+
+
+def _horizon(level: Float, limit: float) -> list[Term]:
+    """Lean beyond the limit: |r| from level, or (|r - limit| + |r + limit|) / 2, which is even between them."""
+    sides = (0.0,) if limit == 0 else (-limit, limit)
+    weight = np.full((len(level), 4), CENTRE)
+    weight[np.isfinite(level), 1] = HORIZON / len(sides)
+    upright = np.nan_to_num(level)
+    nothing = np.zeros((len(level), 2), complex)
+    return [Term(Difference(np.exp(-1j * (upright + side))[None], nothing), weight) for side in sides]
 
 
 def _scaled(step: Float, strength: AxisStrength) -> Float:
@@ -174,4 +188,3 @@ def _scaled(step: Float, strength: AxisStrength) -> Float:
     z = np.exp(1j * np.angle(to_complex(step)[:, 0]) * strength.roll) * np.abs(to_complex(step)[:, 0])
     w = step[:, 2] * strength.x + 1j * step[:, 3] * strength.y
     return to_real(np.stack([z, w], axis=1))
-

@@ -72,7 +72,8 @@ def add_video(output: Any, video: VideoInfo, container: Container, encoding: Enc
     context.color_range = FULL_RANGE if encoding.full_range else min(video.colour.range, LIMITED_RANGE)
     context.options = dict(encoding.options)
     context.thread_count = encoding.threads
-    context.thread_type = "AUTO"  # PyAV says SLICE, by which x264 cuts every picture in slices: slower, and larger files
+    # PyAV's own choice is SLICE, by which x264 cuts every picture in slices: slower, and larger files.
+    context.thread_type = "AUTO"
     if encoder.codec == "hevc" and container.muxer in ("mp4", "mov"):
         context.codec_tag = "hvc1"  # Apple's players do not open hev1
     if container.muxer in ("avi", "nut"):

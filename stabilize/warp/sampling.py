@@ -29,9 +29,7 @@ Sampler = Callable[[Plane, Iterable[Band], Plane], None]
 
 
 def _remap(source: Plane, x: Float32, y: Float32, out: Plane, interpolation: int) -> None:
-    done = cv2.remap(  # type: ignore[call-overload]
-        source, x, y, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE
-    )
+    done = cv2.remap(source, x, y, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
     if done is not out and not np.shares_memory(done, out):  # OpenCV declined the buffer, as it may
         np.copyto(out, done.reshape(out.shape))
 
