@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabilize.camera.grid import node_positions, sample
-from stabilize.camera.smoothing import gaussian_mean
+from stabilize.camera.smoothing import TRUNCATE, gaussian_mean
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 
-CHUNK = 4096  # pairs whose fields are in memory at once
+CHUNK = 1024  # pairs whose fields are in memory at once
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
 RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
@@ -160,16 +160,23 @@ def _accumulate(wobble: Float16, sigma: float) -> None:
     """Turn, in place, one shot's local motion of each pair (in the later frame) into the quick part of each node's own
     path.
 
-    These are MeshFlow's vertex profiles (Liu et al. 2016), less their Gaussian mean over `sigma` frames. A row at a
-    time, in double: an hour's sum is large against what is left of it.
+    These are MeshFlow's vertex profiles (Liu et al. 2016), less their Gaussian mean over `sigma` frames. That depends
+    on the neighbourhood alone, so a long shot is done in chunks that overlap.
     """
     if sigma <= 0:
         wobble[:] = 0
         return
     wobble[0] = 0
-    for row in range(wobble.shape[1]):
-        profile = np.cumsum(wobble[:, row], axis=0, dtype=np.float64)
-        wobble[:, row] = profile - gaussian_mean(profile, sigma)
+    reach = int(TRUNCATE * sigma) + 2
+    before = np.zeros_like(wobble[:0])  # local motion that the last chunk has overwritten and this one needs
+    count = max(CHUNK, reach)
+    for first in range(0, len(wobble), count):
+        last = min(first + count, len(wobble))
+        local = np.concatenate([before, wobble[first : last + reach]])
+        profile = np.cumsum(local, axis=0, dtype=np.float64)
+        profile -= gaussian_mean(profile, sigma)
+        before = wobble[max(last - reach, 0) : last].copy()
+        wobble[first:last] = profile[len(local) - (min(last + reach, len(wobble)) - first) :][: last - first]
 
 
 def _limit(wobble: Float16, limit: float) -> None:
@@ -179,5 +186,5 @@ def _limit(wobble: Float16, limit: float) -> None:
     if limit <= 0:
         wobble[:] = 0
         return
-    largest = np.abs(wobble).max(axis=(1, 2, 3))
+    largest = np.abs(wobble).max(axis=(1, 2, 3)).astype(np.float64)
     wobble *= np.minimum(1, limit / np.maximum(largest, 1e-9)).astype(np.float16)[:, None, None, None]

@@ -80,9 +80,7 @@ def _tracked(
         yield out, ref
 
 
-def judge_nndvs(
-    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo
-) -> Judgement:
+def judge_nndvs(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo) -> Judgement:
     """Scores of the mode `nndvs` over pairs of native gray frames."""
     of_out, of_in = KltPath(), KltPath()
     seen = _alignments(_tracked(pairs, of_out, of_in))

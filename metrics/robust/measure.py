@@ -101,9 +101,7 @@ class Measured:
     overlap: Overlap
 
 
-def measure(
-    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo | None
-) -> Measured:
+def measure(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo | None) -> Measured:
     """One streaming pass; `pairs` are gray frames at working size, `out` and `ref` carry the native sizes."""
     result, aligner = Measured(Track(), Track(), Overlap()), Aligner()
     with ThreadPoolExecutor(1) as other:  # the input is followed beside the output; OpenCV lets go of the interpreter

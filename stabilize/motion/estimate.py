@@ -6,19 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stabilize.core import Float, FrameGeometry, Motion, PairMotion, PairStatus, Timeline, UInt8
+from stabilize.core import FrameGeometry, Motion, PairMotion, PairStatus, Timeline, UInt8
 from stabilize.errors import MotionError
 from stabilize.motion.background import Belief, first_belief
 from stabilize.motion.cuts import FLASH_FRAMES, is_cut, thumbnail
 from stabilize.motion.features import Corners, corners
 from stabilize.motion.flow import FLOWS, Flow, Picture, Tracks, prepare
-from stabilize.motion.mesh import COLS, ROWS
 from stabilize.motion.pair import failed, pair_motion, sharpness
+from stabilize.motion.records import Records, collect
 from stabilize.motion.settings import MotionConfig
 from stabilize.motion.still import Stand, advance, hold, note, slow
 from stabilize.parallel import prefetch
@@ -52,10 +50,10 @@ def estimate_motion(
     anchors: list[int] = []
     flow = FLOWS[config.flow]
     with prefetch(map(_view, pictures), AHEAD) as seen, prefetch(_followed(seen, flow, config), AHEAD) as views:
-        pairs = list(_with_cuts(_pairs(_counted(views, pts, progress), config, sharp, anchors)))
+        pairs = collect(_with_cuts(_pairs(_counted(views, pts, progress), config, sharp, anchors)))
     if not pts:
         raise MotionError("the video has no frame to analyse")
-    pairs = hold(pairs, anchors, max(analysis_size(geometry, config.long_side)) / 2)
+    hold(pairs, anchors, max(analysis_size(geometry, config.long_side)) / 2)
     return _assemble(Timeline(np.array(pts, np.int64), time_base), geometry, pairs, sharp)
 
 
@@ -156,19 +154,15 @@ def _decide(motion: PairMotion, tracked: float, thumbs: list[UInt8], after: int)
     return failed(PairStatus.CUT) if is_cut(before, thumbs[len(thumbs) - after :], tracked) else motion
 
 
-def _assemble(timeline: Timeline, geometry: FrameGeometry, pairs: list[PairMotion], sharp: list[float]) -> Motion:
-    def column(name: str, dtype: type) -> NDArray[Any]:
-        return np.array([getattr(p, name) for p in pairs], dtype=dtype)
-
-    H: Float = np.array([p.H_next_prev for p in pairs]).reshape(-1, 3, 3)
+def _assemble(timeline: Timeline, geometry: FrameGeometry, pairs: Records, sharp: list[float]) -> Motion:
     return Motion(
         timeline=timeline,
         geometry=geometry,
-        H_next_prev=H,
-        mesh=np.array([p.mesh for p in pairs], np.float16).reshape(-1, ROWS, COLS, 2),
-        status=column("status", np.uint8),
-        model=column("model", np.uint8),
-        coverage=column("coverage", np.float32),
-        residual=column("residual", np.float32),
+        H_next_prev=pairs["H_next_prev"],
+        mesh=pairs["mesh"],
+        status=pairs["status"],
+        model=pairs["model"],
+        coverage=pairs["coverage"],
+        residual=pairs["residual"],
         sharpness=np.array(sharp, np.float32),
     )

@@ -16,6 +16,7 @@ from stabilize.core import Float32, MotionModel, PairMotion, PairStatus
 from stabilize.motion.background import Belief
 from stabilize.motion.features import Corners
 from stabilize.motion.flow import Picture, klt
+from stabilize.motion.records import Records
 
 NEAR_PX = 0.4  # a point that has moved less may be standing
 DRIFT_PX = 0.15  # common shift of the standing points from which on the camera has moved
@@ -93,8 +94,9 @@ def note(anchors: list[int], stand: Stand | None) -> None:
             anchors[behind:] = [stand.index] * (len(anchors) - behind)
 
 
-def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> list[PairMotion]:
-    """Pairs with every long enough stand made exactly still; `anchors` gives each pair's anchor frame, -1 for none.
+def hold(pairs: Records, anchors: list[int], half_long_px: float) -> None:
+    """Make, in place, the pairs of every long enough stand exactly still; `anchors` gives each pair's anchor frame, -1
+    for none.
 
     A few pairs between two stands, or before or after one, are the stand seen badly: a camera does not hop and stop
     within half a second. Nor does it move in a longer one in which most pairs show no motion by themselves.
@@ -106,21 +108,16 @@ def hold(pairs: list[PairMotion], anchors: list[int], half_long_px: float) -> li
         still[first:last] = ids[first] >= 0 and last - first >= LEAST_RUN
     for first, last in _runs(~still):
         gap = pairs[first:last]
-        brief = len(gap) <= GAP or np.mean([p.model == MotionModel.STILL for p in gap]) > STILL_SHARE
-        if last - first < len(still) and brief and _hop(gap) * half_long_px < HOP_PX:
+        brief = len(gap) <= GAP or np.mean(gap["model"] == MotionModel.STILL) > STILL_SHARE
+        hop = np.linalg.norm(gap["H_next_prev"][:, :2, 2].sum(axis=0))  # the way of the centre, in units
+        if last - first < len(still) and brief and hop * half_long_px < HOP_PX:
             still[first:last] = True
-    return [_freeze(pair) if s and pair.status == PairStatus.OK else pair for pair, s in zip(pairs, still, strict=True)]
+    still &= pairs["status"] == PairStatus.OK
+    pairs["model"][still] = MotionModel.STILL
+    pairs["H_next_prev"][still] = np.eye(3)
+    pairs["mesh"][still] = 0
 
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def _hop(pairs: list[PairMotion]) -> float:
-    """Length of the centre's way over some pairs, in units."""
-    return float(np.linalg.norm(np.sum([p.H_next_prev[:2, 2] for p in pairs], axis=0)))
-
-
-def _freeze(pair: PairMotion) -> PairMotion:
-    return replace(pair, model=MotionModel.STILL, H_next_prev=np.eye(3), mesh=np.zeros_like(pair.mesh))

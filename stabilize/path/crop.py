@@ -13,6 +13,7 @@ from stabilize.camera.grid import sample
 from stabilize.core import CameraPath, Float, FrameGeometry
 
 SIDES = ("right", "bottom", "left", "top")
+CHUNK = 512  # frames whose borders are in memory at once
 BORDER_NODES = 33  # along each edge of the output where the true constraint is checked while solving
 
 
@@ -58,7 +59,12 @@ def reach(points: Float) -> Float:
 def margins(camera: CameraPath, pose: Float, part: slice) -> tuple[Float, Float]:
     """For the frames of `part`: margin (n, 4) the wobble takes from each side, and how far the field goes out (n,)."""
     span = half_span(camera.geometry)
-    rectified = place(border_points(span), pose)
-    field = rectified + sample(camera.wobble[part], rectified, camera.geometry.half_extent)
-    outer = reach(field)
-    return outer - reach(rectified), (outer - np.tile(span, 2)).max(axis=1)
+    taken, outside = np.empty((len(pose), 4)), np.empty(len(pose))
+    for first in range(0, len(pose), CHUNK):
+        chunk = slice(first, min(first + CHUNK, len(pose)))
+        rectified = place(border_points(span), pose[chunk])
+        wobble = camera.wobble[part.start + chunk.start : part.start + chunk.stop]
+        outer = reach(rectified + sample(wobble, rectified, camera.geometry.half_extent))
+        taken[chunk] = outer - reach(rectified)
+        outside[chunk] = (outer - np.tile(span, 2)).max(axis=1)
+    return taken, outside

@@ -57,13 +57,16 @@ def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None
 
 
 def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
-    """The shot's poses; where the crop enlarges more shake than it takes out, less and less of it is cropped."""
+    """The shot's poses; where the crop enlarges more shake than it takes out, less and less of it is cropped.
+
+    Not so where a level horizon was asked for: that is worth a crop by itself.
+    """
     if not _moves(camera, shot):
         return np.tile([1.0, 0, 0, 0], (shot.stop - shot.start, 1))
     keep = KEEP
     for _ in range(4):
         pose = _solve_shot(camera, shot, config, keep)
-        if config.max_crop == 0 or not_worse(camera, shot, pose):
+        if config.max_crop == 0 or config.horizon_deg is not None or not_worse(camera, shot, pose):
             break
         keep *= GIVE_WAY
     return pose

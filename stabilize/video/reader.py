@@ -21,7 +21,8 @@ from stabilize.video.source import check_size, open_input, pick_video
 from stabilize.video.timestamps import PresentationClock, mended, usual_step
 
 T = TypeVar("T")
-_MOST_THREADS = 8
+_MOST_THREADS = 8  # each holds a frame
+_LARGE = 1920 * 1088  # pixels: up to here one thread keeps up with all that follows
 _TOLERATED_GAP_S = 0.5  # between the end of a file and what it says of itself
 PathLike = str | os.PathLike[str]
 
@@ -95,7 +96,7 @@ class Reading(Generic[T]):
             container.flags &= ~av.container.Flags.gen_pts.value  # invented times would hide which are true
             stream = pick_video(container, self._path)
             stream.thread_type = "AUTO"
-            stream.thread_count = min(os.cpu_count() or 1, _MOST_THREADS)  # each holds a frame
+            stream.thread_count = _threads(stream.width, stream.height)
             stream.codec_context.options = self._options
             try:
                 timed = self._timed(self._uniform(self._decode(container, stream)))
@@ -163,6 +164,11 @@ class Reading(Generic[T]):
                 continue
             self._count(rescaled=int(resized), converted=int(frame.format.name != layout.name))
             yield readable(frame, width, height, layout)
+
+
+def _threads(width: int, height: int) -> int:
+    """For decoding. With more than one FFmpeg does not mark every damaged picture, so only large ones take more."""
+    return 1 if width * height <= _LARGE else min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 def _stated_end(stream: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import clarabel
@@ -42,6 +43,11 @@ def _over_pixels(nodes: np.ndarray) -> np.ndarray:
     x, y = field_nodes(nodes.shape[1], 640), field_nodes(nodes.shape[0], 360)
     rows = interp1d(y, nodes, axis=0)(np.r_[0:359:16, 359])
     return np.asarray(interp1d(x, rows, axis=1)(np.arange(640)))
+
+
+def _stays_inside(stable: StablePath) -> bool:
+    fields = (_over_pixels(warp_field(stable, i).source_px) for i in range(0, len(stable.crop_pose), 7))
+    return all(field.min() >= 0 and (field <= np.array([639, 359])).all() for field in fields)
 
 
 def _problem(step: np.ndarray, loss: str) -> ip.Problem:
@@ -124,10 +130,7 @@ def test_differences_of_a_perfectly_undone_path_vanish() -> None:
 def test_no_pixel_ever_comes_from_outside_the_frame(zoom: str, loss: str, shake: float, wobble: float) -> None:
     camera = _camera(_walk(150, 7, shake, 0.02), wobble)
     stable = solve_path(camera, PathConfig(zoom=zoom, loss=loss))  # type: ignore[arg-type]
-    for index in range(0, 150, 7):
-        field = _over_pixels(warp_field(stable, index).source_px)
-        assert field.min() >= 0
-        assert (field <= np.array([639, 359])).all()
+    assert _stays_inside(stable)
 
 
 def test_the_true_border_is_what_the_margins_say() -> None:
@@ -200,3 +203,37 @@ def test_settings_out_of_range_are_refused() -> None:
     for bad in ({"smoothness_s": 0.0}, {"max_crop": 0.9}, {"zoom": "none"}, {"loss": "l3"}):
         with pytest.raises(ValueError):
             PathConfig(**bad)  # type: ignore[arg-type]
+
+
+def _rolling(roll_deg: float) -> CameraPath:
+    """A camera that rolls to and fro by so much within 8 s, and knows where up is but for half a second."""
+    roll = np.radians(roll_deg) * np.sin(np.arange(240) / 38)
+    turn = np.exp(-1j * np.diff(roll))  # the picture turns against the camera
+    step = np.stack([turn.real, turn.imag, np.zeros(239), np.zeros(239)], axis=1)
+    known = np.where((np.arange(240) > 100) & (np.arange(240) < 115), np.nan, -roll)
+    return replace(_camera(step), level=known)
+
+
+def _lean_deg(path: StablePath, roll_deg: float) -> np.ndarray:
+    """How far the output's horizon leans, from the poses alone."""
+    truth = np.radians(roll_deg) * np.sin(np.arange(240) / 38)
+    return np.asarray(np.degrees(np.arctan2(path.crop_pose[:, 1], path.crop_pose[:, 0]) + truth))
+
+
+@pytest.mark.parametrize("limit", [0.0, 2.0])
+def test_the_horizon_leans_no_more_than_it_may(limit: float) -> None:
+    camera = _rolling(6.0)
+    free = _lean_deg(solve_path(camera, PathConfig(max_crop=0.3)), 6.0)
+    held = solve_path(camera, PathConfig(max_crop=0.3, horizon_deg=limit))
+    assert np.abs(free).max() > limit + 0.5
+    assert np.abs(_lean_deg(held, 6.0)).max() < limit + 0.1
+    assert _stays_inside(held)
+
+
+def test_the_frame_s_edge_goes_before_the_horizon() -> None:
+    path = solve_path(_rolling(15.0), PathConfig(max_crop=0.1, horizon_deg=0.0))
+    assert _stays_inside(path)
+    assert np.hypot(path.crop_pose[:, 0], path.crop_pose[:, 1]).min() > 0.89
+    lean = np.abs(_lean_deg(path, 15.0))
+    assert lean.max() > 5
+    assert lean.max() < 14
