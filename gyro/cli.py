@@ -11,7 +11,7 @@ import typer
 
 # Heavy imports stay inside the functions, so that --help is there at once.
 if TYPE_CHECKING:
-    from gyro.estimate import SyncResult, SyncSettings
+    from gyro.estimate import SyncResult
     from gyro.log import GyroLog
     from gyro.readers import ReadOptions
 
@@ -117,12 +117,12 @@ def sync(  # noqa: PLR0917
     disagree."""
     import json
 
-    from gyro.estimate import synchronize, track_video
+    from gyro.estimate import known_settings, synchronize, track_video
 
     options = read_options(columns, gyro_units, accel_units, time_unit, log_format)
     found = log_of(video, log, options)
     tracks = track_video(video)
-    result = synchronize(tracks, found, sync_settings(found, (tracks.width, tracks.height), focal_px, lens))
+    result = synchronize(tracks, found, known_settings(found, (tracks.width, tracks.height), focal_px, lens))
     if plot is not None:
         from gyro.plot import plot_sync
 
@@ -131,28 +131,6 @@ def sync(  # noqa: PLR0917
     typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_sync_lines(result)))
     if not result.accepted:
         raise typer.Exit(1)
-
-
-def sync_settings(log: GyroLog, size: tuple[int, int], focal_px: float | None, lens: Path | None) -> SyncSettings:
-    """What is known before synchronisation: a lens profile or a focal length, and the readout time that the log states.
-
-    Both are priors, not truths: a profile is good to 2 %, a stated readout to 2 ms. A profile gives the lens's shape
-    even where `focal_px` overrules its scale. Raises LensError for a profile that is none.
-    """
-    from gyro.estimate import SyncSettings
-    from gyro.lens import load_lens, resized
-
-    settings = SyncSettings(focal_px=focal_px, focal_rel_std=0.35 if focal_px is None else 0.02)
-    readout_s = log.readout_s
-    if lens is not None:
-        profile = resized(load_lens(lens), *size)
-        if focal_px is not None:
-            K = profile.K.copy()
-            K[[0, 1], [0, 1]] *= focal_px / K[0, 0]
-            profile = replace(profile, K=K)
-        settings = replace(settings, lens=profile, focal_rel_std=0.02)
-        readout_s = profile.readout_s if readout_s is None else readout_s
-    return settings if readout_s is None else replace(settings, readout_s=readout_s, readout_std_s=0.002)
 
 
 def log_of(video: Path, log: Path | None, options: ReadOptions) -> GyroLog:

@@ -20,6 +20,19 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class OisLog:
+    """Where the stabilising lens was: `time_s` (n,) on the clock of its GyroLog, `shift` (n, 2) as the file counts it
+    (x, y)."""
+
+    time_s: Float
+    shift: Float
+
+    def __post_init__(self) -> None:
+        if self.shift.shape != (len(self.time_s), 2):
+            raise ValueError("shift must be (n, 2)")
+
+
+@dataclass(frozen=True, slots=True)
 class GyroLog:
     """Angular rate over time.
 
@@ -46,6 +59,7 @@ class GyroLog:
     origin_s: float = 0.0
     R_cam_gyro: Float | None = None
     lens: str | None = None
+    ois: OisLog | None = None
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -62,19 +76,6 @@ class GyroLog:
     def rate_hz(self) -> float:
         """The usual (median) sample rate."""
         return float(1 / np.median(np.diff(self.time_s))) if len(self.time_s) > 1 else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class OisLog:
-    """Where the stabilising lens was: `time_s` (n,) on the clock of its GyroLog, `shift` (n, 2) as the file counts it
-    (x, y)."""
-
-    time_s: Float
-    shift: Float
-
-    def __post_init__(self) -> None:
-        if self.shift.shape != (len(self.time_s), 2):
-            raise ValueError("shift must be (n, 2)")
 
 
 @dataclass(frozen=True, slots=True)

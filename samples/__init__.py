@@ -6,7 +6,7 @@
 
 from .catalogue import CLIPS, foreground
 from .encode import write_clip
-from .gyrolog import SampleLog, ois_log, sample_log
+from .gyrolog import SampleLog, ois_log, sample_log, write_dvs
 from .motion import MOTIONS
 from .render import generate
 from .spec import CameraMotion, ClipSpec, Gyro, Lens, MovingCard, Ois, Shutter
@@ -30,4 +30,5 @@ __all__ = [
     "sample_log",
     "truth",
     "write_clip",
+    "write_dvs",
 ]

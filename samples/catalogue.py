@@ -106,18 +106,13 @@ REAL = [
 ]
 
 HARD = [
-    ClipSpec("shutter", world="plaza", motion=MOTIONS["sinus"], shutter=Shutter(0.033), noise=1.0, gyro=PHONE, seed=9),
-    ClipSpec(
-        "shutter-up", world="plaza", motion=MOTIONS["sinus"], shutter=Shutter(-0.033), noise=1.0, gyro=PHONE, seed=9
-    ),
-    ClipSpec(
-        "shutter-columns",
-        world="plaza",
-        motion=MOTIONS["sinus"],
-        shutter=Shutter(0.033, "columns"),
-        noise=1.0,
-        gyro=PHONE,
-        seed=9,
+    *(
+        ClipSpec(name, world="plaza", motion=MOTIONS["jello"], shutter=shutter, noise=1.0, gyro=PHONE, seed=9)
+        for name, shutter in (
+            ("shutter", Shutter(0.033)),
+            ("shutter-up", Shutter(-0.033)),
+            ("shutter-columns", Shutter(0.033, "columns")),
+        )
     ),
     ClipSpec("ois", world="plaza", motion=MOTIONS["handheld"], ois=Ois(), noise=1.0, gyro=PHONE, seed=10),
     ClipSpec(
@@ -140,6 +135,15 @@ HARD = [
         gyro=PHONE,
         noise=1.5,
         seed=15,
+    ),
+    ClipSpec(
+        "night",
+        motion=MOTIONS["action"],
+        shutter=Shutter(0.02, exposure_s=0.03, blur_samples=12),
+        gain_keys=((0.0, 0.15),),
+        gyro=PHONE,
+        noise=5.0,
+        seed=20,
     ),
     ClipSpec(
         "crowd",

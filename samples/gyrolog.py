@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from .camera import lens_shift_px
-from .motion import camera_track
+from .motion import camera_track, frame_times
 from .spec import ClipSpec, Gyro
 
 Float = NDArray[np.float64]
@@ -87,3 +87,34 @@ def write_ois_log(spec: ClipSpec, path: Path) -> None:
     np.savetxt(
         path, np.column_stack([t_s, shift_px]), fmt="%.6f", delimiter=",", header="t_s,ois_x_px,ois_y_px", comments=""
     )
+
+
+# Back camera of a phone that lies on its side, top to the left: its x is the picture's up, y left, z towards the eye.
+R_PHONE_CAM = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
+DVS_COUNTS = (4032, 2272)  # of the lens shift, over the width and height of the picture
+DVS_BOOT_S = 5000.0  # the phone's clock at the clip's start
+
+
+def write_dvs(spec: ClipSpec, stem: Path) -> Path:
+    """A recording in the three files of DVS (Shi et al. 2022): `stem`_gyro.txt, _ois.txt, _frame.txt, on one clock.
+    Gives the first. Raises ValueError where the clip has no gyro or no OIS.
+    """
+    if spec.gyro is None:
+        raise ValueError(f"clip {spec.name!r} has no gyro")
+    log, (ois_t_s, shift_px) = sample_log(spec), ois_log(spec)
+    rate = log.gyro_rad_s @ R_gyro_cam(spec.gyro) @ R_PHONE_CAM.T
+    gyro = [
+        f"{round((t + DVS_BOOT_S) * 1e6)} {x:.7f} {y:.7f} {z:.7f} 0 0"
+        for t, (x, y, z) in zip(log.video_t_s, rate, strict=True)
+    ]
+    counts = shift_px * np.array(DVS_COUNTS) / (spec.width, spec.height)
+    ois = [f"0 {x:.3f} {y:.3f} {round((t + DVS_BOOT_S) * 1e9)}" for t, (x, y) in zip(ois_t_s, counts, strict=True)]
+    readout, exposure = spec.shutter.readout_s, spec.shutter.exposure_s
+    ends = frame_times(spec) - readout / 2 + exposure / 2 + DVS_BOOT_S
+    frames = [
+        f"{round(t * 1e9)} {round(exposure * 1e9)} 0 {round(readout * 1e9)} {round(t * 1e9)} 1 {i}"
+        for i, t in enumerate(ends)
+    ]
+    for end, lines in (("_gyro.txt", gyro), ("_ois.txt", ois), ("_frame.txt", frames)):
+        stem.with_name(stem.name + end).write_text("\n".join(lines) + "\n")
+    return stem.with_name(stem.name + "_gyro.txt")

@@ -32,6 +32,7 @@ MOTIONS = {
         velocity_m_s=(0, 0, 2.5),
     ),
     "sinus": CameraMotion(sinus_deg=(0.6, 1.0, 0.3)),
+    "jello": CameraMotion(tremor_deg=0.3, drift_deg=0.8, sinus_deg=(1.2, 2.0, 0.6)),
     "turning": CameraMotion(tremor_deg=0.35, drift_deg=0.8),  # rotation only: an exact homography in front of any world
     "strong": CameraMotion(tremor_deg=2.2, tremor_hz=(1, 6), drift_deg=3),
 }

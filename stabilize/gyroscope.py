@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,55 +11,96 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from gyro.estimate import (
+    LensShift,
     OrientationTrack,
     SyncResult,
     SyncSettings,
+    Tracks,
     camera_orientation,
+    estimate_shift,
+    known_settings,
+    logged_shift,
     self_calibrated_lens,
     synchronize,
-    track_video,
+    track_frames,
 )
-from gyro.lens import Lens, load_lens, project, resized, unproject
+from gyro.estimate.tracks import LONG_SIDE_PX
+from gyro.lens import Lens, project, unproject
 from gyro.log import GyroLog
 from gyro.readers import ReadOptions, embedded_log, find_log, read_log
 from stabilize.camera.grid import node_positions
-from stabilize.core import Float, FrameGeometry, Motion
+from stabilize.core import Float, FrameGeometry, Motion, UInt8
 from stabilize.fuse import RotationFields
 from stabilize.gyro_settings import GyroConfig
+from stabilize.motion.estimate import analysis_size
 from stabilize.motion.mesh import COLS, ROWS
+from stabilize.parallel import prefetch
+from stabilize.video.reader import read_luma
 
 BANDS = 17  # times within the readout at which the orientation is read; linear in between
 LEAST_UP = 0.3  # of the vertical that must lie in the picture: looking straight down there is no horizon
 CHUNK = 512  # frames whose rays are in memory at once
+AHEAD = 8  # decoded pictures that wait to be looked at
+MIDDLE_S, END_S = 120.0, 20.0  # of a long video: the middle and both ends are looked at
 PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
 class SyncedGyro:
     """A log that agrees with the picture: `track` is R_world_cam over video time; `lens` is of the picture in square
-    pixels.
+    pixels; `shift` says how a stabilising lens moved the picture, None where it did not.
     """
 
     track: OrientationTrack
     sync: SyncResult
     lens: Lens
+    shift: LensShift | None = None
 
 
-def synced_gyro(video: PathLike, log: PathLike | None, config: GyroConfig) -> tuple[SyncedGyro | None, tuple[str, ...]]:
-    """The video's gyroscope, if there is a log and it agrees; else the reason for a person.
+def synced_gyro(
+    video: PathLike, motion: Motion, log: PathLike | None, config: GyroConfig, step: Callable[[int], None] | None = None
+) -> tuple[SyncedGyro | None, tuple[str, ...]]:
+    """The gyroscope of the video that a motion was measured on, if there is a log and it agrees; else the reason for a
+    person. `step` is told how many frames have been looked at.
 
     Raises GyroError for a named log that cannot be read.
     """
     found = None if config.use == "off" else _log(Path(video), log, config)
     if found is None:
         return None, ()
-    tracks = track_video(Path(video))
+    tracks, whole = _tracks(video, motion, step)
     size = tracks.width, tracks.height
-    lens = resized(load_lens(config.lens), *size) if config.lens else None
-    sync = synchronize(tracks, found, _settings(found, lens, config))
+    settings = known_settings(found, size, config.focal_px, config.lens)
+    sync = synchronize(tracks, found, settings)
     if not sync.accepted:
         return None, (f"the gyroscope log {found.source} was not used, the picture decides: {sync.refusal}",)
-    return SyncedGyro(camera_orientation(found, sync), sync, _lens(lens, sync, *size)), ()
+    shift = _lens_shift(tracks, found, sync, settings) if whole or found.ois is not None else None
+    return SyncedGyro(camera_orientation(found, sync), sync, _lens(settings.lens, sync, *size), shift), ()
+
+
+def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None) -> tuple[Tracks, bool]:
+    """Features of the video, and whether of the whole of it: of a long one the middle, the start and the end tell the
+    clock.
+    """
+    timeline, geometry = motion.timeline, motion.geometry
+    times = dict(zip(timeline.pts.tolist(), timeline.time_s.tolist(), strict=True))
+    last = max(times.values(), default=0.0)
+    whole = last <= MIDDLE_S + 4 * END_S
+
+    def told(time_s: float) -> bool:
+        return whole or min(time_s, last - time_s) < END_S or abs(time_s - last / 2) < MIDDLE_S / 2
+
+    def frames(pictures: Iterable[tuple[int, UInt8]]) -> Iterator[tuple[float, UInt8]]:
+        for done, (pts, grey) in enumerate(pictures, start=1):
+            if pts in times and told(times[pts]):
+                yield times[pts], grey
+            if step:
+                step(done)
+
+    size = analysis_size(geometry, LONG_SIDE_PX)
+    with read_luma(video, size) as reading, prefetch(reading, AHEAD) as pictures:
+        full = round(geometry.width * geometry.pixel_aspect), geometry.height
+        return track_frames(frames(pictures), *full), whole
 
 
 def _log(video: Path, log: PathLike | None, config: GyroConfig) -> GyroLog | None:
@@ -68,17 +110,12 @@ def _log(video: Path, log: PathLike | None, config: GyroConfig) -> GyroLog | Non
     return read_log(path, options) if path is not None else embedded_log(video)
 
 
-def _settings(log: GyroLog, lens: Lens | None, config: GyroConfig) -> SyncSettings:
-    """What is known beforehand: priors, not truths. A profile is good to 2 %, a stated readout to 2 ms."""
-    known = lens is not None or config.focal_px is not None
-    readout_s = log.readout_s if log.readout_s is not None else (lens.readout_s if lens else None)
-    return SyncSettings(
-        focal_px=config.focal_px,
-        focal_rel_std=0.02 if known else 0.35,
-        lens=lens,
-        readout_s=readout_s or 0.0,
-        readout_std_s=0.02 if readout_s is None else 0.002,
-    )
+def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> LensShift | None:
+    """From the log where it has one, else from the picture where that shows one."""
+    if log.ois is not None:
+        return logged_shift(log.ois, sync, tracks.width, tracks.height)
+    shift = estimate_shift(tracks, log, sync, settings)
+    return shift if shift.helps else None
 
 
 def _lens(lens: Lens | None, sync: SyncResult, width: int, height: int) -> Lens:
@@ -105,7 +142,10 @@ def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:
         R = gyro.track.evaluate(time_s[first : part.stop + 1])
         relative = (R[1:].inv() * R[:-1]).as_matrix()  # R_next_prev
         moved = np.einsum("nij,kj->nki", relative, rays)
-        turned[first : first + len(moved)] = (_units(gyro.lens, moved, motion.geometry) - nodes).reshape(-1, *shape)
+        shifted = np.diff(_shift_units(gyro, time_s[first : part.stop + 1], motion.geometry), axis=0)[:, None]
+        turned[first : first + len(moved)] = (_units(gyro.lens, moved, motion.geometry) - nodes + shifted).reshape(
+            -1, *shape
+        )
     known = gyro.track.known(time_s[:-1]) & gyro.track.known(time_s[1:])
     usable = np.isfinite(turned).all(axis=(1, 2, 3)) & np.isfinite(shutter[1:] + shutter[:-1]).all(axis=(1, 2, 3))
     return RotationFields(np.nan_to_num(turned), np.nan_to_num(shutter), known & usable, _level(gyro.track, time_s))
@@ -137,6 +177,15 @@ def _units(lens: Lens, rays: Float, geometry: FrameGeometry) -> Float:
     return np.asarray((project(lens, rays) - middle) / geometry.half_long_px)
 
 
+def _shift_units(gyro: SyncedGyro, time_s: Float, geometry: FrameGeometry) -> Float:
+    """Lens shift (n, 2) in units at video times. It is added to where a ray falls, as if it did not change which ray
+    that is: the error is the shift times what the field differs over it, a hundredth of a pixel or two.
+    """
+    if gyro.shift is None:
+        return np.zeros((len(time_s), 2))
+    return gyro.shift.at(time_s) / geometry.half_long_px
+
+
 def _shutter(gyro: SyncedGyro, time_s: Float, nodes: Float, rays: Float, geometry: FrameGeometry) -> Float:
     """Where points of pictures taken in one instant are found in the real ones, less the points: (n, k, 2).
 
@@ -145,7 +194,7 @@ def _shutter(gyro: SyncedGyro, time_s: Float, nodes: Float, rays: Float, geometr
     """
     if abs(gyro.sync.readout_s) < 1e-5:
         return np.zeros((len(time_s), *nodes.shape))
-    turn = _turns(gyro, time_s)
+    turn, within = _turns(gyro, time_s), _shift_within(gyro, time_s, geometry)
     axis, extent = (0, geometry.half_extent[0]) if gyro.sync.readout_axis == "columns" else (1, geometry.half_extent[1])
     place = np.broadcast_to(nodes, (len(time_s), *nodes.shape))
     for _ in range(3):
@@ -154,17 +203,27 @@ def _shutter(gyro: SyncedGyro, time_s: Float, nodes: Float, rays: Float, geometr
         share = (line - left)[..., None]
         at = np.arange(len(time_s))[:, None]
         rotvec = turn[at, left] * (1 - share) + turn[at, left + 1] * share
-        place = _units(gyro.lens, _rotated(rotvec, rays), geometry)
+        shifted = within[at, left] * (1 - share) + within[at, left + 1] * share
+        place = _units(gyro.lens, _rotated(rotvec, rays), geometry) + shifted
     return np.asarray(place - nodes)
 
 
 def _turns(gyro: SyncedGyro, time_s: Float) -> Float:
     """Rotation vectors (n, BANDS, 3), line from middle: R_line_middle of every band of every frame."""
-    within = gyro.sync.readout_s * (np.linspace(0, 1, BANDS) - 0.5)
     middle = gyro.track.evaluate(np.repeat(time_s, BANDS))
-    lines = gyro.track.evaluate((time_s[:, None] + within).ravel())
-    vectors: Rotation = lines.inv() * middle
+    vectors: Rotation = gyro.track.evaluate(_line_times(gyro, time_s).ravel()).inv() * middle
     return vectors.as_rotvec().reshape(len(time_s), BANDS, 3)
+
+
+def _shift_within(gyro: SyncedGyro, time_s: Float, geometry: FrameGeometry) -> Float:
+    """Lens shift (n, BANDS, 2) of every band of every frame, less that of the frame's middle, in units."""
+    lines = _shift_units(gyro, _line_times(gyro, time_s).ravel(), geometry).reshape(len(time_s), BANDS, 2)
+    return lines - _shift_units(gyro, time_s, geometry)[:, None]
+
+
+def _line_times(gyro: SyncedGyro, time_s: Float) -> Float:
+    """When each band of each frame was exposed (n, BANDS)."""
+    return time_s[:, None] + gyro.sync.readout_s * (np.linspace(0, 1, BANDS) - 0.5)
 
 
 def _rotated(rotvec: Float, rays: Float) -> Float:

@@ -89,7 +89,11 @@ def solve(
 
 
 def rotation_of(
-    source: PathLike, motion: Motion, log: PathLike | None = None, config: Config | None = None
+    source: PathLike,
+    motion: Motion,
+    log: PathLike | None = None,
+    config: Config | None = None,
+    progress: Progress | None = None,
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     """What the video's gyroscope says: of the log that is named, else of one beside the video, else of one inside it.
 
@@ -97,14 +101,14 @@ def rotation_of(
     log that cannot be read.
     """
     config = config or Config()
-    fields, notes = _rotation_of(Path(source), motion, log, config)
+    fields, notes = _rotation_of(Path(source), motion, log, config, progress)
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
 def _rotation_of(
-    video: Path, motion: Motion, log: PathLike | None, config: Config
+    video: Path, motion: Motion, log: PathLike | None, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     from gyro.readers import embedded_log, find_log  # most videos have no log, and need no more of `gyro`
 
@@ -113,7 +117,8 @@ def _rotation_of(
     from stabilize.gyroscope import rotation_fields, synced_gyro
 
     try:
-        synced, notes = synced_gyro(video, log, config.gyro)
+        step = (lambda done: progress("gyro", done, len(motion.timeline))) if progress else None
+        synced, notes = synced_gyro(video, motion, log, config.gyro, step)
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
     return (rotation_fields(motion, synced) if synced else None), notes
@@ -195,7 +200,7 @@ def stabilize_video(
     clock = [time.perf_counter()]
     motion, read_notes = _analyse(info, config, progress)
     clock.append(time.perf_counter())
-    fields, gyro_notes = rotation_of(info.path, motion, gyro, config)
+    fields, gyro_notes = rotation_of(info.path, motion, gyro, config, progress)
     clock.append(time.perf_counter())
     path, lost, used = (
         solve(motion, config, progress, info.video.rotation, fields),

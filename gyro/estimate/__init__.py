@@ -2,6 +2,7 @@
 shift."""
 
 from .integrate import OrientationTrack, integrate
+from .known import known_settings
 from .ois import LensShift, estimate_shift, logged_shift, principal_points
 from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
@@ -20,6 +21,7 @@ __all__ = [
     "camera_orientation",
     "estimate_shift",
     "integrate",
+    "known_settings",
     "logged_shift",
     "principal_points",
     "self_calibrated_lens",

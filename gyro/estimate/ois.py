@@ -28,6 +28,7 @@ MOST_SPREAD = (
     1.5  # of the residual along the shift over that across it: a lens moves near and far alike, parallax does not
 )
 ROUNDS = 8
+MARGIN = 8  # knots beyond the times that are asked for, on which a cubic spline there depends
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class LensShift:
         """Shift (m, 2) in pixels at video times; held beyond the ends, zero where the estimate does not help."""
         if not self.helps:
             return np.zeros((len(t_video_s), 2))
-        spline = CubicSpline(self.time_s, self.shift_px)
-        return np.asarray(spline(np.clip(t_video_s, self.time_s[0], self.time_s[-1])))
+        t = np.clip(t_video_s, self.time_s[0], self.time_s[-1])
+        first, last = np.searchsorted(self.time_s, (t.min(), t.max())) if len(t) else (0, 0)
+        near = slice(max(int(first) - MARGIN, 0), int(last) + MARGIN)  # a log may be an hour long
+        return np.asarray(CubicSpline(self.time_s[near], self.shift_px[near])(t))
 
 
 def logged_shift(ois: OisLog, sync: SyncResult, width: int, height: int) -> LensShift:

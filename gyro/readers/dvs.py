@@ -39,10 +39,28 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """The gyroscope's file: t_us wx wy wz _ frame, in rad/s and the axes of the phone, x and y of which are swapped
-    in the picture."""
+    in the picture; with the lens shift and the readout of the two files beside it, where they are there and whole."""
     columns = Columns(0, (1, 2, 3), None, 1e-6, 1.0, None, "DVS: us, rad/s")
     log = read_columns(path, "dvs", _FORM, columns, options)
-    return replace(log, axes="phone, x and y swapped in the picture", R_cam_gyro=_R_CAM_PHONE.copy())
+    log = replace(log, axes="phone, x and y swapped in the picture", R_cam_gyro=_R_CAM_PHONE.copy())
+    for end, add in ((OIS_END, _with_ois), (FRAME_END, _with_readout)):
+        beside = path.with_name(path.name.removesuffix(GYRO_END) + end)
+        if path.name.endswith(GYRO_END) and beside.is_file():
+            try:
+                log = add(log, beside)
+            except LogError as error:
+                log = replace(log, notes=(*log.notes, f"not used: {error}"))
+    return log
+
+
+def _with_ois(log: GyroLog, path: Path) -> GyroLog:
+    return replace(log, ois=_ois(path, log.origin_s), notes=(*log.notes, f"lens shift from {path.name}"))
+
+
+def _with_readout(log: GyroLog, path: Path) -> GyroLog:
+    readout_s = float(np.median(_frames(path, log.origin_s).readout_s))
+    note = f"readout {readout_s * 1e3:.2f} ms from {path.name}"
+    return replace(log, readout_s=readout_s, notes=(*log.notes, note))
 
 
 def read_dvs(gyro: Path, options: ReadOptions | None = None) -> DvsRecording:

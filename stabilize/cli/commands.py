@@ -125,7 +125,7 @@ def render(
     seconds = Stages()
     with progress(not (quiet or as_json)) as step:
         with seconds.stage("gyro"):
-            fields, notes = pipeline.rotation_of(source, measured, gyro, config)
+            fields, notes = pipeline.rotation_of(source, measured, gyro, config, step)
         with seconds.stage("solve"):
             path = pipeline.solve(measured, config, step, info.video.rotation, fields)
         with seconds.stage("render"):

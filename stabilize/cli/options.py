@@ -21,7 +21,12 @@ Flow = StrEnum("Flow", ["klt", "dis"])
 Interpolation = StrEnum("Interpolation", ["bilinear", "bicubic", "lanczos"])
 Codec = StrEnum("Codec", ["h264", "hevc", "av1", "vp9", "prores", "ffv1"])
 
-_MOTION, _RESULT, _SETTINGS = "How it is steadied", "What is written", "Settings"
+_MOTION, _GYRO, _RESULT, _SETTINGS = (
+    "How it is steadied",
+    "Gyroscope: what is not found out",
+    "What is written",
+    "Settings",
+)
 
 
 def _option(kind: Any, name: str, text: str, panel: str, **more: Any) -> Any:
@@ -64,6 +69,14 @@ OPTIONS: dict[str, tuple[str, Any]] = {
             metavar="DEGREES",
         ),
     ),
+    "gyro_columns": (
+        "gyro.columns",
+        _option(str, "--gyro-columns", "t,gx,gy,gz[,ax,ay,az]: names of columns, or numbers from 1.", _GYRO),
+    ),
+    "gyro_units": ("gyro.gyro_unit", _option(str, "--gyro-units", "rad/s, deg/s, or rad/s per count.", _GYRO)),
+    "time_unit": ("gyro.time_unit", _option(str, "--time-unit", "s, ms, us, ns, or seconds per count.", _GYRO)),
+    "focal": ("gyro.focal_px", _option(float, "--focal", "Focal length in pixels.", _GYRO, metavar="PIXELS")),
+    "lens": ("gyro.lens", _option(str, "--lens", "Lens profile.", _GYRO, metavar="FILE")),
     "flow": ("motion.flow", _option(Flow, "--flow", "How points are followed (klt).", _MOTION)),
     "interpolation": (
         "warp.interpolation",

@@ -13,8 +13,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from gyro.cli import app, calibrate, sync_settings
+from gyro.cli import app, calibrate
 from gyro.errors import GyroError, LensError, LogError
+from gyro.estimate import known_settings
 from gyro.estimate.tracks import Tracks
 from gyro.export import orientation_string, write_gcsv, write_path
 from gyro.lens import Lens, load_lens, save_lens
@@ -148,17 +149,17 @@ def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
     K = np.array([[800.0, 0, 960], [0, 820, 540], [0, 0, 1]])
     save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
-    known = sync_settings(log, (960, 540), None, tmp_path / "lens.json")
+    known = known_settings(log, (960, 540), None, tmp_path / "lens.json")
     assert (known.lens.width, known.lens.height, known.lens.coefficients) == (960, 540, (-0.1, 0, 0, 0))
     np.testing.assert_allclose(np.diag(known.lens.K), [400, 410, 1])
     assert known.readout_s == pytest.approx(0.03) and known.k1 == 0  # what is left over the profile
     assert known.focal_rel_std < 0.05 and known.readout_std_s < 0.005
-    both = sync_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
+    both = known_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
     assert both.readout_s == -0.01
     np.testing.assert_allclose(np.diag(both.lens.K), [500, 512.5, 1])  # the stated focal length, the profile's shape
-    assert sync_settings(log, (960, 540), None, None).lens is None
+    assert known_settings(log, (960, 540), None, None).lens is None
     save_lens(Lens(1920, 1080, K, "opencv_fisheye", (0.05, 0.01, 0.0, 0.0)), tmp_path / "fisheye.json")
-    fisheye = sync_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
+    fisheye = known_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
     assert (fisheye.model, fisheye.coefficients) == ("opencv_fisheye", (0.05, 0.01, 0.0, 0.0))
 
 

@@ -1,0 +1,188 @@
+"""What a gyroscope's log brings to the result, on generated clips whose truth is known.
+
+    python -m benchmarks.gyro_fusion [--clips plain blurred ...] [--cache DIR]
+
+Each clip has a twin: the same camera in the same place, filmed sharp, bright, without noise and with texture. The path
+that was found on the clip is rendered on the twin, where `judge.py` can see what a hard picture would hide from it.
+Columns, for the picture alone and with the log:
+
+- jitter, accel: as in README.md, of the rendered twin
+- bent: RMS distance, px of 640, of where the rows and columns of an output frame look from a pinhole camera's, after
+  the best similarity: what rolling shutter leaves
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.interpolate import RegularGridInterpolator
+
+import samples
+from stabilize import pipeline
+from stabilize.config import Config, with_settings
+from stabilize.core import Float, StablePath, field_nodes
+from stabilize.path.field import warp_field
+
+from . import judge
+from .peers import WORK, machine
+
+CLIPS = (
+    "plain", "blurred", "night",  # where the log is to halve what is left
+    "handheld", "walk", "action", "crowd", "pan", "ois",  # where it is to do no harm
+    "shutter", "shutter-up", "shutter-columns",
+)  # fmt: skip
+GRID = (9, 16)
+TEXTURED = {"plain": "far"}  # both at infinity
+ENCODE = ("encode.codec=h264", "encode.preset=ultrafast", "encode.crf=8", "encode.overwrite=true")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """px of a picture 640 wide."""
+
+    jitter: float
+    accel: float
+    bent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    clip: str
+    before: Result
+    alone: Result
+    fused: Result | None
+    notes: tuple[str, ...]
+
+
+def twin(spec: samples.ClipSpec) -> samples.ClipSpec:
+    """The same camera before the same scene, with everything to be seen."""
+    sharp = replace(spec.shutter, exposure_s=0.0, blur_samples=1)
+    world = TEXTURED.get(spec.world, spec.world)
+    return replace(spec, name=f"{spec.name}-twin", world=world, shutter=sharp, gain_keys=(), noise=0.0, audio=False)
+
+
+def made(spec: samples.ClipSpec, cache: Path) -> Path:
+    """The clip with its logs, in a folder of its own specification."""
+    folder = cache / hashlib.sha256(repr(spec).encode()).hexdigest()[:12]
+    file = folder / f"{spec.name}.mp4"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache) as work:
+            samples.write_clip(spec, Path(work) / file.name)
+            for part in sorted(Path(work).iterdir()):  # .csv before .mp4, which says that all is there
+                part.replace(folder / part.name)
+    return file
+
+
+def bent(spec: samples.ClipSpec, path: StablePath | None) -> float:
+    """Of the frames of a path; without one, of the clip itself."""
+    true = samples.truth(spec)
+    points = _grid_px(spec)
+    values = []
+    for i in range(len(true.time_s)):
+        source = points if path is None else _source(path, i, points)
+        values.append(_from_pinhole(points, true.directions_world(source, i)))
+    return float(np.sqrt(np.mean(np.square(values)))) * 640 / spec.width
+
+
+def _grid_px(spec: samples.ClipSpec) -> Float:
+    x, y = np.meshgrid(np.linspace(0.02, 0.98, GRID[1]) * spec.width, np.linspace(0.02, 0.98, GRID[0]) * spec.height)
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def _source(path: StablePath, index: int, output_px: Float) -> Float:
+    nodes = warp_field(path, index).source_px.astype(np.float64)
+    geometry = path.camera.geometry
+    axes = field_nodes(nodes.shape[0], geometry.height), field_nodes(nodes.shape[1], geometry.width)
+    read = RegularGridInterpolator(axes, nodes, bounds_error=False, fill_value=None)
+    return np.asarray(read(output_px[:, ::-1]))
+
+
+def _from_pinhole(points: Float, looks: Float) -> float:
+    """RMS distance in pixels between output points and the pinhole image of their directions, similarity apart."""
+    ahead = looks @ _rotation_to(looks.mean(axis=0)).T
+    flat = ahead[:, :2] / ahead[:, 2:]
+    a, b = (v[:, 0] + 1j * v[:, 1] for v in (flat - flat.mean(axis=0), points - points.mean(axis=0)))
+    left = b - (np.vdot(a, b) / np.vdot(a, a)) * a
+    return float(np.sqrt(np.mean(np.abs(left) ** 2)))
+
+
+def _rotation_to(direction: Float) -> Float:
+    """A rotation (3, 3) that takes a direction to z."""
+    z = direction / np.linalg.norm(direction)
+    x = np.cross([0.0, 1.0, 0.0] if abs(z[1]) < 0.9 else [1.0, 0.0, 0.0], z)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z])
+
+
+def compare(name: str, cache: Path, options: Sequence[str]) -> Row:
+    spec, config = samples.CLIPS[name], with_settings(Config(), [*ENCODE, *options])
+    file, sharp = made(spec, cache), made(replace(twin(spec), gyro=None), cache)
+    motion = pipeline.analyse(file, config)
+    fields, notes = pipeline.rotation_of(file, motion, file.with_suffix(".csv"), config)
+    paths = [pipeline.solve(motion, config)]
+    if fields is not None:
+        paths.append(pipeline.solve(motion, config, gyro=fields))
+    steps = [judge.centre_steps(sharp)]
+    for which, path in zip(("alone", "fused"), paths, strict=False):
+        target = cache / f"{name}-{which}.mp4"
+        pipeline.render(sharp, path, target, config)
+        steps.append(judge.centre_steps(target))
+    judged = np.all([s.found for s in steps], axis=0)
+    found = []
+    for step, path in zip(steps, [None, *paths], strict=True):
+        shake = judge.shake(step, judged)
+        found.append(Result(shake.jitter_px, shake.accel_px, bent(spec, path)))
+    return Row(name, found[0], found[1], found[2] if len(found) > 2 else None, notes)
+
+
+def table(rows: Sequence[Row]) -> Table:
+    shown = Table(title="px of 640; input, picture alone, with the log")
+    for column in ("clip", *("jitter", "alone", "log", "ratio"), *("accel", "alone", "log", "ratio")):
+        shown.add_column(column, justify="right")
+    for column in ("bent", "alone", "log"):
+        shown.add_column(column, justify="right")
+    for row in rows:
+        cells = [row.clip]
+        for name in ("jitter", "accel", "bent"):
+            values = [getattr(r, name) for r in (row.before, row.alone, row.fused) if r is not None]
+            cells += [f"{value:.3f}" for value in values]
+            if row.fused is None:
+                cells += ["refused"]
+            if name != "bent":
+                cells += [f"{values[2] / values[1]:.2f}" if row.fused else ""]
+        shown.add_row(*cells)
+    return shown
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gyro_fusion", description=__doc__)
+    parser.add_argument("--clips", nargs="+", default=list(CLIPS), help="of `samples`")
+    parser.add_argument("--cache", type=Path, default=WORK / "fusion", help="where generated clips are kept")
+    parser.add_argument("--set", nargs="+", default=[], dest="options", help="settings, as in gyro.focal_px=520")
+    args = parser.parse_args(arguments)
+    args.cache.mkdir(parents=True, exist_ok=True)
+    console, rows = Console(width=140), []
+    for name in args.clips:
+        rows.append(compare(name, args.cache, args.options))
+        for note in rows[-1].notes:
+            console.print(f"{name}: {note}")
+    console.print(table(rows))
+    facts = {"date": date.today().isoformat(), "machine": machine(), "rows": [asdict(row) for row in rows]}
+    (WORK / "gyro_fusion.json").write_text(json.dumps(facts, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

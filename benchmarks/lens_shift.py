@@ -1,0 +1,90 @@
+"""`python -m benchmarks.lens_shift [--cache DIR]`: how much of a stabilising lens's motion is left, px of 640, on
+generated clips: with the lens's log, and estimated from the picture and the gyroscope alone.
+
+*lens* is the RMS of the true shift, *with log* and *without* what is left of it after it is taken out (means apart).
+The rows without OIS show that the estimate stays off where there is nothing to be taken out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import samples
+from gyro.estimate import Tracks, estimate_shift, known_settings, logged_shift, synchronize, track_video
+from gyro.log import Float
+from gyro.readers import read_log
+
+from .gyro_fusion import made
+from .peers import WORK
+
+BARS = 0.2, 0.5  # px left with the log; share left without
+WITH = {
+    "handheld": replace(samples.CLIPS["ois"], name="ois-handheld"),
+    "walk": replace(samples.CLIPS["walk"], name="ois-walk", ois=samples.Ois()),
+    "strong": replace(samples.CLIPS["walk"], name="ois-strong", ois=samples.Ois(gain=0.8, wander_px=3.0), seed=31),
+    "pan": replace(samples.CLIPS["pan"], name="ois-pan", ois=samples.Ois()),
+    "rolling": replace(samples.CLIPS["handheld"], name="ois-rolling", ois=samples.Ois(gain=0.8), seed=32),
+}
+WITHOUT = ("handheld", "walk", "action", "crowd", "pan", "blurred")
+
+
+def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
+    file, true = made(spec, cache), samples.truth(spec)
+    log, tracks = read_log(file.with_suffix(".csv")), track_video(file)
+    settings = known_settings(log, (spec.width, spec.height))
+    sync = synchronize(tracks, log, settings)
+    found = estimate_shift(tracks, log, sync, settings)
+    lens = true.lens_shift_px(true.time_s)
+    verdict = "on" if found.helps else "off"
+    cells = [name, sync.kind if sync.accepted else "refused", f"{rms(lens):.2f}"]
+    if spec.ois is None:
+        return [*cells, "", "", "", verdict, f"{found.gain:.2f}", f"{found.spread:.2f}"]
+    with_log = left(true, logged(spec, file, tracks))
+    without = rms(lens - found.at(true.time_s))
+    share = f"{without / rms(lens):.2f}"
+    return [*cells, f"{with_log:.3f}", f"{without:.2f}", share, verdict, f"{found.gain:.2f}", f"{found.spread:.2f}"]
+
+
+def logged(spec: samples.ClipSpec, file: Path, tracks: Tracks) -> Float:
+    """The logged shift (n, 2) at the frames, by the clock that synchronisation finds for the recording."""
+    recording = read_log(samples.write_dvs(spec, file.with_suffix("")))
+    sync = synchronize(tracks, recording, known_settings(recording, (spec.width, spec.height)))
+    assert recording.ois is not None
+    return logged_shift(recording.ois, sync, spec.width, spec.height).at(samples.truth(spec).time_s)
+
+
+def left(true: samples.Truth, shift: Float) -> float:
+    return rms(true.lens_shift_px(true.time_s) - shift)
+
+
+def rms(values: Float) -> float:
+    away = values - values.mean(axis=0)
+    return float(np.sqrt(np.mean(np.sum(away**2, axis=1))))
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lens_shift", description=__doc__)
+    parser.add_argument("--cache", type=Path, default=WORK / "fusion", help="where generated clips are kept")
+    args = parser.parse_args(arguments)
+    args.cache.mkdir(parents=True, exist_ok=True)
+    table = Table(title=f"lens motion left, px of 640 (bars: {BARS[0]} px with log, {BARS[1]:.0%} without)")
+    for column in ("clip", "sync", "lens", "with log", "without", "share", "estimate", "gain", "spread"):
+        table.add_column(column, justify="right")
+    for name, spec in WITH.items():
+        table.add_row(*row(name, spec, args.cache))
+    for name in WITHOUT:
+        table.add_row(*row(f"{name}, no OIS", samples.CLIPS[name], args.cache))
+    Console(width=120).print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

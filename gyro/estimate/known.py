@@ -1,0 +1,39 @@
+"""What is known before synchronisation, as its settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gyro.lens import Lens, load_lens, resized
+from gyro.log import GyroLog
+
+from .problem import SyncSettings
+
+PROFILE_STD, READOUT_STD_S = 0.02, 0.002  # priors, not truths: what a profile and a stated readout are good to
+
+
+def known_settings(
+    log: GyroLog, size: tuple[int, int], focal_px: float | None = None, lens: Path | str | None = None
+) -> SyncSettings:
+    """Settings for a picture of `size` (width, height), from a lens profile or a focal length, and the readout time
+    that the log states.
+
+    A profile gives the lens's shape even where `focal_px` overrules its scale. Raises LensError for a profile that is
+    none.
+    """
+    settings = SyncSettings(focal_px=focal_px, focal_rel_std=0.35 if focal_px is None else PROFILE_STD)
+    readout_s = log.readout_s
+    if lens is not None:
+        profile = resized(load_lens(lens), *size)
+        if focal_px is not None:
+            profile = _scaled(profile, focal_px)
+        settings = replace(settings, lens=profile, focal_rel_std=PROFILE_STD)
+        readout_s = profile.readout_s if readout_s is None else readout_s
+    return settings if readout_s is None else replace(settings, readout_s=readout_s, readout_std_s=READOUT_STD_S)
+
+
+def _scaled(lens: Lens, focal_px: float) -> Lens:
+    K = lens.K.copy()
+    K[[0, 1], [0, 1]] *= focal_px / K[0, 0]
+    return replace(lens, K=K)
