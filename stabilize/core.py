@@ -95,7 +95,7 @@ class FrameGeometry:
 class PairStatus(IntEnum):
     """What became of the motion between two frames.
 
-    Only `OK` carries a measurement; the path bridges the rest; `CUT` splits it.
+    Only `OK` and `FAINT` carry a measurement, the latter a rough one; the path bridges the rest; `CUT` splits it.
     """
 
     OK = 0
@@ -104,6 +104,7 @@ class PairStatus(IntEnum):
     BLURRED = 3
     TEXTURELESS = 4
     NO_CONSENSUS = 5
+    FAINT = 6
 
 
 class MotionModel(IntEnum):
@@ -133,6 +134,11 @@ class PairMotion:
     coverage: float
     residual: float
 
+    @property
+    def measured(self) -> bool:
+        """Whether there is a motion."""
+        return self.status in (PairStatus.OK, PairStatus.FAINT)
+
 
 @dataclass(frozen=True, slots=True)
 class Motion:
@@ -159,6 +165,11 @@ class Motion:
         for name in ("status", "model", "coverage", "residual"):
             _require(getattr(self, name).shape == (pairs,), f"{name} must be ({pairs},)")
         _require(bool(np.isfinite(self.H_next_prev).all() and np.isfinite(self.mesh).all()), "motion must be finite")
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """Which pairs (n-1,) carry a measurement."""
+        return np.isin(self.status, (PairStatus.OK, PairStatus.FAINT))
 
     @property
     def shots(self) -> list[slice]:

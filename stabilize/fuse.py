@@ -20,6 +20,7 @@ from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStat
 CHUNK = 1024  # pairs whose fields are in memory at once
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
+FAINT_S = 0.035  # over which it is averaged where it is rough: noise differs from pair to pair, parallax hardly
 RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
 Mask = NDArray[np.bool_]
 
@@ -58,7 +59,7 @@ class RotationFields:
 
 def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | None = None) -> CameraPath:
     """The camera's path, from the picture alone or from both."""
-    measured = motion.status == PairStatus.OK
+    measured = motion.measured
     wobble = np.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float16)
     local = wobble[1:]  # first each pair's local motion, then, in its place, what has to be taken out of each frame
     step = _split(motion, rotation, local)
@@ -119,9 +120,12 @@ def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32
         part = slice(first, first + CHUNK)
         found = _seen(motion, part, nodes) - _predicted(motion, rotation, part, nodes)
         residual[part] = found.clip(-RESIDUAL_LIMIT, RESIDUAL_LIMIT).reshape(residual[part].shape)
-    trust = ((motion.coverage - UNSURE) / (SURE - UNSURE)).clip(0, 1) * (motion.status == PairStatus.OK)
+    trust = ((motion.coverage - UNSURE) / (SURE - UNSURE)).clip(0, 1) * motion.measured
+    faint = motion.status == PairStatus.FAINT
     for shot in motion.shots:
-        _calm(residual[_pairs_of(shot)], trust[_pairs_of(shot)], RESIDUAL_S / motion.timeline.interval_s)
+        pairs = _pairs_of(shot)
+        _calm(residual[pairs], trust[pairs], RESIDUAL_S / motion.timeline.interval_s)
+        _even(residual[pairs], faint[pairs], FAINT_S / motion.timeline.interval_s)
     return residual
 
 
@@ -134,6 +138,12 @@ def _calm(residual: Float32, trust: Float32, sigma: float) -> None:
     around = gaussian_mean((residual * trust.reshape(shape)).astype(np.float64), sigma)
     around /= np.maximum(weight, 0.05).reshape(shape)
     residual += (1 - trust.reshape(shape)) * (around - residual)
+
+
+def _even(residual: Float32, faint: Mask, sigma: float) -> None:
+    """Average, in place, the residual of faint pairs with their neighbours'."""
+    if faint.any():
+        residual[faint] = gaussian_mean(residual.astype(np.float64), sigma)[faint]
 
 
 def _predicted(motion: Motion, rotation: RotationFields, part: slice, nodes: Float) -> Float:

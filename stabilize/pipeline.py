@@ -218,7 +218,7 @@ def stabilize_video(
 
 def unmeasured(motion: Motion) -> int:
     """Pairs within a shot in which the picture showed no motion."""
-    return int(np.count_nonzero((motion.status != PairStatus.OK) & (motion.status != PairStatus.CUT)))
+    return int(np.count_nonzero(~motion.measured & (motion.status != PairStatus.CUT)))
 
 
 def report(  # noqa: PLR0917

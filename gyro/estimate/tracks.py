@@ -25,6 +25,12 @@ FEATURES = 240
 GRID = (6, 8)  # rows, columns: every part of the picture keeps a share of the features
 ROUND_TRIP_PX = 0.4
 WINDOW_PX = (21, 21)
+# A part of the picture is legible where its best corner is CLEAR times as strong as the best one of pure noise, which
+# is NOISE_CORNER times its variance (measured for cells of this size). All is faint where few parts are LEGIBLE.
+BLOCK, CELL_PX, NOISE_CORNER, CLEAR, LEGIBLE = 5, 20, 1.82e-5, 3.0, 0.15
+LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+FAINT = 4  # reduction of faint pictures: it takes as much off the noise, and hardly anything off soft shades
+STRETCHED = 50.0  # deviation in grey levels of a reduced picture
 CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.003)
 
 
@@ -114,13 +120,14 @@ def _small_size(width: int, height: int) -> tuple[int, int]:
 
 def track_frames(frames: Iterable[Frame], width: int, height: int) -> Tracks:
     """Tracks of (time_s, grey picture) pairs; the pictures may be smaller than `width` x `height`, the matches are
-    scaled up."""
+    scaled up. Faint pictures, in which corners do not stand out of the noise, are followed on a quarter of their
+    size."""
     times: list[float] = []
     matches: list[tuple[Float, Float]] = []
     before: UInt8 | None = None
     for time_s, grey in frames:
         if before is not None:
-            matches.append(_match(before, grey))
+            matches.append(_match_faint(before, grey) if is_faint(before) else _match(before, grey))
         before = grey
         times.append(time_s)
     if before is None or len(times) < 2:
@@ -129,6 +136,33 @@ def track_frames(frames: Iterable[Frame], width: int, height: int) -> Tracks:
     sides = [[(pixels + 0.5) * scale - 0.5 for pixels in side] for side in zip(*matches, strict=True)]
     pair = np.repeat(np.arange(len(matches)), [len(prev) for prev, _ in matches])
     return Tracks(np.array(times), width, height, pair, np.concatenate(sides[0]), np.concatenate(sides[1]))
+
+
+def is_faint(grey: UInt8) -> bool:
+    """Whether hardly a part of a picture has a corner that stands out of the noise. Noise: Immerkaer (1996)."""
+    height, width = grey.shape
+    if min(height, width) < 2 * FAINT * GRID[0]:
+        return False
+    noise = float(cv2.norm(cv2.filter2D(grey, cv2.CV_16S, LAPLACIANS), cv2.NORM_L1)) / grey.size * 1.2533 / 6
+    strength = np.asarray(cv2.cornerMinEigenVal(grey, BLOCK))
+    rows, columns = height // CELL_PX, width // CELL_PX
+    cells = strength[: rows * CELL_PX, : columns * CELL_PX].reshape(rows, CELL_PX, columns, CELL_PX).max(axis=(1, 3))
+    return bool(np.mean(cells > CLEAR * NOISE_CORNER * noise**2) < LEGIBLE)
+
+
+def _match_faint(prev: UInt8, next_: UInt8) -> tuple[Float, Float]:
+    """As `_match`, on reduced pictures, each stretched by its own mean and deviation."""
+    sides = _match(_reduced(prev), _reduced(next_))
+    return (sides[0] + 0.5) * FAINT - 0.5, (sides[1] + 0.5) * FAINT - 0.5
+
+
+def _reduced(grey: UInt8) -> UInt8:
+    size = (grey.shape[1] // FAINT, grey.shape[0] // FAINT)
+    small = cv2.resize(
+        grey.astype(np.float32)[: size[1] * FAINT, : size[0] * FAINT], size, interpolation=cv2.INTER_AREA
+    )
+    spread = max(float(small.std()), 0.1)
+    return np.asarray(np.clip((small - small.mean()) * (STRETCHED / spread) + 128, 0, 255), np.uint8)
 
 
 def _match(prev: UInt8, next_: UInt8) -> tuple[Float, Float]:

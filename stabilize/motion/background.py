@@ -52,31 +52,31 @@ def _prior(grid: tuple[int, int]) -> Float32:
     return (0.3 + 0.6 * np.maximum(abs(x), abs(y)) ** 2).astype(np.float32)
 
 
-def _magsac(prev: Float32, next_: Float32) -> Float | None:
-    H, _ = cv2.findHomography(prev, next_, cv2.USAC_MAGSAC, THRESHOLD_PX, maxIters=1000, confidence=0.995)
+def _magsac(prev: Float32, next_: Float32, threshold_px: float) -> Float | None:
+    H, _ = cv2.findHomography(prev, next_, cv2.USAC_MAGSAC, threshold_px, maxIters=1000, confidence=0.995)
     return None if H is None or not np.isfinite(H).all() else np.asarray(H)
 
 
-def hypotheses(prev: Float32, next_: Float32, likely: Mask) -> list[Hypothesis]:
+def hypotheses(prev: Float32, next_: Float32, likely: Mask, threshold_px: float = THRESHOLD_PX) -> list[Hypothesis]:
     """Motions that part of the points agree on.
 
     They are no motion, the background so far, the largest group, and the largest of the rest.
     """
-    found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < THRESHOLD_PX / 2)]
+    found = [Hypothesis(np.eye(3), np.linalg.norm(next_ - prev, axis=1) < threshold_px / 2)]
     everything = np.ones(len(prev), bool)
     for pick in (likely, everything, None):
         if pick is not likely and max(h.support.mean() for h in found) > UNDISPUTED:
             break
-        _propose(prev, next_, ~found[-1].support if pick is None else pick, found)
+        _propose(prev, next_, ~found[-1].support if pick is None else pick, threshold_px, found)
     return found
 
 
-def _propose(prev: Float32, next_: Float32, pick: Mask, found: list[Hypothesis]) -> None:
+def _propose(prev: Float32, next_: Float32, pick: Mask, threshold_px: float, found: list[Hypothesis]) -> None:
     if pick.sum() < LEAST:
         return
-    H = _magsac(prev[pick], next_[pick])
+    H = _magsac(prev[pick], next_[pick], threshold_px)
     if H is not None and np.linalg.det(H[:2, :2]) > 0.1:
-        found.append(Hypothesis(H, errors(H, prev.astype(np.float64), next_.astype(np.float64)) < THRESHOLD_PX))
+        found.append(Hypothesis(H, errors(H, prev.astype(np.float64), next_.astype(np.float64)) < threshold_px))
 
 
 def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, belief: Belief) -> Hypothesis | None:
@@ -86,7 +86,7 @@ def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, bel
     both, badly.
     """
     chance = belief.cells.ravel()[corners.cell[ok]]
-    candidates = hypotheses(prev[ok], next_[ok], chance > np.median(chance))
+    candidates = hypotheses(prev[ok], next_[ok], chance > np.median(chance), THRESHOLD_PX * corners.coarseness)
     best = max(candidates, key=lambda h: float(np.sum(chance[h.support] - DOUBT)))
     return best if best.support.sum() >= LEAST else None
 

@@ -71,8 +71,9 @@ class View:
 
 def _view(shown: Gray) -> View:
     pts, gray = shown
-    picture = prepare(gray)
-    return View(pts, picture, corners(gray), sharpness(picture), thumbnail(gray))
+    at = corners(gray)
+    picture = prepare(gray, at.faint)
+    return View(pts, picture, at, sharpness(picture), thumbnail(gray))
 
 
 def _followed(views: Iterable[View], flow: Flow, config: MotionConfig) -> Iterator[View]:
@@ -128,8 +129,8 @@ def _pairs(views: Iterable[View], config: MotionConfig, sharp: list[float], anch
 
 def _relative(now: PairMotion, before: PairMotion | None) -> tuple[PairMotion, PairMotion | None]:
     """Motion from the previous frame, where both were measured against the same key frame; and what to keep."""
-    if now.status != PairStatus.OK or before is None:
-        return now, now if now.status == PairStatus.OK else None
+    if not now.measured or before is None:
+        return now, now if now.measured else None
     H = now.H_next_prev @ np.linalg.inv(before.H_next_prev)
     return replace(now, H_next_prev=H / H[2, 2], mesh=now.mesh - before.mesh), now
 

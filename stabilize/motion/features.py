@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from stabilize.core import Float32, UInt8
+from stabilize.motion.faint import REDUCED, from_reduced, is_faint, reduced
 
 CELL_PX = 20
 MARGIN_PX = 6
@@ -15,15 +16,25 @@ MARGIN_PX = 6
 # levels.
 MIN_EIGENVALUE = 2.5e-5
 BLOCK = 5
+LEAST_REDUCED_PX = 160  # short side from which on a quarter of it still holds a picture
 
 
 @dataclass(frozen=True, slots=True)
 class Corners:
-    """`points` (k, 2) float32 pixels; `cell` (k,) index into the `grid` (rows, cols) of cells."""
+    """`points` (k, 2) float32 pixels; `cell` (k,) index into the `grid` (rows, cols) of cells.
+
+    `faint`: the picture had to be reduced, so that a pixel is known a quarter as well.
+    """
 
     points: Float32
     cell: np.ndarray[tuple[int], np.dtype[np.intp]]
     grid: tuple[int, int]
+    faint: bool = False
+
+    @property
+    def coarseness(self) -> int:
+        """By how much errors in pixels are larger than in a clear picture."""
+        return REDUCED if self.faint else 1
 
 
 def cell_grid(height: int, width: int) -> tuple[int, int]:
@@ -33,8 +44,19 @@ def cell_grid(height: int, width: int) -> tuple[int, int]:
 
 def corners(gray: UInt8) -> Corners:
     """The strongest corner of each cell (Shi & Tomasi 1994), where there is one."""
+    grid = cell_grid(*gray.shape)
+    at, best = _strongest(gray, grid)
+    if min(gray.shape) >= LEAST_REDUCED_PX and is_faint(gray, best):
+        at, best = _strongest(reduced(gray), grid)
+        cell = np.flatnonzero(best > 0)
+        return Corners(from_reduced(at[cell]), cell, grid, faint=True)
+    cell = np.flatnonzero(best > MIN_EIGENVALUE)
+    return Corners(at[cell], cell, grid)
+
+
+def _strongest(gray: UInt8, grid: tuple[int, int]) -> tuple[Float32, Float32]:
+    """The pixel (cells, 2) of the best corner of each cell of the grid, and its strength (cells,)."""
     height, width = gray.shape
-    grid = cell_grid(height, width)
     strength = cv2.cornerMinEigenVal(gray, BLOCK)
     margin = min(MARGIN_PX, height // 8, width // 8)
     if margin:
@@ -44,7 +66,7 @@ def corners(gray: UInt8) -> Corners:
     tiles = strength[: ch * grid[0], : cw * grid[1]].reshape(grid[0], ch, grid[1], cw)
     blocks = tiles.transpose(0, 2, 1, 3).reshape(grid[0] * grid[1], ch * cw)
     best = blocks.argmax(axis=1)
-    cell = np.flatnonzero(blocks[np.arange(len(best)), best] > MIN_EIGENVALUE)
-    y = cell // grid[1] * ch + best[cell] // cw
-    x = cell % grid[1] * cw + best[cell] % cw
-    return Corners(np.stack([x, y], axis=1).astype(np.float32), cell, grid)
+    cell = np.arange(len(best))
+    y = cell // grid[1] * ch + best // cw
+    x = cell % grid[1] * cw + best % cw
+    return np.stack([x, y], axis=1).astype(np.float32), blocks[cell, best]

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabilize.core import Float32, UInt8
+from stabilize.motion.faint import REDUCED, from_reduced, reduced, to_reduced
 
 WINDOW = (13, 13)
+FAINT_WINDOW = (31, 31)  # of the reduced picture
 LEVELS = 4
 # Forward and backward must agree to this distance (Kalal et al. 2010).
 ROUND_TRIP_PX = 0.5
@@ -23,12 +25,16 @@ GUESS_FROM_PX = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One frame prepared for following: `gray`, a small `coarse` copy, and its brightness statistics."""
+    """One frame prepared for following: `gray`, a small `coarse` copy, and its brightness statistics.
+
+    `faint`: its corners are those of its reduced copy, on which it has to be followed.
+    """
 
     gray: UInt8
     coarse: Float32
     mean: float
     deviation: float
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,12 @@ class Tracks:
 Flow = Callable[[Picture, Picture, Float32], Tracks]
 
 
-def prepare(gray: UInt8) -> Picture:
+def prepare(gray: UInt8, faint: bool = False) -> Picture:
     """Everything that is computed once for a frame and used for the pair before and the pair after it."""
     size = (max(gray.shape[1] // COARSE, 8), max(gray.shape[0] // COARSE, 8))
     coarse = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     mean, deviation = cv2.meanStdDev(coarse)
-    return Picture(gray, coarse, float(mean.item()), float(deviation.item()))
+    return Picture(gray, coarse, float(mean.item()), float(deviation.item()), faint)
 
 
 def coarse_shift(prev: Picture, next_: Picture) -> Float32:
@@ -73,10 +79,19 @@ def klt(prev: Picture, next_: Picture, points: Float32) -> Tracks:
     """Pyramidal Lucas-Kanade there and back (Bouguet 2000), started from the common shift."""
     if not len(points):
         return Tracks(points, np.zeros(0, np.float32), np.zeros(0, bool))
+    if prev.faint:
+        found = _lucas_kanade(
+            prepare(reduced(prev.gray)), prepare(reduced(next_.gray)), to_reduced(points), FAINT_WINDOW
+        )
+        return Tracks(from_reduced(found.points), found.round_trip * REDUCED, found.ok)
+    return _lucas_kanade(prev, next_, points, WINDOW)
+
+
+def _lucas_kanade(prev: Picture, next_: Picture, points: Float32, window: tuple[int, int]) -> Tracks:
     target = _same_exposure(prev, next_)
     guess = points + coarse_shift(prev, next_)
     flags = cv2.OPTFLOW_USE_INITIAL_FLOW
-    options: dict[str, Any] = {"winSize": WINDOW, "maxLevel": LEVELS - 1, "criteria": CRITERIA}
+    options: dict[str, Any] = {"winSize": window, "maxLevel": LEVELS - 1, "criteria": CRITERIA}
     there, found, _ = cv2.calcOpticalFlowPyrLK(prev.gray, target, points, guess.copy(), flags=flags, **options)
     # The way back starts at the origin, so a gross error cannot hide behind its own start.
     back, returned, _ = cv2.calcOpticalFlowPyrLK(
@@ -91,7 +106,7 @@ def dis(prev: Picture, next_: Picture, points: Float32) -> Tracks:
     """Dense inverse search (Kroeger et al. 2016) there and back, read at the points."""
     if not len(points):
         return Tracks(points, np.zeros(0, np.float32), np.zeros(0, bool))
-    if min(prev.gray.shape) < 32:  # DIS has a coarsest level of its own that needs some picture
+    if prev.faint or min(prev.gray.shape) < 32:  # DIS has a coarsest level of its own that needs some picture
         return klt(prev, next_, points)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     forward = search.calc(prev.gray, next_.gray, None)  # type: ignore[call-overload]

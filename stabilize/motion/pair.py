@@ -83,13 +83,15 @@ def _measure(  # noqa: PLR0917
 ) -> PairMotion:
     unit_px = geometry.half_long_px
     prev, next_ = (geometry.to_unit(_double(p[tracks.ok])) for p in (at.points, tracks.points))
-    model, H, _ = choose(prev[support], next_[support], trust[support], SCALE_PX / unit_px, NOISE_PX / unit_px)
+    scale, noise = (px * at.coarseness / unit_px for px in (SCALE_PX, NOISE_PX))
+    model, H, _ = choose(prev[support], next_[support], trust[support], scale, noise)
     distance = errors(H, prev[support], next_[support])
     local = np.zeros((ROWS, COLS, 2), np.float16)
-    if mesh and model is not MotionModel.STILL:
+    if mesh and model is not MotionModel.STILL and not at.faint:
         local = local_motion(prev, next_ - transfer(H, prev), geometry.half_extent)
     coverage = float(support.sum() / (at.grid[0] * at.grid[1]))
-    return PairMotion(PairStatus.OK, model, H, local, coverage, float(np.median(distance)))
+    status = PairStatus.FAINT if at.faint else PairStatus.OK
+    return PairMotion(status, model, H, local, coverage, float(np.median(distance)))
 
 
 def _double(points: Float32) -> Float:

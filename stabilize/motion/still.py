@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stabilize.core import Float32, MotionModel, PairMotion, PairStatus
 from stabilize.motion.background import Belief
+from stabilize.motion.faint import REDUCED
 from stabilize.motion.features import Corners
 from stabilize.motion.flow import Picture, klt
 from stabilize.motion.records import Records
@@ -52,11 +53,13 @@ def standing(stand: Stand, now: Picture, belief: Belief) -> int:
         return 0
     shift: Float32 = (tracks.points - stand.corners.points)[tracks.ok]
     chance = belief.cells.ravel()[stand.corners.cell[tracks.ok]]
-    near = np.linalg.norm(shift, axis=1) < NEAR_PX
+    near = np.linalg.norm(shift, axis=1) < NEAR_PX * stand.corners.coarseness
     share = SHARE_KEPT if stand.run >= LEAST_RUN else SHARE_NEW
     if near.sum() < LEAST_POINTS or chance[near].sum() < share * chance.sum():
         return 0
-    return int(near.sum()) if np.linalg.norm(np.median(shift[near], axis=0)) < DRIFT_PX else 0
+    return (
+        int(near.sum()) if np.linalg.norm(np.median(shift[near], axis=0)) < DRIFT_PX * stand.corners.coarseness else 0
+    )
 
 
 def advance(stand: Stand | None, fresh: Stand, now: Picture, belief: Belief, may_begin: bool) -> Stand | None:
@@ -76,7 +79,8 @@ def advance(stand: Stand | None, fresh: Stand, now: Picture, belief: Belief, may
 def slow(motion: PairMotion, half_long_px: float) -> bool:
     """Whether a pair is slow enough for a camera that may stand."""
     centre = motion.H_next_prev[:2, 2] / motion.H_next_prev[2, 2]
-    return motion.status == PairStatus.OK and float(np.linalg.norm(centre)) * half_long_px < PAIR_PX
+    most_px = PAIR_PX * (REDUCED if motion.status == PairStatus.FAINT else 1)
+    return motion.measured and float(np.linalg.norm(centre)) * half_long_px < most_px
 
 
 def note(anchors: list[int], stand: Stand | None) -> None:
@@ -112,7 +116,7 @@ def hold(pairs: Records, anchors: list[int], half_long_px: float) -> None:
         hop = np.linalg.norm(gap["H_next_prev"][:, :2, 2].sum(axis=0))  # the way of the centre, in units
         if last - first < len(still) and brief and hop * half_long_px < HOP_PX:
             still[first:last] = True
-    still &= pairs["status"] == PairStatus.OK
+    still &= np.isin(pairs["status"], (PairStatus.OK, PairStatus.FAINT))
     pairs["model"][still] = MotionModel.STILL
     pairs["H_next_prev"][still] = np.eye(3)
     pairs["mesh"][still] = 0

@@ -85,7 +85,7 @@ def test_one_sample_is_refused() -> None:
 
 
 HOUR = """
-import time, resource, numpy as np
+import time, numpy as np
 from gyro.log import GyroLog
 from gyro.estimate import integrate
 n = 1_800_000
@@ -93,8 +93,8 @@ t = np.arange(n) / 500
 rate = np.empty((n, 3)); rate[:, 0] = np.sin(30 * t); rate[:, 1] = 0.5 * np.cos(12 * t); rate[:, 2] = 0.3 * np.sin(t)
 accel = np.zeros((n, 3)); accel[:, 2] = 9.81
 log = GyroLog("hour", "test", t, rate, accel)
-start = time.process_time(); integrate(log); print(time.process_time() - start,
-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+start = time.process_time(); integrate(log); print(time.process_time() - start)
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])  # ru_maxrss of a child starts at its parent's
 """
 
 
@@ -102,4 +102,4 @@ resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 def test_an_hour_at_500_hz_takes_under_10_s_and_500_mb() -> None:
     out = subprocess.run([sys.executable, "-c", HOUR], capture_output=True, text=True, check=True).stdout.split()
     assert float(out[0]) < 10
-    assert float(out[1]) < 500
+    assert int(out[1]) / 1024 < 500

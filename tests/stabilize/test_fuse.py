@@ -1,0 +1,111 @@
+"""What comes from the gyroscope and what from the picture: made-up motions whose parts are known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline
+from stabilize.fuse import RESIDUAL_LIMIT, FuseConfig, RotationFields, camera_path
+
+FRAMES, ROWS, COLS = 90, 10, 17
+GEOMETRY = FrameGeometry(640, 360)
+
+
+def motion(shift: np.ndarray, status: PairStatus = PairStatus.OK, coverage: float = 0.9) -> Motion:
+    """Pairs that the picture sees shifted by (n-1, 2) units."""
+    pairs = len(shift)
+    H = np.repeat(np.eye(3)[None], pairs, axis=0)
+    H[:, :2, 2] = shift
+    return Motion(
+        Timeline(np.arange(pairs + 1, dtype=np.int64), Fraction(1, 30)),
+        GEOMETRY,
+        H,
+        np.zeros((pairs, ROWS, COLS, 2), np.float16),
+        np.full(pairs, status, np.uint8),
+        np.full(pairs, MotionModel.HOMOGRAPHY, np.uint8),
+        np.full(pairs, coverage, np.float32),
+        np.zeros(pairs, np.float32),
+    )
+
+
+def fields(shift: np.ndarray, known: np.ndarray | None = None) -> RotationFields:
+    """A gyroscope that says the same of every node."""
+    pairs = len(shift)
+    turned = np.broadcast_to(shift[:, None, None, :], (pairs, ROWS, COLS, 2)).astype(np.float32)
+    shutter = np.zeros((pairs + 1, ROWS, COLS, 2), np.float32)
+    return RotationFields(turned, shutter, np.ones(pairs, bool) if known is None else known)
+
+
+def steps(path: CameraPath) -> np.ndarray:
+    """The shift of each pair, (n-1, 2)."""
+    return np.asarray(path.step[:, 2:])
+
+
+def shake(rng: np.random.Generator, size: float = 0.02) -> np.ndarray:
+    return np.asarray(rng.normal(0, size, (FRAMES - 1, 2)))
+
+
+def fused(picture: Motion, log: RotationFields | None) -> CameraPath:
+    return camera_path(picture, FuseConfig(), log)
+
+
+@pytest.mark.parametrize(
+    "status", [PairStatus.DARK, PairStatus.BLURRED, PairStatus.TEXTURELESS, PairStatus.NO_CONSENSUS]
+)
+def test_where_the_picture_shows_nothing_the_gyroscope_is_in_charge(status: PairStatus) -> None:
+    turned = shake(np.random.default_rng(1))
+    path = fused(motion(np.zeros_like(turned), status), fields(turned))
+    np.testing.assert_allclose(steps(path), turned, atol=1e-6)
+    assert path.weight.all()
+
+
+def test_where_the_log_has_a_gap_the_picture_is_in_charge() -> None:
+    turned = shake(np.random.default_rng(2))
+    known = np.ones(FRAMES - 1, bool)
+    known[30:50] = False
+    wrong = turned.copy()
+    wrong[30:50] = 0.3  # what a log says in a gap is nothing
+    path = fused(motion(turned), fields(wrong, known))
+    np.testing.assert_allclose(steps(path), turned, atol=1e-6)
+
+
+def test_parallax_is_taken_from_the_picture() -> None:
+    """Up to what translation can do; beyond it the picture is wrong, not the log."""
+    rng = np.random.default_rng(3)
+    turned, parallax = shake(rng), 0.4 * RESIDUAL_LIMIT * np.tanh(rng.normal(0, 1, (FRAMES - 1, 2)))
+    np.testing.assert_allclose(steps(fused(motion(turned + parallax), fields(turned))), turned + parallax, atol=1e-6)
+    far = fused(motion(turned + 5 * RESIDUAL_LIMIT), fields(turned))
+    np.testing.assert_allclose(steps(far), turned + RESIDUAL_LIMIT, atol=1e-6)
+
+
+def test_a_picture_with_hardly_any_support_is_not_believed() -> None:
+    rng = np.random.default_rng(4)
+    turned = shake(rng)
+    path = fused(motion(turned + rng.normal(0, 0.01, turned.shape), coverage=0.05), fields(turned))
+    np.testing.assert_allclose(steps(path), turned, atol=1e-6)
+
+
+def test_the_noise_of_faint_pictures_is_averaged_and_their_parallax_kept() -> None:
+    rng = np.random.default_rng(5)
+    turned, noise = shake(rng), rng.normal(0, 0.003, (FRAMES - 1, 2))
+    sway = 0.01 * np.sin(2 * np.pi * 1.5 * np.arange(FRAMES - 1) / 30)[:, None] * np.ones(2)
+    left = steps(fused(motion(turned + sway + noise, PairStatus.FAINT), fields(turned))) - turned
+    assert np.diff(left - sway, axis=0).std() < 0.45 * np.diff(noise, axis=0).std()
+    assert np.sqrt(np.mean((left - sway)[5:-5] ** 2)) < 0.7 * noise.std()
+
+
+def test_the_shutter_goes_into_the_wobble_and_not_into_the_path() -> None:
+    """A picture whose rows lag is seen bent; the log says how, so nothing of it stays in the steps."""
+    rng = np.random.default_rng(6)
+    turned = shake(rng, 0.01)
+    log = fields(turned)
+    lag = np.linspace(-1, 1, ROWS)[None, :, None, None] * rng.normal(0, 0.005, (FRAMES, 1, 1, 2))
+    log.shutter[:] = lag
+    bent = motion(turned)
+    bent.mesh[:] = (lag[1:] - lag[:-1]).astype(np.float16)  # to first order
+    path = fused(bent, log)
+    np.testing.assert_allclose(steps(path), turned, atol=3e-4)
+    np.testing.assert_allclose(path.wobble, np.broadcast_to(lag, path.wobble.shape), atol=2e-3)
