@@ -159,6 +159,8 @@ def sync_facts(result: SyncResult) -> dict[str, object]:
         "readout_axis": result.readout_axis,
         "focal_px": result.focal_px,
         "k1": result.k1,
+        "axes": result.axes,
+        "kind": result.kind,
         "rotation_cam_gyro": result.R_cam_gyro.as_rotvec().tolist(),
         "mirrored": result.improper,
         "bias_rad_s": result.bias_rad_s.tolist(),
@@ -175,14 +177,14 @@ def _sync_lines(result: SyncResult) -> list[str]:
         held = "   (held: this clip does not show it)" if key in result.held else ""
         return f"{name:>9}  {value * scale:.4f} +- {result.std.get(key, float('nan')) * scale:.4f} {unit}{held}"
 
-    turn = result.R_cam_gyro.as_rotvec(degrees=True)
+    turned = " ".join(f"{angle:.1f}" for angle in result.R_cam_gyro.as_rotvec(degrees=True))
     lines = [
         row("offset", result.offset_s, "offset_s", "ms", 1000),
         row("drift", result.drift, "drift", "%", 100),
         row("readout", result.readout_s, "readout_s", f"ms along {result.readout_axis}", 1000),
         row("focal", result.focal_px, "focal_px", "px"),
         row("k1", result.k1, "k1", ""),
-        f"{'axes':>9}  turned by {turn[0]:.1f} {turn[1]:.1f} {turn[2]:.1f} degrees{', mirrored' * result.improper}",
+        f"{'axes':>9}  {result.axes}{', mirrored' * result.improper}, turned by {turned} degrees",
     ]
     lines += [f"{'note':>9}  {note}" for note in result.notes]
     return [*lines, f"{'verdict':>9}  {result.refusal or 'the log belongs to this video'}"]

@@ -6,7 +6,7 @@
 
 from .catalogue import CLIPS, foreground
 from .encode import write_clip
-from .gyrolog import SampleLog, ois_log, sample_log, write_dvs
+from .gyrolog import SampleLog, ois_log, sample_log, write_dvs, write_log
 from .motion import MOTIONS
 from .render import generate
 from .spec import CameraMotion, ClipSpec, Gyro, Lens, MovingCard, Ois, Shutter
@@ -31,4 +31,5 @@ __all__ = [
     "truth",
     "write_clip",
     "write_dvs",
+    "write_log",
 ]

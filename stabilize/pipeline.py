@@ -25,7 +25,6 @@ from stabilize.path.measure import Shake, shake
 from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import solve_path
 from stabilize.video.frame import Frame
-from stabilize.video.pending import check_target
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_frames, read_luma
 from stabilize.video.writer import VideoWriter, new_frame
@@ -60,10 +59,11 @@ class Report:
 
 def analyse(source: PathLike, config: Config | None = None, progress: Progress | None = None) -> Motion:
     """The motion of a video. Raises InputError where it cannot be read, MotionError where nothing can be measured."""
-    return _analyse(probe(source), config or Config(), progress)[0]
+    return measure(probe(source), config or Config(), progress)[0]
 
 
-def _analyse(info: MediaInfo, config: Config, progress: Progress | None) -> tuple[Motion, tuple[str, ...]]:
+def measure(info: MediaInfo, config: Config, progress: Progress | None = None) -> tuple[Motion, tuple[str, ...]]:
+    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`."""
     video = info.video
     size = analysis_size(video.geometry, config.motion.long_side)
     with one_thread_each(), read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
@@ -192,13 +192,14 @@ def stabilize_video(
     """Analyse, solve and render. `gyro` names a log; without it one beside or inside the video is used if it agrees
     with the picture.
 
-    An existing target is refused before any work is done, unless the config says to overwrite.
+    What cannot be written is refused before any work is done: a target that exists, unless the config says to
+    overwrite, and settings that do not fit its container.
     """
     config = config or Config()
     info = probe(source)
-    check_target(Path(os.path.abspath(target)), info.path, config.encode.overwrite)
+    VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
     clock = [time.perf_counter()]
-    motion, read_notes = _analyse(info, config, progress)
+    motion, read_notes = measure(info, config, progress)
     clock.append(time.perf_counter())
     fields, gyro_notes = rotation_of(info.path, motion, gyro, config, progress)
     clock.append(time.perf_counter())
@@ -249,4 +250,14 @@ def report(  # noqa: PLR0917
     )
 
 
-__all__ = ["Report", "analyse", "fingerprint", "render", "report", "rotation_of", "solve", "stabilize_video"]
+__all__ = [
+    "Report",
+    "analyse",
+    "fingerprint",
+    "measure",
+    "render",
+    "report",
+    "rotation_of",
+    "solve",
+    "stabilize_video",
+]

@@ -27,11 +27,11 @@ LEAST_DEG_S = 1.0
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """`correlation` of the picture's rotation with the log's at the best offset (0..1; somewhat above 1 is noise) and
-    `rival`, the best at an offset more than 0.3 s away. `explained` (share of the picture's rotation energy that the
-    log removes) of everything and `explained_shake` of what is faster than 0.5 s. `axis_correlation` about x, y, z.
-    `rotation_deg_s` RMS rate in the picture, `log_deg_s` that of the log; `noise_px` of a match, `flow_px` RMS
-    displacement by rotation, `signal` rotation over its noise. `turn_error_deg` RMS of the picture's orientation
-    against the log's, drift apart."""
+    `rival`, the best at an offset more than 0.3 s away that fits the picture about as well (0: none comes near).
+    `explained` (share of the picture's rotation energy that the log removes) of everything and `explained_shake` of
+    what is faster than 0.5 s. `axis_correlation` about x, y, z. `rotation_deg_s` RMS rate in the picture, `log_deg_s`
+    that of the log; `noise_px` of a match, `flow_px` RMS displacement by rotation, `signal` rotation over its noise.
+    `turn_error_deg` RMS of the picture's orientation against the log's, drift apart."""
 
     correlation: float
     rival: float

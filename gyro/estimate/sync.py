@@ -10,7 +10,7 @@ import numpy as np
 from gyro.errors import SyncError
 from gyro.log import Float, GyroLog
 
-from .evidence import LEAST_CORRELATION, weigh
+from .evidence import LEAST_CORRELATION, MOST_RIVAL, weigh
 from .model import INDEX
 from .problem import MIN_MATCHES, MIN_PAIRS, Problem, SyncSettings, flatten, make_problems, thin
 from .result import SyncResult, make_result
@@ -27,6 +27,7 @@ OTHER_CLOCK = 0.05  # spans that differ by more than this may be the same record
 LENS = 2.0  # how much noise a shift of the lens must take away: near a flat scene a translation looks like a small one
 SURE_COLUMNS = 5.0  # standard errors of a readout along the columns before it is looked into
 CLEARER = 0.93  # of the noise
+OUT_OF_STEP = 2.0  # how much more noise another offset must leave to be no rival
 MIRRORED = 1.03  # how much more noise the plain log must leave
 READOUTS = ("readout_rows_s", "readout_columns_s")
 
@@ -52,7 +53,7 @@ def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = No
     chosen = problems[best]
     hopeless = chosen.seed.score < LEAST_CORRELATION
     fit, parallax = (_glance(chosen, rough[best]), 0.0) if hopeless else _refine(chosen, rough[best])
-    rival = max([seed.score for seed in seeds if seed.offset_s != chosen.seed.offset_s], default=0.0)
+    rival = 0.0 if hopeless else _rival(problems, rough, best, fit)
     evidence = weigh(chosen.seen, fit, tracks.interval_s, chosen.seed.score, rival)
     result = make_result(chosen, fit, evidence, parallax)
     return result if result.accepted else _hinted(result, tracks, flat, log, settings)
@@ -89,6 +90,23 @@ def _rough(problem: Problem) -> Fit:
 def _demerit(problem: Problem, fit: Fit) -> float:
     """Noise left over correlation: a start that correlates less must fit better, and a mirrored log clearly so."""
     return fit.sigma_px / problem.seed.score * (MIRRORED if problem.seed.improper else 1.0)
+
+
+def _rival(problems: list[Problem], rough: list[Fit], best: int, fit: Fit) -> float:
+    """The best correlation of another offset that explains the picture about as well: a shake in step with itself
+    correlates at many, but what else there is in the motion fits at one. The dear second look is for close calls."""
+    own = problems[best].seed
+    highest = 0.0
+    for problem, first in zip(problems, rough, strict=True):
+        score = problem.seed.score
+        if problem.seed.offset_s == own.offset_s or score <= highest:
+            continue
+        close = score > MOST_RIVAL * own.score
+        out = first.sigma_px > OUT_OF_STEP * rough[best].sigma_px
+        if close and (out or _refine(problem, first)[0].sigma_px > OUT_OF_STEP * fit.sigma_px):
+            continue
+        highest = score
+    return highest
 
 
 def _glance(problem: Problem, start: Fit) -> Fit:

@@ -86,14 +86,14 @@ def analyse(
     from stabilize.video.pending import check_target
     from stabilize.video.probe import probe
 
-    path = probe(source).path  # what is no video is refused first: opening a pipe would wait for ever
+    info = probe(source)  # what is no video is refused first: opening a pipe would wait for ever
     target = output or source.with_name(f"{source.stem}_motion.npz")
-    check_target(target.absolute(), path, overwrite)
-    origin = fingerprint(path)
+    check_target(target.absolute(), info.path, overwrite)
+    origin = fingerprint(info.path)
     with progress(not (quiet or as_json)) as step:
-        motion = pipeline.analyse(source, config, step)
+        motion, warnings = pipeline.measure(info, config, step)
     save_motion(motion, target, origin)
-    show_motion(motion, source, target, quiet, as_json)
+    show_motion(motion, source, target, warnings, quiet, as_json)
 
 
 @with_settings_options("gyro", "fuse", "path", "warp", "encode")

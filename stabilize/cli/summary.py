@@ -29,14 +29,19 @@ def show_warnings(warnings: tuple[str, ...]) -> None:
         complain(f"warning: {clean(warning)}")
 
 
-def show_motion(motion: Motion, source: Path, target: Path, quiet: bool, as_json: bool) -> None:
+def show_motion(  # noqa: PLR0917
+    motion: Motion, source: Path, target: Path, warnings: tuple[str, ...], quiet: bool, as_json: bool
+) -> None:
     """What an analysis found."""
-    facts = _motion_facts(motion, source, target)
+    facts = _motion_facts(motion, source, target) | {"warnings": list(warnings)}
     if as_json:
         say_json(facts)
-    elif not quiet:
+    elif quiet:
+        show_warnings(warnings)
+    else:
         rows = [("frames", f"{facts['frames']}{_parts(facts['shots'], facts['unmeasured'])}")]
         rows += [("pairs", ", ".join(f"{name} {count}" for name, count in facts["pairs"].items()))]
+        rows += [("warning", warning) for warning in warnings]
         say_table(str(target), rows)
 
 
@@ -50,7 +55,7 @@ def _motion_facts(motion: Motion, source: Path, target: Path) -> dict[str, Any]:
         "target": str(target),
         "frames": len(motion.timeline),
         "shots": len(motion.shots),
-        "unmeasured": sum(count for name, count in pairs.items() if name not in ("ok", "cut")),
+        "unmeasured": sum(count for name, count in pairs.items() if name not in ("ok", "faint", "cut")),
         "pairs": pairs,
     }
 

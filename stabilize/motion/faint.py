@@ -15,15 +15,25 @@ REDUCED = 4
 CLEAR = 3.0  # a cell is legible where its best corner is so many times as strong as the best one of pure noise,
 NOISE_CORNER = 1.82e-5  # which is the noise's variance times this (measured on cells of 20 px, blocks of 5)
 LEGIBLE = 0.15  # share of legible cells below which a picture is faint; ordinary clips have a half or more
+MOST_NOISE = 0.35  # of the contrast of a reduced picture; noise alone is all of it
 STRETCHED = 50.0  # deviation of a reduced picture, gray levels
 _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 def is_faint(gray: UInt8, best: Float32) -> bool:
-    """Whether the `best` corners of the cells are, nearly all, what noise would make. Noise: Immerkaer (1996)."""
+    """Whether the `best` corners of the cells are, nearly all, what noise would make."""
+    return bool(np.mean(best > CLEAR * NOISE_CORNER * _noise(gray) ** 2) < LEGIBLE)
+
+
+def is_nothing(small: UInt8) -> bool:
+    """Whether even a reduced picture is mostly noise."""
+    return _noise(small) > MOST_NOISE * STRETCHED
+
+
+def _noise(gray: UInt8) -> float:
+    """Deviation of the noise, gray levels (Immerkaer 1996)."""
     laplacian = cv2.filter2D(gray, cv2.CV_16S, _LAPLACIANS)
-    noise = float(np.sqrt(np.pi / 2) / 6 * cv2.norm(laplacian, cv2.NORM_L1) / gray.size)
-    return bool(np.mean(best > CLEAR * NOISE_CORNER * noise**2) < LEGIBLE)
+    return float(np.sqrt(np.pi / 2) / 6 * cv2.norm(laplacian, cv2.NORM_L1) / gray.size)
 
 
 def reduced(gray: UInt8) -> UInt8:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stabilize.core import Float32, UInt8
-from stabilize.motion.faint import REDUCED, from_reduced, is_faint, reduced
+from stabilize.motion.faint import REDUCED, from_reduced, is_faint, is_nothing, reduced
 
 CELL_PX = 20
 MARGIN_PX = 6
@@ -47,8 +47,9 @@ def corners(gray: UInt8) -> Corners:
     grid = cell_grid(*gray.shape)
     at, best = _strongest(gray, grid)
     if min(gray.shape) >= LEAST_REDUCED_PX and is_faint(gray, best):
-        at, best = _strongest(reduced(gray), grid)
-        cell = np.flatnonzero(best > 0)
+        small = reduced(gray)
+        at, best = _strongest(small, grid)
+        cell = np.flatnonzero((best > 0) & ~is_nothing(small))
         return Corners(from_reduced(at[cell]), cell, grid, faint=True)
     cell = np.flatnonzero(best > MIN_EIGENVALUE)
     return Corners(at[cell], cell, grid)

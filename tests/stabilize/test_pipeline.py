@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
-from stabilize.errors import MotionError, OutputError
+from stabilize.errors import MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
@@ -76,6 +77,15 @@ def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         stabilize_video(WALK, target, Config(), progress=lambda *step: called.append(step))
     assert target.read_bytes() == b"precious" and not called
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    stages: list[str] = []
+    for settings in ({"codec": "prores"}, {"crf": 1000.0}):
+        config = replace(Config(), encode=replace(Config().encode, **settings))  # type: ignore[arg-type]
+        with pytest.raises(UsageError):
+            stabilize_video(WALK, tmp_path / "out.mp4", config, lambda stage, *_: stages.append(stage))
+    assert stages == [] and list(tmp_path.iterdir()) == []
 
 
 def test_prefetch_hands_on_items_and_errors_in_order() -> None:

@@ -86,6 +86,16 @@ def test_analyse_names_its_result_and_replaces_none(clip, cli):
     assert cli("analyse", clip, "--overwrite", "-q").code == 0
 
 
+def test_analyse_says_what_was_damaged(clip, cli):
+    data = bytearray(clip.read_bytes())
+    middle = data.index(b"mdat") + 4 + (len(data) - data.index(b"mdat")) // 3
+    data[middle : middle + 400] = bytes(400)
+    scratched = clip.with_name("scratched.mp4")
+    scratched.write_bytes(data)
+    assert any("damaged" in warning for warning in json.loads(cli("analyse", scratched, "--json").out)["warnings"])
+    assert "damaged" in cli("analyse", scratched, "--overwrite", "-q").err
+
+
 def test_a_motion_of_another_video_is_refused(clip, cli):
     other = clipmaker.write(clip.with_name("other.mp4"), frames=10)
     motion = clip.with_name("m.npz")

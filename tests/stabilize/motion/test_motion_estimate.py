@@ -54,6 +54,17 @@ def test_homographies_are_within_a_tenth_of_a_pixel(name: str) -> None:
 
 
 @pytest.mark.parametrize("flow", FLOWS)
+def test_a_faint_picture_is_measured_where_noise_would_stand_still(flow: str) -> None:
+    """A wall without texture, noise above what shades there are: rotation alone, so the true flow is known."""
+    motion = _motion("plain", 0.7, flow=flow)
+    assert (motion.status == PairStatus.FAINT).all()
+    spec = replace(CLIPS["plain"], duration_s=0.7)
+    still = np.linalg.norm(truth(spec).H_next_prev[:, :2, 2], axis=1).mean()
+    assert still > 1  # px that standing still would be wrong by
+    assert _corner_errors_px(motion, "plain", 0.7).mean() < 0.6
+
+
+@pytest.mark.parametrize("flow", FLOWS)
 def test_every_flow_measures_a_hand_held_camera(flow: str) -> None:
     motion = _motion("flat-handheld", 0.5, flow=flow)
     assert _corner_errors_px(motion, "flat-handheld", 0.5).mean() < 0.3
@@ -109,6 +120,14 @@ def _estimate(pictures: list[np.ndarray], **config: object) -> Motion:
 def test_empty_pictures_fail_by_name(level: int, expected: PairStatus) -> None:
     motion = _estimate([np.full((180, 320), level, np.uint8)] * 4)
     assert motion.status.tolist() == [expected] * 3
+
+
+def test_a_still_camera_before_nothing_but_noise_and_shades_stays_still() -> None:
+    rng, (y, x) = np.random.default_rng(3), np.mgrid[:360, :640]
+    shades = 120 + 8 * np.sin(x / 60) * np.cos(y / 45)
+    motion = _estimate([np.clip(shades + rng.normal(0, 3, shades.shape), 0, 255).astype(np.uint8) for _ in range(30)])
+    assert (motion.status == PairStatus.FAINT).all()
+    assert (motion.model == MotionModel.STILL).all()
 
 
 def test_unrelated_noise_is_no_motion() -> None:
