@@ -7,8 +7,8 @@ that was found on the clip is rendered on the twin, where `judge.py` can see wha
 Columns, for the picture alone and with the log:
 
 - jitter, accel: as in README.md, of the rendered twin
-- bent: RMS distance, px of 640, of where the rows and columns of an output frame look from a pinhole camera's, after
-  the best similarity: what rolling shutter leaves
+- bent: RMS distance, px of 640, of the points of an output frame from the picture that the best pinhole camera has of
+  where they look: what rolling shutter leaves (and, beside near things, what evens out parallax)
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.interpolate import RegularGridInterpolator
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
 
 import samples
 from stabilize import pipeline
@@ -92,7 +94,7 @@ def bent(spec: samples.ClipSpec, path: StablePath | None) -> float:
     values = []
     for i in range(len(true.time_s)):
         source = points if path is None else _source(path, i, points)
-        values.append(_from_pinhole(points, true.directions_world(source, i)))
+        values.append(_from_pinhole(points, true.directions_world(source, i) @ true.R_world_cam[i]))
     return float(np.sqrt(np.mean(np.square(values)))) * 640 / spec.width
 
 
@@ -110,20 +112,18 @@ def _source(path: StablePath, index: int, output_px: Float) -> Float:
 
 
 def _from_pinhole(points: Float, looks: Float) -> float:
-    """RMS distance in pixels between output points and the pinhole image of their directions, similarity apart."""
-    ahead = looks @ _rotation_to(looks.mean(axis=0)).T
-    flat = ahead[:, :2] / ahead[:, 2:]
-    a, b = (v[:, 0] + 1j * v[:, 1] for v in (flat - flat.mean(axis=0), points - points.mean(axis=0)))
-    left = b - (np.vdot(a, b) / np.vdot(a, a)) * a
-    return float(np.sqrt(np.mean(np.abs(left) ** 2)))
+    """RMS distance in pixels between output points and the picture that some pinhole camera has of where they look:
+    turned anyhow, with any zoom and principal point."""
 
+    def left(tilt: Float) -> Float:
+        ahead = Rotation.from_rotvec([*tilt, 0.0]).apply(looks)
+        flat = ahead[:, :2] / ahead[:, 2:]
+        a, b = (v[:, 0] + 1j * v[:, 1] for v in (flat - flat.mean(axis=0), points - points.mean(axis=0)))
+        rest = b - (np.vdot(a, b) / np.vdot(a, a)) * a
+        return np.concatenate([rest.real, rest.imag])
 
-def _rotation_to(direction: Float) -> Float:
-    """A rotation (3, 3) that takes a direction to z."""
-    z = direction / np.linalg.norm(direction)
-    x = np.cross([0.0, 1.0, 0.0] if abs(z[1]) < 0.9 else [1.0, 0.0, 0.0], z)
-    x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z])
+    best = least_squares(left, np.zeros(2))
+    return float(np.sqrt(2 * np.mean(best.fun**2)))
 
 
 def compare(name: str, cache: Path, options: Sequence[str]) -> Row:

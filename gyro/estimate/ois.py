@@ -23,7 +23,7 @@ from .translation import loss_weight, sum_pairs
 DVS_SENSOR = (4032.0, 2272.0)  # counts of the log over the width and height of the picture
 MOST_SHIFT = 0.03  # of the picture's long side: about what a phone's lens can do
 SLOW_S = 3.0  # a lens comes back to its middle; what lasts longer is parallax
-LEAST_GAIN = 0.2  # of the residual on matches that the estimate has not seen
+LEAST_GAIN = 0.3  # of the residual on matches that the estimate has not seen
 MOST_SPREAD = (
     1.5  # of the residual along the shift over that across it: a lens moves near and far alike, parallax does not
 )
