@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import samples
 from gyro.errors import SyncError
 from gyro.estimate import (
     SyncResult,
@@ -174,3 +175,32 @@ def test_logged_shift_follows_the_formula() -> None:
     t_log = found.log_time(2.0 + found.readout_s * ((np.arange(5) + 0.5) / 5 - 0.5))
     assert np.allclose(points[:, 0], 959.5 + 0.01 * 1920 * np.sin(t_log), atol=1e-3)
     assert np.allclose(points[:, 1], 539.5 + 0.01 * 1080, atol=1e-9)
+
+
+def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
+    """Matches of points at infinity, with a tenth of a pixel of noise."""
+    true, rng = samples.truth(spec), np.random.default_rng(7)
+    pairs = len(true.time_s) - 1
+    prev = rng.uniform((0, 0), (spec.width - 1, spec.height - 1), (pairs, features, 2))
+    next_ = np.array(
+        [true.project(true.position_m[i] + 1e7 * true.directions_world(prev[i], i), i + 1) for i in range(pairs)]
+    )
+    next_ += rng.normal(0, 0.1, next_.shape)
+    inside = ((next_ >= 0) & (next_ <= (spec.width - 1, spec.height - 1))).all(axis=2)
+    pair = np.repeat(np.arange(pairs), features).reshape(pairs, features)
+    return Tracks(true.time_s, spec.width, spec.height, pair[inside], prev[inside], next_[inside])
+
+
+@pytest.mark.parametrize("motion, said", [("jello", None), ("sinus", "ambiguous")])
+def test_a_periodic_shake_is_ambiguous_unless_there_is_other_motion(motion: str, said: str | None) -> None:
+    """5 Hz fits at every fifth of a second; the little tremor and drift of `jello` at one of them."""
+    shutter, gyro = samples.Shutter(0.033), samples.Gyro(offset_s=0.2, noise_deg_s_rthz=0.007)
+    spec = samples.ClipSpec("c", duration_s=4, motion=samples.MOTIONS[motion], shutter=shutter, gyro=gyro, seed=3)
+    drawn = samples.sample_log(spec)
+    found = synchronize(_far_tracks(spec), GyroLog("c", "test", drawn.t_s, drawn.gyro_rad_s))
+    if said:
+        assert found.refusal is not None and said in found.refusal
+    else:
+        assert found.accepted
+        assert abs(found.offset_s - 0.2) < 5e-4
+        assert abs(found.readout_s - 0.033) < 1e-3
