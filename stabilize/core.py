@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from stabilize.spool import chunks
+
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Float16 = NDArray[np.float16]  # fields of small displacements, kept for every frame: 11 bits of a thousandth
@@ -24,6 +26,10 @@ UInt8 = NDArray[np.uint8]
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def _finite(fields: Float16) -> bool:
+    return all(bool(np.isfinite(fields[part]).all()) for part in chunks(len(fields), fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,7 @@ class Motion:
         _require(len(shape) == 4 and shape[0] == pairs and shape[3] == 2, f"mesh must be ({pairs}, rows, cols, 2)")
         for name in ("status", "model", "coverage", "residual"):
             _require(getattr(self, name).shape == (pairs,), f"{name} must be ({pairs},)")
-        _require(bool(np.isfinite(self.H_next_prev).all() and np.isfinite(self.mesh).all()), "motion must be finite")
+        _require(bool(np.isfinite(self.H_next_prev).all()) and _finite(self.mesh), "motion must be finite")
 
     @property
     def measured(self) -> NDArray[np.bool_]:
@@ -204,7 +210,7 @@ class CameraPath:
         _require(self.step.shape == (pairs, 4), f"step must be ({pairs}, 4)")
         _require(self.weight.shape == (pairs,), f"weight must be ({pairs},)")
         _require(self.wobble.ndim == 4 and self.wobble.shape[0] == frames, "wobble must be (n, rows, cols, 2)")
-        _require(bool(np.isfinite(self.step).all() and np.isfinite(self.wobble).all()), "path must be finite")
+        _require(bool(np.isfinite(self.step).all()) and _finite(self.wobble), "path must be finite")
         _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
 
 

@@ -8,16 +8,17 @@ and the wobble around it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stabilize import spool
 from stabilize.camera.grid import node_positions, sample
 from stabilize.camera.smoothing import TRUNCATE, gaussian_mean
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 
-CHUNK = 1024  # pairs whose fields are in memory at once
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
 FAINT_S = 0.035  # over which it is averaged where it is rough: noise differs from pair to pair, parallax hardly
@@ -60,7 +61,7 @@ class RotationFields:
 def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | None = None) -> CameraPath:
     """The camera's path, from the picture alone or from both."""
     measured = motion.measured
-    wobble = np.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float16)
+    wobble: Float16 = spool.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float16)
     local = wobble[1:]  # first each pair's local motion, then, in its place, what has to be taken out of each frame
     step = _split(motion, rotation, local)
     sure = measured if rotation is None else measured | rotation.known
@@ -72,7 +73,8 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
         _accumulate(wobble[shot], config.wobble_s / motion.timeline.interval_s)
     _limit(wobble, config.wobble_limit)
     if rotation is not None:
-        wobble += rotation.shutter.astype(np.float16)
+        for part in spool.chunks(len(wobble), wobble, rotation.shutter):
+            wobble[part] += rotation.shutter[part].astype(np.float16)
     level = None if rotation is None else rotation.level
     weight = sure.astype(np.float64)
     return CameraPath(motion.timeline, motion.geometry, step, weight, wobble, tuple(motion.shots), level)
@@ -92,8 +94,8 @@ def _split(motion: Motion, rotation: RotationFields | None, local: Float16) -> F
     spread = np.sum(np.abs(p) ** 2)
     step = np.zeros((len(motion.mesh), 4))
     residual = None if rotation is None else _residual(motion, rotation, nodes)
-    for first in range(0, len(step), CHUNK):
-        part = slice(first, first + CHUNK)
+    taken = () if rotation is None or residual is None else (rotation.turned, residual)
+    for part in spool.chunks(len(step), motion.mesh, local, *taken):
         field = _seen(motion, part, nodes)
         if rotation is not None and residual is not None:
             both = nodes + (rotation.turned[part] + residual[part]).reshape(-1, len(nodes), 2)
@@ -115,9 +117,8 @@ def _seen(motion: Motion, part: slice, nodes: Float) -> Float:
 
 def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32:
     """What the picture shows beyond rotation and shutter (m, rows, cols, 2), as far as each pair's evidence goes."""
-    residual = np.empty(motion.mesh.shape, np.float32)
-    for first in range(0, len(residual), CHUNK):
-        part = slice(first, first + CHUNK)
+    residual: Float32 = spool.zeros(motion.mesh.shape, np.float32)
+    for part in spool.chunks(len(residual), residual, motion.mesh, rotation.turned, rotation.shutter):
         found = _seen(motion, part, nodes) - _predicted(motion, rotation, part, nodes)
         residual[part] = found.clip(-RESIDUAL_LIMIT, RESIDUAL_LIMIT).reshape(residual[part].shape)
     trust = ((motion.coverage - UNSURE) / (SURE - UNSURE)).clip(0, 1) * motion.measured
@@ -131,19 +132,32 @@ def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32
 
 def _calm(residual: Float32, trust: Float32, sigma: float) -> None:
     """Replace, in place, the residual of doubtful pairs by that of surer neighbours; of none by nothing."""
-    if not len(residual):
-        return
-    weight = gaussian_mean(trust.astype(np.float64), sigma)
-    shape = (-1, 1, 1, 1)
-    around = gaussian_mean((residual * trust.reshape(shape)).astype(np.float64), sigma)
-    around /= np.maximum(weight, 0.05).reshape(shape)
-    residual += (1 - trust.reshape(shape)) * (around - residual)
+    belief, reach = trust.astype(np.float64), int(TRUNCATE * sigma) + 2
+    weight = np.maximum(gaussian_mean(belief, sigma), 0.05) if len(belief) else belief
+    for part, own, near in _neighbourhoods(residual, reach):
+        share = belief[max(part.start - own.start, 0) :][: len(near)].reshape(-1, 1, 1, 1)
+        around = gaussian_mean(near * share, sigma)[own] / weight[part].reshape(-1, 1, 1, 1)
+        residual[part] += (1 - share[own]) * (around - near[own])
 
 
 def _even(residual: Float32, faint: Mask, sigma: float) -> None:
     """Average, in place, the residual of faint pairs with their neighbours'."""
-    if faint.any():
-        residual[faint] = gaussian_mean(residual.astype(np.float64), sigma)[faint]
+    for part, own, near in _neighbourhoods(residual, int(TRUNCATE * sigma) + 2):
+        if faint[part].any():
+            residual[part][faint[part]] = gaussian_mean(near.astype(np.float64), sigma)[own][faint[part]]
+
+
+def _neighbourhoods(fields: Float32 | Float16, reach: int) -> Iterator[tuple[slice, slice, Float32 | Float16]]:
+    """Parts of an array, one after the other, that may be changed: where each lies in it, where in its neighbourhood,
+    and the neighbourhood, `reach` further on both sides and as it was before any change.
+    """
+    before = fields[:0].copy()
+    size = max(spool.CHUNK, reach)
+    for part in spool.chunks(len(fields), fields, size=size):
+        near = np.concatenate([before, fields[part.start : part.stop + reach]])
+        own = slice(len(before), len(before) + part.stop - part.start)
+        before = fields[max(part.stop - reach, part.start) : part.stop].copy()
+        yield part, own, near
 
 
 def _predicted(motion: Motion, rotation: RotationFields, part: slice, nodes: Float) -> Float:
@@ -177,16 +191,10 @@ def _accumulate(wobble: Float16, sigma: float) -> None:
         wobble[:] = 0
         return
     wobble[0] = 0
-    reach = int(TRUNCATE * sigma) + 2
-    before = np.zeros_like(wobble[:0])  # local motion that the last chunk has overwritten and this one needs
-    count = max(CHUNK, reach)
-    for first in range(0, len(wobble), count):
-        last = min(first + count, len(wobble))
-        local = np.concatenate([before, wobble[first : last + reach]])
+    for part, own, local in _neighbourhoods(wobble, int(TRUNCATE * sigma) + 2):
         profile = np.cumsum(local, axis=0, dtype=np.float64)
         profile -= gaussian_mean(profile, sigma)
-        before = wobble[max(last - reach, 0) : last].copy()
-        wobble[first:last] = profile[len(local) - (min(last + reach, len(wobble)) - first) :][: last - first]
+        wobble[part] = profile[own]
 
 
 def _limit(wobble: Float16, limit: float) -> None:
@@ -196,5 +204,6 @@ def _limit(wobble: Float16, limit: float) -> None:
     if limit <= 0:
         wobble[:] = 0
         return
-    largest = np.abs(wobble).max(axis=(1, 2, 3)).astype(np.float64)
-    wobble *= np.minimum(1, limit / np.maximum(largest, 1e-9)).astype(np.float16)[:, None, None, None]
+    for part in spool.chunks(len(wobble), wobble):
+        largest = np.abs(wobble[part]).max(axis=(1, 2, 3)).astype(np.float64)
+        wobble[part] *= np.minimum(1, limit / np.maximum(largest, 1e-9)).astype(np.float16)[:, None, None, None]

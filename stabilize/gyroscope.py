@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from gyro.estimate import (
@@ -28,8 +29,9 @@ from gyro.estimate.tracks import LONG_SIDE_PX
 from gyro.lens import Lens, project, unproject
 from gyro.log import GyroLog
 from gyro.readers import ReadOptions, embedded_log, find_log, read_log
+from stabilize import spool
 from stabilize.camera.grid import node_positions
-from stabilize.core import Float, FrameGeometry, Motion, UInt8
+from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
 from stabilize.fuse import RotationFields
 from stabilize.gyro_settings import GyroConfig
 from stabilize.motion.estimate import analysis_size
@@ -130,25 +132,37 @@ def _lens(lens: Lens | None, sync: SyncResult, width: int, height: int) -> Lens:
 def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:
     """The fields of every frame and pair of a motion; its first frame is time 0."""
     time_s, frames = motion.timeline.time_s, len(motion.timeline)
-    extent = motion.geometry.half_extent
-    nodes = node_positions(ROWS, COLS, extent).reshape(-1, 2)
+    shutter = spool.zeros((frames, ROWS, COLS, 2), np.float32)
+    turned = spool.zeros((max(frames - 1, 0), ROWS, COLS, 2), np.float32)
+    nodes = node_positions(ROWS, COLS, motion.geometry.half_extent).reshape(-1, 2)
     rays = _rays(gyro.lens, nodes, motion.geometry)
-    shape = (ROWS, COLS, 2)
-    shutter = np.zeros((frames, *shape), np.float32)
-    turned = np.zeros((max(frames - 1, 0), *shape), np.float32)
-    for first in range(0, frames, CHUNK):
-        part = slice(first, min(first + CHUNK, frames))
-        shutter[part] = _shutter(gyro, time_s[part], nodes, rays, motion.geometry).reshape(-1, *shape)
-        R = gyro.track.evaluate(time_s[first : part.stop + 1])
-        relative = (R[1:].inv() * R[:-1]).as_matrix()  # R_next_prev
-        moved = np.einsum("nij,kj->nki", relative, rays)
-        shifted = np.diff(_shift_units(gyro, time_s[first : part.stop + 1], motion.geometry), axis=0)[:, None]
-        turned[first : first + len(moved)] = (_units(gyro.lens, moved, motion.geometry) - nodes + shifted).reshape(
-            -1, *shape
-        )
+    for part in spool.chunks(frames, shutter, turned, size=CHUNK):
+        shutter[part] = _shutter(gyro, time_s[part], nodes, rays, motion.geometry).reshape(-1, ROWS, COLS, 2)
+        moved = _turned(gyro, time_s[part.start : part.stop + 1], nodes, rays, motion.geometry)
+        turned[part.start : part.start + len(moved)] = moved.reshape(-1, ROWS, COLS, 2)
     known = gyro.track.known(time_s[:-1]) & gyro.track.known(time_s[1:])
-    usable = np.isfinite(turned).all(axis=(1, 2, 3)) & np.isfinite(shutter[1:] + shutter[:-1]).all(axis=(1, 2, 3))
-    return RotationFields(np.nan_to_num(turned), np.nan_to_num(shutter), known & usable, _level(gyro.track, time_s))
+    seen = _without_nan(shutter)
+    return RotationFields(
+        turned, shutter, known & _without_nan(turned) & seen[:-1] & seen[1:], _level(gyro.track, time_s)
+    )
+
+
+def _turned(gyro: SyncedGyro, time_s: Float, nodes: Float, rays: Float, geometry: FrameGeometry) -> Float:
+    """Displacement (n-1, k, 2) of the nodes from frame to frame of n times, without rolling shutter."""
+    R = gyro.track.evaluate(time_s)
+    relative = (R[1:].inv() * R[:-1]).as_matrix()  # R_next_prev
+    moved = np.einsum("nij,kj->nki", relative, rays)
+    shifted = np.diff(_shift_units(gyro, time_s, geometry), axis=0)[:, None]
+    return np.asarray(_units(gyro.lens, moved, geometry) - nodes + shifted)
+
+
+def _without_nan(fields: Float32) -> NDArray[np.bool_]:
+    """Which fields (n,) are finite throughout; what is not is set to zero, in place."""
+    whole = np.ones(len(fields), bool)
+    for part in spool.chunks(len(fields), fields):
+        whole[part] = np.isfinite(fields[part]).all(axis=(1, 2, 3))
+        np.nan_to_num(fields[part], copy=False, posinf=0.0, neginf=0.0)
+    return whole
 
 
 def _level(track: OrientationTrack, time_s: Float) -> Float | None:

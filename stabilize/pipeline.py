@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gyro.errors import SyncError
+from stabilize import spool
 from stabilize.artifacts import fingerprint
 from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
@@ -168,6 +169,8 @@ def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: 
             )
         out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
         warp(frame, warp_field(path, index), out, siting, config.warp)
+        if index % spool.CHUNK == 0:
+            spool.release(path.camera.wobble)
         return out
 
     return in_order(steady, frames, min(MOST_WORKERS, os.cpu_count() or 1))

@@ -1,6 +1,7 @@
 """The import arrows of the design hold.
 
-errors, core <- camera, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config <- pipeline <- cli.
+errors, core, parallel, spool <- camera, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config
+<- pipeline <- cli.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "core", "parallel"},
+    {"errors", "core", "parallel", "spool"},
     {"camera", "video", "nets"},
     {"motion", "path", "warp", "fuse", "gyroscope", "gyro_settings"},
     {"artifacts", "config"},

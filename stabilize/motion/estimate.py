@@ -50,11 +50,11 @@ def estimate_motion(
     anchors: list[int] = []
     flow = FLOWS[config.flow]
     with prefetch(map(_view, pictures), AHEAD) as seen, prefetch(_followed(seen, flow, config), AHEAD) as views:
-        pairs = collect(_with_cuts(_pairs(_counted(views, pts, progress), config, sharp, anchors)))
+        records = collect(_with_cuts(_pairs(_counted(views, pts, progress), config, sharp, anchors)))
     if not pts:
         raise MotionError("the video has no frame to analyse")
-    hold(pairs, anchors, max(analysis_size(geometry, config.long_side)) / 2)
-    return _assemble(Timeline(np.array(pts, np.int64), time_base), geometry, pairs, sharp)
+    hold(records, anchors, max(analysis_size(geometry, config.long_side)) / 2)
+    return _assemble(Timeline(np.array(pts, np.int64), time_base), geometry, records, sharp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,13 @@ def _decide(motion: PairMotion, tracked: float, thumbs: list[UInt8], after: int)
     return failed(PairStatus.CUT) if is_cut(before, thumbs[len(thumbs) - after :], tracked) else motion
 
 
-def _assemble(timeline: Timeline, geometry: FrameGeometry, pairs: Records, sharp: list[float]) -> Motion:
+def _assemble(timeline: Timeline, geometry: FrameGeometry, records: Records, sharp: list[float]) -> Motion:
+    pairs = records.pairs
     return Motion(
         timeline=timeline,
         geometry=geometry,
         H_next_prev=pairs["H_next_prev"],
-        mesh=pairs["mesh"],
+        mesh=records.mesh,
         status=pairs["status"],
         model=pairs["model"],
         coverage=pairs["coverage"],

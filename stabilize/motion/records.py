@@ -1,13 +1,15 @@
-"""The pairs of a whole video in one array that grows as they come: an hour of single objects would fill a gigabyte."""
+"""The pairs of a whole video in arrays that grow as they come: an hour of single objects would fill a gigabyte."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stabilize.core import PairMotion
+from stabilize import spool
+from stabilize.core import Float16, PairMotion
 from stabilize.motion.mesh import COLS, ROWS
 
 PAIR = np.dtype(
@@ -17,20 +19,30 @@ PAIR = np.dtype(
         ("coverage", np.float32),
         ("residual", np.float32),
         ("H_next_prev", np.float64, (3, 3)),
-        ("mesh", np.float16, (ROWS, COLS, 2)),
     ]
 )
-Records = NDArray[np.void]  # of dtype PAIR
-FIRST = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """`pairs` (m,) of `PAIR`; `mesh` (m, rows, cols, 2), nine tenths of it all, spooled."""
+
+    pairs: NDArray[np.void]
+    mesh: Float16
 
 
 def collect(pairs: Iterable[PairMotion]) -> Records:
-    """All pairs as one array (m,) of `PAIR`."""
-    records, count = np.zeros(FIRST, PAIR), 0
+    """All pairs."""
+    records, count = np.zeros(spool.CHUNK, PAIR), 0
+    mesh = spool.zeros((spool.CHUNK, ROWS, COLS, 2), np.float16)
     for pair in pairs:
         if count == len(records):
             records.resize(2 * count, refcheck=False)  # in place: memory that is not yet used costs nothing
-        records[count] = (pair.status, pair.model, pair.coverage, pair.residual, pair.H_next_prev, pair.mesh)
+            mesh = spool.resized(mesh, 2 * count)
+        records[count] = (pair.status, pair.model, pair.coverage, pair.residual, pair.H_next_prev)
+        mesh[count] = pair.mesh
         count += 1
+        if count % spool.CHUNK == 0:
+            spool.release(mesh)
     records.resize(count, refcheck=False)
-    return records
+    return Records(records, mesh[:count])

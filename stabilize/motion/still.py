@@ -98,14 +98,14 @@ def note(anchors: list[int], stand: Stand | None) -> None:
             anchors[behind:] = [stand.index] * (len(anchors) - behind)
 
 
-def hold(pairs: Records, anchors: list[int], half_long_px: float) -> None:
+def hold(records: Records, anchors: list[int], half_long_px: float) -> None:
     """Make, in place, the pairs of every long enough stand exactly still; `anchors` gives each pair's anchor frame, -1
     for none.
 
     A few pairs between two stands, or before or after one, are the stand seen badly: a camera does not hop and stop
     within half a second. Nor does it move in a longer one in which most pairs show no motion by themselves.
     """
-    ids = np.array(anchors, dtype=np.int64)
+    pairs, ids = records.pairs, np.array(anchors, dtype=np.int64)
     edges = np.flatnonzero(np.diff(ids, prepend=-2, append=-2))
     still = np.zeros(len(ids), bool)
     for first, last in pairwise(edges.tolist()):
@@ -119,7 +119,7 @@ def hold(pairs: Records, anchors: list[int], half_long_px: float) -> None:
     still &= np.isin(pairs["status"], (PairStatus.OK, PairStatus.FAINT))
     pairs["model"][still] = MotionModel.STILL
     pairs["H_next_prev"][still] = np.eye(3)
-    pairs["mesh"][still] = 0
+    records.mesh[still] = 0
 
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

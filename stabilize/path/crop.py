@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stabilize import spool
 from stabilize.camera.grid import sample
 from stabilize.core import CameraPath, Float, FrameGeometry
 
@@ -60,8 +61,7 @@ def margins(camera: CameraPath, pose: Float, part: slice) -> tuple[Float, Float]
     """For the frames of `part`: margin (n, 4) the wobble takes from each side, and how far the field goes out (n,)."""
     span = half_span(camera.geometry)
     taken, outside = np.empty((len(pose), 4)), np.empty(len(pose))
-    for first in range(0, len(pose), CHUNK):
-        chunk = slice(first, min(first + CHUNK, len(pose)))
+    for chunk in spool.chunks(len(pose), camera.wobble, size=CHUNK):
         rectified = place(border_points(span), pose[chunk])
         wobble = camera.wobble[part.start + chunk.start : part.start + chunk.stop]
         outer = reach(rectified + sample(wobble, rectified, camera.geometry.half_extent))

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from stabilize.core import CameraPath, Float, StablePath
+from stabilize import spool
+from stabilize.core import CameraPath, Float, Float16, StablePath
 from stabilize.errors import SolveError
 from stabilize.path.crop import corner_rows, half_span, margins
 from stabilize.path.differences import Difference, differences, to_complex, to_real
@@ -74,7 +75,11 @@ def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
 
 def _moves(camera: CameraPath, shot: slice) -> bool:
     still = np.array([1.0, 0, 0, 0])
-    return bool((camera.step[shot.start : shot.stop - 1] != still).any() or camera.wobble[shot].any())
+    return bool((camera.step[shot.start : shot.stop - 1] != still).any() or _wobbles(camera.wobble[shot]))
+
+
+def _wobbles(wobble: Float16) -> bool:
+    return any(bool(wobble[part].any()) for part in spool.chunks(len(wobble), wobble))
 
 
 def _solve_shot(camera: CameraPath, shot: slice, config: PathConfig, keep: float) -> Float:

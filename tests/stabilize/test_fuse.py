@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from stabilize import spool
 from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.fuse import RESIDUAL_LIMIT, FuseConfig, RotationFields, camera_path
 
@@ -109,3 +110,19 @@ def test_the_shutter_goes_into_the_wobble_and_not_into_the_path() -> None:
     path = fused(bent, log)
     np.testing.assert_allclose(steps(path), turned, atol=3e-4)
     np.testing.assert_allclose(path.wobble, np.broadcast_to(lag, path.wobble.shape), atol=2e-3)
+
+
+def test_a_long_video_is_fused_in_parts_as_if_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seams of any chunk do not show: all that reaches beyond one frame reaches into its neighbours."""
+    rng = np.random.default_rng(7)
+    turned = rng.normal(0, 0.02, (400, 2))
+    picture, log = motion(turned + rng.normal(0, 0.004, turned.shape)), fields(turned)
+    picture.mesh[:] = rng.normal(0, 1e-3, picture.mesh.shape)
+    picture.coverage[:] = rng.uniform(0, 0.5, 400)
+    picture.status[rng.random(400) < 0.3] = PairStatus.FAINT
+    picture.status[200] = PairStatus.CUT
+    whole = fused(picture, log)
+    monkeypatch.setattr(spool, "CHUNK", 32)
+    parts = fused(picture, log)
+    np.testing.assert_allclose(parts.step, whole.step, atol=1e-6)
+    np.testing.assert_allclose(parts.wobble, whole.wobble, atol=1e-4)
