@@ -17,6 +17,8 @@ from gyro.readers.table import TextForm, read_table
 
 GYRO_END, OIS_END, FRAME_END = "_gyro.txt", "_ois.txt", "_frame.txt"
 _FORM = TextForm(None, 0)
+MOST_COUNTS = 400.0  # of lens shift: a tenth of the picture's width, a few times what phones have
+MOST_READOUT_S = 0.2
 # The original program swaps x and y. For the back camera of a phone that lies on its side, top to the left, that is
 # x right = -y, y down = -x, z forward = -z; the signs make it a rotation.
 _R_CAM_PHONE = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
@@ -54,11 +56,16 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _with_ois(log: GyroLog, path: Path) -> GyroLog:
-    return replace(log, ois=_ois(path, log.origin_s), notes=(*log.notes, f"lens shift from {path.name}"))
+    ois = _ois(path, log.origin_s)
+    if len(ois.time_s) < 2 or not np.all(np.abs(ois.shift) < MOST_COUNTS):
+        raise LogError(f"{path.name}: {len(ois.time_s)} lens shifts, or some that no lens can do")
+    return replace(log, ois=ois, notes=(*log.notes, f"lens shift from {path.name}"))
 
 
 def _with_readout(log: GyroLog, path: Path) -> GyroLog:
     readout_s = float(np.median(_frames(path, log.origin_s).readout_s))
+    if not 0 <= readout_s <= MOST_READOUT_S:
+        raise LogError(f"{path.name}: a readout of {readout_s * 1e3:.4g} ms")
     note = f"readout {readout_s * 1e3:.2f} ms from {path.name}"
     return replace(log, readout_s=readout_s, notes=(*log.notes, note))
 

@@ -119,6 +119,9 @@ def test_dvs_companions(tmp_path, data):
         read_dvs(tmp_path / "v_gyro.txt")
     except GyroError as error:
         assert str(error)
+    log = read_log(tmp_path / "v_gyro.txt")  # whole by itself: what lies beside it cannot spoil it
+    assert len(log.time_s) > 1 and (log.readout_s is None or 0 <= log.readout_s < 1)
+    assert log.ois is None or (len(log.ois.time_s) > 1 and np.abs(log.ois.shift).max() < 1000)
 
 
 @FUZZ
