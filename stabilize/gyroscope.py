@@ -24,6 +24,7 @@ from gyro.estimate import (
     self_calibrated_lens,
     synchronize,
     track_frames,
+    without_shift,
 )
 from gyro.estimate.tracks import LONG_SIDE_PX
 from gyro.lens import Lens, project, unproject
@@ -73,7 +74,7 @@ def synced_gyro(
     tracks, whole = _tracks(video, motion, step)
     size = tracks.width, tracks.height
     settings = known_settings(found, size, config.focal_px, config.lens)
-    sync = synchronize(tracks, found, settings)
+    sync = _synchronized(tracks, found, settings)
     if not sync.accepted:
         return None, (f"the gyroscope log {found.source} was not used, the picture decides: {sync.refusal}",)
     shift = _lens_shift(tracks, found, sync, settings) if whole or found.ois is not None else None
@@ -110,6 +111,15 @@ def _log(video: Path, log: PathLike | None, config: GyroConfig) -> GyroLog | Non
     options = ReadOptions(columns=columns, gyro_unit=config.gyro_unit, time_unit=config.time_unit)
     path = Path(log) if log is not None else find_log(video)
     return read_log(path, options) if path is not None else embedded_log(video)
+
+
+def _synchronized(tracks: Tracks, log: GyroLog, settings: SyncSettings) -> SyncResult:
+    """With a lens log a second time, after the lens has been held still: its motion blurs clock and parallax."""
+    sync = synchronize(tracks, log, settings)
+    if log.ois is None or not sync.accepted:
+        return sync
+    shift = logged_shift(log.ois, sync, tracks.width, tracks.height)
+    return synchronize(without_shift(tracks, shift, sync), log, settings)
 
 
 def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> LensShift | None:

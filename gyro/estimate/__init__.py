@@ -3,7 +3,7 @@ shift."""
 
 from .integrate import OrientationTrack, integrate
 from .known import known_settings
-from .ois import LensShift, estimate_shift, logged_shift, principal_points
+from .ois import LensShift, estimate_shift, logged_shift, principal_points, without_shift
 from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
 from .rows import band_rotations, band_times, camera_orientation
@@ -28,4 +28,5 @@ __all__ = [
     "synchronize",
     "track_frames",
     "track_video",
+    "without_shift",
 ]

@@ -17,7 +17,7 @@ from .problem import SyncSettings, choose, flatten
 from .residuals import residual_px
 from .result import SyncResult
 from .rows import band_times
-from .tracks import Tracks
+from .tracks import Int, Tracks
 from .translation import loss_weight, sum_pairs
 
 DVS_SENSOR = (4032.0, 2272.0)  # counts of the log over the width and height of the picture
@@ -64,6 +64,18 @@ def logged_shift(ois: OisLog, sync: SyncResult, width: int, height: int) -> Lens
     shift = ois.shift * (np.array([width, height]) / DVS_SENSOR)
     rms = float(np.sqrt(np.mean(np.sum(shift**2, axis=1))))
     return LensShift(sync.video_time(ois.time_s), shift, True, 1.0, 1.0, rms)
+
+
+def without_shift(tracks: Tracks, lens: LensShift, sync: SyncResult) -> Tracks:
+    """The matches as a lens that stays in its place would have given them: what is left is for synchronisation, which
+    takes a moving lens for parallax where it is small."""
+    axis, length = (0, tracks.width) if sync.readout_axis == "columns" else (1, tracks.height)
+
+    def held(px: Float, frame: Int) -> Float:
+        line = px[:, axis] / max(length - 1, 1) - 0.5
+        return px - lens.at(tracks.time_s[frame] + sync.readout_s * line)
+
+    return replace(tracks, prev_px=held(tracks.prev_px, tracks.pair), next_px=held(tracks.next_px, tracks.pair + 1))
 
 
 def principal_points(lens: LensShift, sync: SyncResult, frame_time_s: float, bands: int, centre_px: Float) -> Float:

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 import samples
 from gyro.errors import SyncError
 from gyro.estimate import (
+    LensShift,
     SyncResult,
     SyncSettings,
     Tracks,
@@ -19,6 +20,7 @@ from gyro.estimate import (
     principal_points,
     self_calibrated_lens,
     synchronize,
+    without_shift,
 )
 from gyro.lens import simple_lens, unproject
 from gyro.log import GyroLog, OisLog
@@ -189,6 +191,27 @@ def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
     inside = ((next_ >= 0) & (next_ <= (spec.width - 1, spec.height - 1))).all(axis=2)
     pair = np.repeat(np.arange(pairs), features).reshape(pairs, features)
     return Tracks(true.time_s, spec.width, spec.height, pair[inside], prev[inside], next_[inside])
+
+
+def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
+    spec = samples.ClipSpec(
+        "c",
+        duration_s=4,
+        motion=samples.MOTIONS["turning"],
+        shutter=samples.Shutter(0.02),
+        ois=samples.Ois(gain=0.8, wander_px=3.0),
+        gyro=samples.Gyro(noise_deg_s_rthz=0.007),
+        seed=4,
+    )
+    drawn, t = samples.sample_log(spec), np.arange(-0.5, 4.5, 0.002)
+    log, tracks = GyroLog("c", "test", drawn.t_s, drawn.gyro_rad_s), _far_tracks(spec)
+    first = synchronize(tracks, log)
+    assert first.kind == "shifts"
+    lens = LensShift(t, samples.truth(spec).lens_shift_px(t), True, 1.0, 1.0, 0.0)
+    again = synchronize(without_shift(tracks, lens, first), log)
+    assert again.kind == "turns"
+    assert again.evidence.noise_px < 0.2  # of a tenth on both ends
+    assert abs(again.offset_s) < 2e-4 and abs(again.focal_px / 520 - 1) < 0.005
 
 
 @pytest.mark.parametrize("motion, said", [("jello", None), ("sinus", "ambiguous")])
