@@ -21,3 +21,7 @@ class GyroConfig:
     time_unit: str | None = None
     focal_px: float | None = None
     lens: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.focal_px is not None and not 1 <= self.focal_px <= 1e6:
+            raise ValueError(f"focal_px must be between 1 and a million pixels, not {self.focal_px}")

@@ -68,7 +68,7 @@ def synced_gyro(
 
     Raises GyroError for a named log that cannot be read.
     """
-    found = None if config.use == "off" else _log(Path(video), log, config)
+    found = None if config.use == "off" else gyro_log(Path(video), log, config)
     if found is None:
         return None, ()
     tracks, whole = _tracks(video, motion, step)
@@ -106,7 +106,10 @@ def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None)
         return track_frames(frames(pictures), *full), whole
 
 
-def _log(video: Path, log: PathLike | None, config: GyroConfig) -> GyroLog | None:
+def gyro_log(video: Path, log: PathLike | None, config: GyroConfig) -> GyroLog | None:
+    """The log that is named, else that beside the video, else that inside it. Raises GyroError where it cannot be
+    read.
+    """
     columns = tuple(name.strip() for name in config.columns.split(",")) if config.columns else None
     options = ReadOptions(columns=columns, gyro_unit=config.gyro_unit, time_unit=config.time_unit)
     path = Path(log) if log is not None else find_log(video)

@@ -196,11 +196,15 @@ def stabilize_video(
     with the picture.
 
     What cannot be written is refused before any work is done: a target that exists, unless the config says to
-    overwrite, and settings that do not fit its container.
+    overwrite, and settings that do not fit its container. So is a named log that cannot be read.
     """
     config = config or Config()
     info = probe(source)
     VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
+    if gyro is not None and config.gyro.use != "off":
+        from stabilize.gyroscope import gyro_log
+
+        gyro_log(info.path, gyro, config.gyro)
     clock = [time.perf_counter()]
     motion, read_notes = measure(info, config, progress)
     clock.append(time.perf_counter())

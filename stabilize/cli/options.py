@@ -23,7 +23,7 @@ Codec = StrEnum("Codec", ["h264", "hevc", "av1", "vp9", "prores", "ffv1"])
 
 _MOTION, _GYRO, _RESULT, _SETTINGS = (
     "How it is steadied",
-    "Gyroscope: what is not found out",
+    "Gyroscope: what is known (the rest is found out)",
     "What is written",
     "Settings",
 )

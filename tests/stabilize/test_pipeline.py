@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gyro.errors import LogError
 from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.errors import MotionError, OutputError, UsageError
@@ -85,7 +86,10 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> No
         config = replace(Config(), encode=replace(Config().encode, **settings))  # type: ignore[arg-type]
         with pytest.raises(UsageError):
             stabilize_video(WALK, tmp_path / "out.mp4", config, lambda stage, *_: stages.append(stage))
-    assert stages == [] and list(tmp_path.iterdir()) == []
+    (tmp_path / "log.csv").write_text("nothing\n")
+    with pytest.raises(LogError):
+        stabilize_video(WALK, tmp_path / "out.mp4", None, lambda stage, *_: stages.append(stage), tmp_path / "log.csv")
+    assert stages == [] and [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_prefetch_hands_on_items_and_errors_in_order() -> None:
