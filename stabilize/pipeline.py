@@ -216,6 +216,7 @@ def stabilize_video(
         fields is not None,
     )
     del motion, fields  # of a long video they are large, and no longer needed
+    spool.trim()
     clock.append(time.perf_counter())
     notes = _render(info, path, target, config, progress)
     clock.append(time.perf_counter())

@@ -86,11 +86,17 @@ def _solve_shot(camera: CameraPath, shot: slice, config: PathConfig, keep: float
     frames = shot.stop - shot.start
     starts = range(0, max(frames - OVERLAP, 1), WINDOW)
     windows = [slice(shot.start + s, shot.start + min(s + WINDOW + OVERLAP, frames)) for s in starts]
+
+    def solved(window: slice, scale: float | None = None) -> Float:
+        pose = _solve_window(camera, window, config, keep, scale)
+        spool.trim()  # or each window leaves something behind
+        return pose
+
     with ThreadPoolExecutor(max_workers=2) as pool:
-        parts = list(pool.map(lambda w: _solve_window(camera, w, config, keep, None), windows))
+        parts = list(pool.map(solved, windows))
         if config.zoom == "static":
             scale = float(min(p[:, 0].min() for p in parts))
-            parts = list(pool.map(lambda w: _solve_window(camera, w, config, keep, scale), windows))
+            parts = list(pool.map(lambda window: solved(window, scale), windows))
     return _join(parts, [w.start - shot.start for w in windows], frames)
 
 
