@@ -48,8 +48,8 @@ class Evidence:
     matches: int
 
 
-def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float, rival: float) -> Evidence:
-    """The evidence at the optimum of a fit."""
+def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float) -> Evidence:
+    """The evidence at the optimum of a fit, before any rival is known."""
     seen_turn, log_turn = _turns(seen, fit)
     left = seen_turn - log_turn
     if fit.kind == "shifts":  # a lens works against yaw and pitch; about its own axis it cannot
@@ -64,7 +64,7 @@ def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float, r
     rms = [float(np.sqrt(np.mean(np.sum(x**2, axis=1)))) for x in (seen_turn, log_turn)]
     return Evidence(
         correlation=correlation,
-        rival=rival,
+        rival=0.0,
         explained=_explained(seen_turn, left),
         explained_shake=_explained(seen_turn - slow_seen, left - slow_left),
         axis_correlation=(axis[0], axis[1], axis[2]),

@@ -53,9 +53,11 @@ def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = No
     chosen = problems[best]
     hopeless = chosen.seed.score < LEAST_CORRELATION
     fit, parallax = (_glance(chosen, rough[best]), 0.0) if hopeless else _refine(chosen, rough[best])
-    rival = 0.0 if hopeless else _rival(problems, rough, best, fit)
-    evidence = weigh(chosen.seen, fit, tracks.interval_s, chosen.seed.score, rival)
+    evidence = weigh(chosen.seen, fit, tracks.interval_s, chosen.seed.score)
     result = make_result(chosen, fit, evidence, parallax)
+    if result.accepted:  # other offsets are looked at only where nothing else speaks against this one
+        evidence = replace(evidence, rival=_rival(problems, rough, best, fit))
+        result = make_result(chosen, fit, evidence, parallax)
     return result if result.accepted else _hinted(result, tracks, flat, log, settings)
 
 
