@@ -193,6 +193,7 @@ def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
     return Tracks(true.time_s, spec.width, spec.height, pair[inside], prev[inside], next_[inside])
 
 
+@pytest.mark.slow
 def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
     spec = samples.ClipSpec(
         "c",
@@ -214,7 +215,7 @@ def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
     assert abs(again.offset_s) < 2e-4 and abs(again.focal_px / 520 - 1) < 0.005
 
 
-@pytest.mark.parametrize("motion, said", [("jello", None), ("sinus", "ambiguous")])
+@pytest.mark.parametrize("motion, said", [("jello", None), pytest.param("sinus", "ambiguous", marks=pytest.mark.slow)])
 def test_a_periodic_shake_is_ambiguous_unless_there_is_other_motion(motion: str, said: str | None) -> None:
     """5 Hz fits at every fifth of a second; the little tremor and drift of `jello` at one of them."""
     shutter, gyro = samples.Shutter(0.033), samples.Gyro(offset_s=0.2, noise_deg_s_rthz=0.007)
