@@ -99,6 +99,7 @@ def test_another_log_is_refused() -> None:
     assert "contradictory" in found.refusal
 
 
+@pytest.mark.slow
 def test_a_clip_stabilised_in_the_camera_is_refused() -> None:
     """The picture keeps the slow pan and loses the shake; the log has both."""
     scene = changed(BASE, motion="pan", translate=False, readout_s=0.0)
@@ -149,6 +150,7 @@ def _with_lens_shift(tracks: Tracks, shift: np.ndarray) -> Tracks:
     return Tracks(tracks.time_s, tracks.width, tracks.height, tracks.pair, prev, next_)
 
 
+@pytest.mark.slow
 def test_a_moving_lens_is_found_and_parallax_is_not_one() -> None:
     scene = changed(BASE, motion="hand", depth_m=(4.0, 40.0), readout_s=0.0, seed=6)
     log, clean = simulate.log(scene), simulate.tracks(scene)
