@@ -134,18 +134,14 @@ def sync(  # noqa: PLR0917
 
 
 def log_of(video: Path, log: Path | None, options: ReadOptions) -> GyroLog:
-    """The log that is named, else the one beside the video, else the one inside it. Raises LogError where there is
-    none."""
+    """The log of a video, as `video_log` finds it. Raises LogError where there is none."""
     from gyro.errors import LogError
-    from gyro.readers import embedded_log, find_log, read_log
+    from gyro.readers import video_log
 
-    path = log or find_log(video)
-    if path is not None:
-        return read_log(path, options)
-    inside = embedded_log(video)
-    if inside is None:
+    found = video_log(video, log, options)
+    if found is None:
         raise LogError(f"{video.name}: no log in it and none beside it; name one")
-    return inside
+    return found
 
 
 def sync_facts(result: SyncResult) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +26,8 @@ from gyro.estimate import (
     without_shift,
 )
 from gyro.estimate.tracks import LONG_SIDE_PX
-from gyro.lens import Lens, project, unproject
+from gyro.lens import Lens, project, refocused, unproject
 from gyro.log import GyroLog
-from gyro.readers import ReadOptions, embedded_log, find_log, read_log
 from stabilize import spool
 from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
@@ -61,16 +59,11 @@ class SyncedGyro:
 
 
 def synced_gyro(
-    video: PathLike, motion: Motion, log: PathLike | None, config: GyroConfig, step: Callable[[int], None] | None = None
+    video: PathLike, motion: Motion, found: GyroLog, config: GyroConfig, step: Callable[[int], None] | None = None
 ) -> tuple[SyncedGyro | None, tuple[str, ...]]:
-    """The gyroscope of the video that a motion was measured on, if there is a log and it agrees; else the reason for a
-    person. `step` is told how many frames have been looked at.
-
-    Raises GyroError for a named log that cannot be read.
+    """The gyroscope of the video that a motion was measured on, if its log agrees; else the reason for a person. `step`
+    is told how many frames have been looked at. Raises SyncError where there is too little to compare.
     """
-    found = None if config.use == "off" else gyro_log(Path(video), log, config)
-    if found is None:
-        return None, ()
     tracks, whole = _tracks(video, motion, step)
     size = tracks.width, tracks.height
     settings = known_settings(found, size, config.focal_px, config.lens)
@@ -106,16 +99,6 @@ def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None)
         return track_frames(frames(pictures), *full), whole
 
 
-def gyro_log(video: Path, log: PathLike | None, config: GyroConfig) -> GyroLog | None:
-    """The log that is named, else that beside the video, else that inside it. Raises GyroError where it cannot be
-    read.
-    """
-    columns = tuple(name.strip() for name in config.columns.split(",")) if config.columns else None
-    options = ReadOptions(columns=columns, gyro_unit=config.gyro_unit, time_unit=config.time_unit)
-    path = Path(log) if log is not None else find_log(video)
-    return read_log(path, options) if path is not None else embedded_log(video)
-
-
 def _synchronized(tracks: Tracks, log: GyroLog, settings: SyncSettings) -> SyncResult:
     """With a lens log a second time, after the lens has been held still: its motion blurs clock and parallax."""
     sync = synchronize(tracks, log, settings)
@@ -137,9 +120,7 @@ def _lens(lens: Lens | None, sync: SyncResult, width: int, height: int) -> Lens:
     """The lens as synchronisation left it."""
     if lens is None:
         return self_calibrated_lens(sync, width, height)
-    K = lens.K.copy()
-    K[[0, 1], [0, 1]] *= sync.focal_px / lens.K[0, 0]
-    return Lens(width, height, K, lens.model, lens.coefficients, lens.name, lens.readout_s)
+    return refocused(lens, sync.focal_px)
 
 
 def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:

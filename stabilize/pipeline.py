@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gyro.errors import SyncError
+from gyro.log import GyroLog
 from stabilize import spool
 from stabilize.artifacts import fingerprint
 from stabilize.config import Config
@@ -102,19 +103,34 @@ def rotation_of(
     log that cannot be read.
     """
     config = config or Config()
-    fields, notes = _rotation_of(Path(source), motion, log, config, progress)
+    return _rotation_of(Path(source), motion, _gyro_log(Path(source), log, config), config, progress)
+
+
+def _gyro_log(video: Path, log: PathLike | None, config: Config) -> GyroLog | None:
+    """Raises GyroError where it cannot be read."""
+    if config.gyro.use == "off":
+        return None
+    from gyro.readers import ReadOptions, video_log
+
+    asked = config.gyro
+    columns = tuple(name.strip() for name in asked.columns.split(",")) if asked.columns else None
+    options = ReadOptions(columns=columns, gyro_unit=asked.gyro_unit, time_unit=asked.time_unit)
+    return video_log(video, None if log is None else Path(log), options)
+
+
+def _rotation_of(
+    video: Path, motion: Motion, log: GyroLog | None, config: Config, progress: Progress | None
+) -> tuple[RotationFields | None, tuple[str, ...]]:
+    fields, notes = _matched(video, motion, log, config, progress) if log is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
-def _rotation_of(
-    video: Path, motion: Motion, log: PathLike | None, config: Config, progress: Progress | None
+def _matched(
+    video: Path, motion: Motion, log: GyroLog, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    from gyro.readers import embedded_log, find_log  # most videos have no log, and need no more of `gyro`
-
-    if config.gyro.use == "off" or not (log or find_log(video) or embedded_log(video)):
-        return None, ()
+    # Most videos have no log, and need no more of `gyro` than what looks for one.
     from stabilize.gyroscope import rotation_fields, synced_gyro
 
     try:
@@ -201,21 +217,18 @@ def stabilize_video(
     config = config or Config()
     info = probe(source)
     VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
-    if gyro is not None and config.gyro.use != "off":
-        from stabilize.gyroscope import gyro_log
-
-        gyro_log(info.path, gyro, config.gyro)
+    log = _gyro_log(info.path, gyro, config)
     clock = [time.perf_counter()]
     motion, read_notes = measure(info, config, progress)
     clock.append(time.perf_counter())
-    fields, gyro_notes = rotation_of(info.path, motion, gyro, config, progress)
+    fields, gyro_notes = _rotation_of(info.path, motion, log, config, progress)
     clock.append(time.perf_counter())
     path, lost, used = (
         solve(motion, config, progress, info.video.rotation, fields),
         unmeasured(motion),
         fields is not None,
     )
-    del motion, fields  # of a long video they are large, and no longer needed
+    del motion, fields, log  # of a long video they are large, and no longer needed
     spool.trim()
     clock.append(time.perf_counter())
     notes = _render(info, path, target, config, progress)

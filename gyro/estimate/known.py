@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gyro.lens import Lens, load_lens, resized
+from gyro.lens import load_lens, refocused, resized
 from gyro.log import GyroLog
 
 from .problem import SyncSettings
@@ -27,13 +27,7 @@ def known_settings(
     if lens is not None:
         profile = resized(load_lens(lens), *size)
         if focal_px is not None:
-            profile = _scaled(profile, focal_px)
+            profile = refocused(profile, focal_px)
         settings = replace(settings, lens=profile, focal_rel_std=PROFILE_STD)
         readout_s = profile.readout_s if readout_s is None else readout_s
     return settings if readout_s is None else replace(settings, readout_s=readout_s, readout_std_s=READOUT_STD_S)
-
-
-def _scaled(lens: Lens, focal_px: float) -> Lens:
-    K = lens.K.copy()
-    K[[0, 1], [0, 1]] *= focal_px / K[0, 0]
-    return replace(lens, K=K)

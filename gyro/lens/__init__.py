@@ -1,7 +1,17 @@
 """Lenses: models, profiles, calibration."""
 
 from gyro.lens.calibrate import Calibration, calibrate
-from gyro.lens.model import Lens, distort, distort_jacobian, project, resized, simple_lens, undistort, unproject
+from gyro.lens.model import (
+    Lens,
+    distort,
+    distort_jacobian,
+    project,
+    refocused,
+    resized,
+    simple_lens,
+    undistort,
+    unproject,
+)
 from gyro.lens.profiles import load_lens, save_lens
 
 __all__ = [
@@ -12,6 +22,7 @@ __all__ = [
     "distort_jacobian",
     "load_lens",
     "project",
+    "refocused",
     "resized",
     "save_lens",
     "simple_lens",

@@ -47,6 +47,13 @@ def simple_lens(width: int, height: int, focal_px: float, k1: float = 0.0) -> Le
     return Lens(width, height, K, "polynomial", (k1, 0, 0, 0)) if k1 else Lens(width, height, K)
 
 
+def refocused(lens: Lens, focal_px: float) -> Lens:
+    """The lens with another focal length along x; that along y keeps its ratio to it."""
+    K = lens.K.copy()
+    K[[0, 1], [0, 1]] *= focal_px / K[0, 0]
+    return replace(lens, K=K)
+
+
 def resized(lens: Lens, width: int, height: int) -> Lens:
     """The lens for frames of another size.
 

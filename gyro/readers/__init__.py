@@ -12,7 +12,7 @@ from gyro.readers import betaflight, delimited, dvs, euroc, gcsv, gopro, phone, 
 from gyro.readers.delimited import HEAD_BYTES
 from gyro.readers.options import ReadOptions
 
-__all__ = ["READERS", "ReadOptions", "Reader", "embedded_log", "find_log", "read_log"]
+__all__ = ["READERS", "ReadOptions", "Reader", "embedded_log", "find_log", "read_log", "video_log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,13 @@ def _reads(path: Path) -> bool:
     except LogError:
         return False
     return True
+
+
+def video_log(video: Path, log: Path | None, options: ReadOptions | None = None) -> GyroLog | None:
+    """The log that is named, else the one beside the video, else the one inside it; None if there is none. Raises
+    LogError where one that is named or beside cannot be read."""
+    path = log or find_log(video)
+    return read_log(path, options) if path is not None else embedded_log(video)
 
 
 def embedded_log(video: Path | str) -> GyroLog | None:
