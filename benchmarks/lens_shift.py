@@ -18,7 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 import samples
-from gyro.estimate import Tracks, estimate_shift, known_settings, logged_shift, synchronize, track_video, without_shift
+from gyro.estimate import (
+    Tracks,
+    estimate_shift,
+    known_settings,
+    logged_shift,
+    synchronize,
+    synchronize_held,
+    track_video,
+)
 from gyro.log import Float
 from gyro.readers import read_log
 
@@ -56,11 +64,8 @@ def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
 def logged(spec: samples.ClipSpec, file: Path, tracks: Tracks) -> Float:
     """The logged shift (n, 2) at the frames, by the clock that synchronisation finds for the recording."""
     recording = read_log(samples.write_dvs(spec, file.with_suffix("")))
-    settings = known_settings(recording, (spec.width, spec.height))
-    sync = synchronize(tracks, recording, settings)
+    sync = synchronize_held(tracks, recording, known_settings(recording, (spec.width, spec.height)))
     assert recording.ois is not None
-    shift = logged_shift(recording.ois, sync, spec.width, spec.height)
-    sync = synchronize(without_shift(tracks, shift, sync), recording, settings)  # as `run` does it
     return logged_shift(recording.ois, sync, spec.width, spec.height).at(samples.truth(spec).time_s)
 
 

@@ -21,9 +21,8 @@ from gyro.estimate import (
     known_settings,
     logged_shift,
     self_calibrated_lens,
-    synchronize,
+    synchronize_held,
     track_frames,
-    without_shift,
 )
 from gyro.estimate.tracks import LONG_SIDE_PX
 from gyro.lens import Lens, project, refocused, unproject
@@ -67,7 +66,7 @@ def synced_gyro(
     tracks, whole = _tracks(video, motion, step)
     size = tracks.width, tracks.height
     settings = known_settings(found, size, config.focal_px, config.lens)
-    sync = _synchronized(tracks, found, settings)
+    sync = synchronize_held(tracks, found, settings)
     if not sync.accepted:
         return None, (f"the gyroscope log {found.source} was not used, the picture decides: {sync.refusal}",)
     shift = _lens_shift(tracks, found, sync, settings) if whole or found.ois is not None else None
@@ -97,15 +96,6 @@ def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None)
     with read_luma(video, size) as reading, prefetch(reading, AHEAD) as pictures:
         full = round(geometry.width * geometry.pixel_aspect), geometry.height
         return track_frames(frames(pictures), *full), whole
-
-
-def _synchronized(tracks: Tracks, log: GyroLog, settings: SyncSettings) -> SyncResult:
-    """With a lens log a second time, after the lens has been held still: its motion blurs clock and parallax."""
-    sync = synchronize(tracks, log, settings)
-    if log.ois is None or not sync.accepted:
-        return sync
-    shift = logged_shift(log.ois, sync, tracks.width, tracks.height)
-    return synchronize(without_shift(tracks, shift, sync), log, settings)
 
 
 def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> LensShift | None:

@@ -3,7 +3,7 @@ shift."""
 
 from .integrate import OrientationTrack, integrate
 from .known import known_settings
-from .ois import LensShift, estimate_shift, logged_shift, principal_points, without_shift
+from .ois import LensShift, estimate_shift, logged_shift, principal_points, synchronize_held, without_shift
 from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
 from .rows import band_rotations, band_times, camera_orientation
@@ -26,6 +26,7 @@ __all__ = [
     "principal_points",
     "self_calibrated_lens",
     "synchronize",
+    "synchronize_held",
     "track_frames",
     "track_video",
     "without_shift",

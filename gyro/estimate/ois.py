@@ -17,6 +17,7 @@ from .problem import SyncSettings, choose, flatten
 from .residuals import residual_px
 from .result import SyncResult
 from .rows import band_times
+from .sync import synchronize
 from .tracks import Int, Tracks
 from .translation import loss_weight, sum_pairs
 
@@ -76,6 +77,15 @@ def without_shift(tracks: Tracks, lens: LensShift, sync: SyncResult) -> Tracks:
         return px - lens.at(tracks.time_s[frame] + sync.readout_s * line)
 
     return replace(tracks, prev_px=held(tracks.prev_px, tracks.pair), next_px=held(tracks.next_px, tracks.pair + 1))
+
+
+def synchronize_held(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = None) -> SyncResult:
+    """As `synchronize`; with a lens log a second time, the lens held still: its motion blurs clock and parallax."""
+    sync = synchronize(tracks, log, settings)
+    if log.ois is None or not sync.accepted:
+        return sync
+    shift = logged_shift(log.ois, sync, tracks.width, tracks.height)
+    return synchronize(without_shift(tracks, shift, sync), log, settings)
 
 
 def principal_points(lens: LensShift, sync: SyncResult, frame_time_s: float, bands: int, centre_px: Float) -> Float:
