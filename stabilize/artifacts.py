@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from localfiles import local_file, pending_file
 from stabilize.core import FrameGeometry, Motion, Timeline
-from stabilize.errors import InputError, MotionError, OutputError
-from stabilize.video.pending import pending_file
-from stabilize.video.source import local_file
+from stabilize.errors import InputError, MotionError, OutputError, file_errors
 
 SCHEMA = 1
 LARGEST = 8 << 30
@@ -36,7 +35,7 @@ class Fingerprint:
 def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
     """Fingerprint of a regular file that is not empty; raises InputError where there is none that can be read."""
     try:
-        with local_file(path).open("rb") as file:
+        with file_errors(), local_file(path).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             digest = hashlib.sha256(size.to_bytes(8, "big"))
             for start in (0, max(0, size - SAMPLE_BYTES)):
@@ -59,7 +58,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
     }
     arrays = {name: getattr(motion, name) for name in ARRAYS}
     try:
-        with pending_file(target, overwrite=True) as pending, pending.open("wb") as file:
+        with file_errors(), pending_file(target, overwrite=True) as pending, pending.open("wb") as file:
             np.savez_compressed(
                 file, header=np.frombuffer(json.dumps(header).encode(), np.uint8), pts=motion.timeline.pts, **arrays
             )

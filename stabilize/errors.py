@@ -5,6 +5,11 @@ The CLI catches `StabilizeError` in one place and turns it into one line and an 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from localfiles import ReadError, SameFileError, WriteError
+
 
 class StabilizeError(Exception):
     """Root of every error that a user can cause or mend. `exit_code` is what the command line ends with."""
@@ -40,3 +45,16 @@ class SolveError(StabilizeError):
     """No path satisfies the constraints."""
 
     exit_code = 6
+
+
+@contextmanager
+def file_errors() -> Iterator[None]:
+    """What `localfiles` says of a file, as an error of this package; also as the decorator of a function."""
+    try:
+        yield
+    except ReadError as error:
+        raise InputError(str(error)) from error
+    except SameFileError as error:
+        raise UsageError(str(error)) from error
+    except WriteError as error:
+        raise OutputError(str(error)) from error

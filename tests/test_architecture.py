@@ -61,7 +61,12 @@ def test_stabilize_depends_downwards_only(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "package, forbidden",
-    [("gyro", ("stabilize", "metrics")), ("metrics", ("stabilize", "gyro")), ("samples", ("stabilize", "metrics"))],
+    [
+        ("gyro", ("stabilize", "metrics")),
+        ("metrics", ("stabilize", "gyro")),
+        ("samples", ("stabilize", "metrics")),
+        ("localfiles", ("stabilize", "metrics", "gyro")),
+    ],
 )
 def test_packages_stand_alone(package: str, forbidden: tuple[str, ...]) -> None:
     for file in _files(package):

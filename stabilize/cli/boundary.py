@@ -12,7 +12,8 @@ from types import FrameType
 
 import typer
 
-from stabilize.cli.text import clean, complain, mute
+from localfiles.text import clean
+from stabilize.cli.text import complain, mute
 from stabilize.errors import StabilizeError
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localfiles import check_target
 from stabilize.cli.options import Choices, with_settings_options
-from stabilize.errors import MotionError, UsageError
+from stabilize.errors import MotionError, UsageError, file_errors
 
 # The library is imported inside the functions, so that --help is there at once.
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ def analyse(
     from stabilize.artifacts import fingerprint, save_motion
     from stabilize.cli.progress import progress
     from stabilize.cli.summary import show_motion
-    from stabilize.video.pending import check_target
     from stabilize.video.probe import probe
 
     info = probe(source)  # what is no video is refused first: opening a pipe would wait for ever
     target = output or source.with_name(f"{source.stem}_motion.npz")
-    check_target(target.absolute(), info.path, overwrite)
+    with file_errors():
+        check_target(target, [info.path], overwrite)
     origin = fingerprint(info.path)
     with progress(not (quiet or as_json)) as step:
         motion, warnings = pipeline.measure(info, config, step)
@@ -115,13 +116,13 @@ def render(
     from stabilize.cli.progress import progress
     from stabilize.cli.stages import Stages
     from stabilize.cli.summary import show_report
-    from stabilize.video.pending import check_target
     from stabilize.video.probe import probe
 
     info = probe(source)
     measured = _motion_of(info, source, motion)
     target = plan(info, output, config).target
-    check_target(target.absolute(), info.path, overwrite)
+    with file_errors():
+        check_target(target, [info.path], overwrite)
     seconds = Stages()
     with progress(not (quiet or as_json)) as step:
         with seconds.stage("gyro"):

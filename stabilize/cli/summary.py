@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabilize.cli.text import clean, complain, say_json, say_table
+from localfiles.text import clean
+from stabilize.cli.text import complain, say_json, say_table
 
 if TYPE_CHECKING:
     from stabilize.core import Motion

@@ -8,12 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-
-def clean(text: object) -> str:
-    """One line without control characters: escape sequences, line breaks, text direction and stray bytes become
-    visible.
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+from localfiles.text import clean
 
 
 def say(line: str) -> None:

@@ -1,79 +1,21 @@
-"""Opening an input safely: an existing local file, a container on the list, nothing that would open other files or the
-network.
-"""
+"""`localfiles.videos` with the errors of this package."""
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import av
+from localfiles import videos
+from localfiles.videos import is_cover
+from stabilize.errors import file_errors
 
-from stabilize.errors import InputError
+__all__ = ["check_size", "input_container", "is_cover", "open_input", "pick_video"]
 
-MAX_SIDE = 16384
-MAX_PIXELS = MAX_SIDE * MAX_SIDE // 2
-
-# Containers of one file. Playlists and sequences (hls, dash, concat, sdp, rtsp, image2, ...) would open further files.
-DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,mxf,ogg,nut,ivf,obu,av1,h261,h263,h264,"
-    "hevc,vvc,vc1,vc1test,dv,yuv4mpegpipe,mjpeg,mpjpeg,gxf,lxf,wtv,rm,bink,smk,swf,nsv,nuv,dirac,"
-    "mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,au,amr"  # sound only: so that the message can say so
-)
-_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"[playlist]", b"<MPD", b"<smil", b"<asx")
-
-
-def local_file(path: str | os.PathLike[str]) -> Path:
-    """`path` made absolute, so that no part of it reads as an option or a protocol.
-
-    Raises `InputError` unless a readable, regular file that is not empty is there.
-    """
-    file = Path(os.path.abspath(path))  # not resolve(): a link keeps its own name and extension
-    try:
-        mode = file.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{path}: not a regular file; give the path of a video file on this machine")
-        if file.stat().st_size == 0:
-            raise InputError(f"{path}: the file is empty")
-        with file.open("rb"):
-            return file
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({_reason(error)}); give the path of a video file on this machine"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()
-
-
-def _is_playlist(file: Path) -> bool:
-    with file.open("rb") as stream:
-        head = stream.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
-    return head.startswith(_PLAYLISTS) or b"<MPD" in head
-
-
-def open_input(path: str | os.PathLike[str]) -> Any:
-    """A PyAV input container over the local file `path`; `InputError` where it is not a video container."""
-    file = local_file(path)
-    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, "max_pixels": str(MAX_PIXELS)}
-    try:
-        # surrogateescape: metadata is not always UTF-8, and goes to the output byte for byte.
-        return av.open(os.fspath(file), options=options, metadata_errors="surrogateescape")
-    except (av.FFmpegError, ValueError) as error:
-        if _is_playlist(file):
-            raise InputError(f"{path}: a playlist, which would open other files; give the video file itself") from error
-        raise InputError(
-            f"{path}: not a readable video file (damaged, cut short or of an unknown kind: {_cause(error)})"
-        ) from error
-
-
-def _cause(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+open_input = file_errors()(videos.open_video)
+pick_video = file_errors()(videos.pick_video)
+check_size = file_errors()(videos.check_size)
 
 
 @contextmanager
@@ -81,27 +23,3 @@ def input_container(path: str | os.PathLike[str]) -> Iterator[Any]:
     """`open_input`, closed at the end."""
     with open_input(path) as container:
         yield container
-
-
-def pick_video(container: Any, path: str | os.PathLike[str]) -> Any:
-    """The video stream to work on: FFmpeg's best one that is no cover picture. `InputError` if there is none or its
-    size is absurd.
-    """
-    streams = [s for s in container.streams.video if not is_cover(s) and s.codec_context is not None]
-    if not streams:
-        raise InputError(f"{path}: has no video track that can be decoded")
-    best = container.streams.best("video")
-    stream = best if best in streams else streams[0]
-    check_size(stream.codec_context.width, stream.codec_context.height, path)
-    return stream
-
-
-def is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def check_size(width: int, height: int, path: str | os.PathLike[str]) -> None:
-    """`InputError` where a picture of this size is not to be allocated."""
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        limit = f"{MAX_SIDE} pixels a side, {MAX_PIXELS >> 20} megapixels in all"
-        raise InputError(f"{path}: its pictures have no usable size ({width}x{height}; the limit is {limit})")

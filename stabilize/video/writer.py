@@ -12,13 +12,13 @@ from typing import Any, Self
 
 import av
 
-from stabilize.errors import OutputError
+from localfiles import check_target, pending_file
+from stabilize.errors import OutputError, file_errors
 from stabilize.video.buffers import cropped, encodable, new_frame
 from stabilize.video.codecs import EncodeConfig, choose_encoding
 from stabilize.video.containers import container_of
 from stabilize.video.frame import Frame
 from stabilize.video.output import add_video, copy_tags, losses, open_output, output_time_base
-from stabilize.video.pending import check_target, pending_file
 from stabilize.video.probe import FULL_RANGE, MediaInfo, probe
 from stabilize.video.remux import TrackCopy
 from stabilize.video.source import input_container
@@ -48,7 +48,8 @@ class VideoWriter:
         self.config = config or EncodeConfig()
         self.size = size or (self.info.video.width, self.info.video.height)
         self.container = container_of(self.target)
-        check_target(self.target, self.info.path, self.config.overwrite)
+        with file_errors():
+            check_target(self.target, [self.info.path], self.config.overwrite)
         video = self.info.video
         self.encoding = choose_encoding(self.config, video, self.container.video, self.container.muxer, self.size)
         self.frames = 0
@@ -68,7 +69,8 @@ class VideoWriter:
         video = self.info.video
         with ExitStack() as stack:
             stack.enter_context(_output_errors(self.target))
-            pending = stack.enter_context(pending_file(self.target, self.config.overwrite))
+            stack.enter_context(file_errors())
+            pending = stack.enter_context(pending_file(self.target, [self.info.path], self.config.overwrite))
             source = stack.enter_context(input_container(self.info.path))
             self._output = stack.enter_context(open_output(pending, self.info, self.container))
             self._stream = add_video(self._output, video, self.container, self.encoding)

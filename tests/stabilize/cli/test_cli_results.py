@@ -17,8 +17,8 @@ import hostile
 import pytest
 from ended import ROOT
 
+from localfiles.text import clean
 from stabilize.cli.progress import EVERY_S, Lines, duration
-from stabilize.cli.text import clean
 
 
 def frames(path: Path) -> int:

@@ -60,7 +60,7 @@ def test_a_failed_run_leaves_the_existing_target_as_it_was(clip: Path) -> None:
 def test_an_existing_target_is_refused_unless_allowed(clip: Path) -> None:
     target = clip.with_name("out.mp4")
     target.write_text("precious")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists: use --overwrite"):
         copy(clip, target)
     assert target.read_text() == "precious"
     copy(clip, target, overwrite=True)
