@@ -72,6 +72,6 @@ def _lines(label: str, total: int | None) -> Iterator[Tick]:
 def _line(label: str, done: int, total: int | None, passed_s: float) -> str:
     if not done:
         return f"{label}: {passed_s:.0f} s so far"
-    if total is None or done > total:
+    if total is None or done >= total:
         return f"{label}: {done} done"
     return f"{label}: {done} of {total}, about {passed_s / done * (total - done):.0f} s left"

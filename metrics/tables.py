@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,12 +70,11 @@ def _score_row(score: Score) -> tuple[str, ...]:
 
 def print_table(table: Table) -> None:
     """On the terminal, in its width: columns that do not fit side by side follow below, under the same row names."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    console = _console()
     with console.capture() as captured:
-        console.print(Text(clean(table.title), "bold"))
+        console.print(Text(clean(table.title)))
         for columns in _blocks(table, console.width):
             if columns[table.keys] > table.keys:  # not the first block
                 console.print()
@@ -81,6 +82,14 @@ def print_table(table: Table) -> None:
         for note in table.notes:
             console.print(Text(clean(note)))
     say("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+
+
+def _console() -> Any:
+    """As wide as the terminal, with its encoding; it writes nothing itself, for `say` knows what can go wrong."""
+    from rich.console import Console
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return Console(file=io.TextIOWrapper(io.BytesIO(), encoding), width=Console().width)
 
 
 def _blocks(table: Table, width: int) -> Iterator[tuple[int, ...]]:
