@@ -205,7 +205,9 @@ def test_a_full_disk_behind_the_standard_output_is_an_error_of_one_line(
 def test_a_reader_who_left_ends_nothing_with_an_error(command: str, pair: tuple[Path, Path], dataset: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    words = ("metrics", pair[0]) if command == "metrics" else ("score", dataset, "-o", pair[0].parent, "-j", 1, "-q")
+    words = (
+        ("metrics", pair[0], "-q") if command == "metrics" else ("score", dataset, "-o", pair[0].parent, "-j", 1, "-q")
+    )
     try:
         done = process(*words, stdout=writing)
     finally:
