@@ -38,6 +38,8 @@ def check_target(target: PathLike, inputs: Iterable[PathLike], overwrite: bool) 
         raise WriteError(f"{target}: cannot be written there ({reason(error)})") from error
     if not file.absolute().parent.is_dir():
         raise WriteError(f"{target}: its folder does not exist")
+    if not os.access(file.absolute().parent, os.W_OK | os.X_OK):
+        raise WriteError(f"{target}: cannot be written there (its folder may not be written to)")
     if file.is_dir():
         raise WriteError(f"{target}: is a folder; give the name of a file")
     if not exists:

@@ -18,7 +18,7 @@ LAZY = {  # command -> (module, name in it, short help)
     "calibrate": ("gyro.cli", "calibrate", "Calibrate a lens from views of a chessboard."),
 }
 EPILOG = (
-    "Exit codes: 0 done; 1 error of a gyroscope log or of the judge; 2 wrong usage or settings; 3 the input cannot be "
+    "Exit codes: 0 done; 1 error of a gyroscope log; 2 wrong usage or settings; 3 the input cannot be "
     "read; 4 the output cannot be written; 5 no usable motion, or a motion of another video; 6 no path fits the crop; "
     "70 internal error; 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM."
 )

@@ -17,7 +17,7 @@ from stabilize.cli.text import complain, mute
 from stabilize.errors import StabilizeError
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE
-PACKAGE_ERROR = 1  # of gyro and metrics
+PACKAGE_ERROR = 1  # of gyro and metrics, where they say no other
 _PACKAGE_ERRORS = (("gyro.errors", "GyroError"), ("metrics.errors", "MetricsError"))
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
 _SECOND_THOUGHT_S = 5.0
@@ -74,7 +74,7 @@ def explained(error: BaseException, debug: bool) -> tuple[str, int]:
     if said is not None:  # of the option parser; its classes have no public name
         return _usage(error, said()), int(getattr(error, "exit_code", 2))
     if isinstance(error, _package_errors()):
-        return str(error), PACKAGE_ERROR
+        return str(error), getattr(error, "exit_code", PACKAGE_ERROR)
     hint = "" if debug else "; run with --debug to see where, and report it"
     return f"internal error: {type(error).__name__}: {error}{hint}", INTERNAL_ERROR
 
