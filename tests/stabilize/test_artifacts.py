@@ -22,7 +22,7 @@ def _motion(frames: int = 5) -> Motion:
         Timeline(np.cumsum(rng.integers(1, 9, frames)).astype(np.int64), Fraction(1001, 30000)),
         FrameGeometry(640, 360, 1.5),
         np.eye(3) + rng.normal(0, 0.01, (pairs, 3, 3)),
-        rng.normal(0, 0.01, (pairs, 10, 17, 2)).astype(np.float32),
+        rng.normal(0, 0.01, (pairs, 10, 17, 2)).astype(np.float16),
         np.zeros(pairs, np.uint8),
         np.full(pairs, 5, np.uint8),
         np.ones(pairs, np.float32),

@@ -18,6 +18,7 @@ GEOMETRY = FrameGeometry(640, 360)
 def motion(shift: np.ndarray, status: PairStatus = PairStatus.OK, coverage: float = 0.9) -> Motion:
     """Pairs that the picture sees shifted by (n-1, 2) units."""
     pairs = len(shift)
+    model = MotionModel.HOMOGRAPHY if status in (PairStatus.OK, PairStatus.FAINT) else MotionModel.NONE
     H = np.repeat(np.eye(3)[None], pairs, axis=0)
     H[:, :2, 2] = shift
     return Motion(
@@ -26,7 +27,7 @@ def motion(shift: np.ndarray, status: PairStatus = PairStatus.OK, coverage: floa
         H,
         np.zeros((pairs, ROWS, COLS, 2), np.float16),
         np.full(pairs, status, np.uint8),
-        np.full(pairs, MotionModel.HOMOGRAPHY, np.uint8),
+        np.full(pairs, model, np.uint8),
         np.full(pairs, coverage, np.float32),
         np.zeros(pairs, np.float32),
     )

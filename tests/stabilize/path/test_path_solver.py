@@ -33,7 +33,7 @@ def _walk(frames: int, seed: int = 0, shake: float = 0.01, roll: float = 0.004) 
 def _camera(step: np.ndarray, wobble: float = 0.0, seed: int = 1, shots: tuple[slice, ...] = ()) -> CameraPath:
     frames = len(step) + 1
     rough = np.random.default_rng(seed).normal(0, 6 * wobble, (frames, 10, 17, 2))
-    field = gaussian_filter(rough, (0, 1.5, 1.5, 0), mode="nearest").clip(-0.02, 0.02).astype(np.float32)
+    field = gaussian_filter(rough, (0, 1.5, 1.5, 0), mode="nearest").clip(-0.02, 0.02).astype(np.float16)
     timeline = Timeline(np.arange(frames, dtype=np.int64), Fraction(1, 30))
     return CameraPath(timeline, HD, step, np.ones(len(step)), field, shots or (slice(0, frames),))
 
