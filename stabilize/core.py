@@ -29,6 +29,7 @@ SIDE_LIMIT = 1 << 16  # pixels
 ASPECT_LIMIT = 1e10  # more than any ratio of two numbers of 32 bits
 USUAL_S = 1 / 30  # between two frames, where nothing says so
 LEAST_INTERVAL_S = 1e-4  # below, a clock is damaged: nobody shows 10,000 frames a second
+UNEVEN = 1e4  # times the usual interval, and its part
 NODES_LIMIT = 64  # of a mesh, each way
 MESH_LIMIT = 4.0  # units: twice the long side
 STRETCH = (1e-3, 1e3)  # by which a motion between two frames may change areas, anywhere in the frame
@@ -91,8 +92,18 @@ class Timeline:
     @property
     def interval_s(self) -> float:
         """The usual (median) time between two frames; 1/30 s where there are fewer or the clock is damaged."""
-        usual = float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else USUAL_S
-        return usual if usual >= LEAST_INTERVAL_S else USUAL_S
+        return self._median_s if self._median_s >= LEAST_INTERVAL_S else USUAL_S
+
+    @property
+    def intervals(self) -> Float:
+        """Times between neighbours (n-1,) in units of the usual one; bounded, or the last digits of what is computed
+        with them were lost.
+        """
+        return np.asarray((np.diff(self.time_s) / self._median_s).clip(1 / UNEVEN, UNEVEN))
+
+    @property
+    def _median_s(self) -> float:
+        return float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else USUAL_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,6 @@ HORIZON = 300.0
 CENTRE = 1e-6  # keeps L2-flat directions defined
 STATIC_ROUNDS = 2  # each brings the scale of a static crop nearer to one number; what is left is cut
 FADE = 30  # frames around one that is pulled in over which its neighbours are, less and less
-UNEVEN = 1e4  # times the usual interval, and its part: more is no time between two frames, and digits are lost
 AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
@@ -234,9 +233,8 @@ def _least_scale(config: PathConfig, room: Float, span: Float, real: Float | Non
 def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, ...]:
     """Weighted differences of the window; in tripod mode the first one counts for all."""
     steps = to_complex(_scaled(camera.step[part.start : part.stop - 1], config.strength))
-    usual = camera.timeline.interval_s
-    interval = (np.diff(camera.timeline.time_s[part]) / usual).clip(1 / UNEVEN, UNEVEN)
-    pace = min(config.smoothness_s / usual, WINDOW)
+    interval = camera.timeline.intervals[part.start : part.stop - 1]
+    pace = min(config.smoothness_s / camera.timeline.interval_s, WINDOW)
     terms = []
     for order, difference in enumerate(differences(steps, interval), start=1):
         weight = WEIGHTS[order - 1] * pace**order
