@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ SCHEMA = 1
 SAMPLE_BYTES = 1 << 20
 MOST_FRAMES = 1 << 23  # 77 hours at 30 frames a second: 6 GB of meshes, in a temporary file
 HEADER_BYTES = 1 << 16
+NPY_START = b"\x93NUMPY\x01\x00"
+NPY_HEADER = re.compile(
+    rb"\{'descr': '([<|][a-z]\d)', 'fortran_order': False, 'shape': \(((?:\d{1,15},? ?){0,4})\), \} *\n"
+)
 NPY_HEADER_BYTES = 1000
 LARGEST_READ = 1 << 20
 LONGEST_REASON = 200
@@ -40,7 +44,6 @@ DAMAGE = (
     ArithmeticError,
     AttributeError,
     RuntimeError,  # encrypted; not implemented; nested too deep
-    SyntaxError,
     MemoryError,
     EOFError,
     zipfile.BadZipFile,
@@ -160,9 +163,8 @@ def _array(
     # Others than these raise errors of their own, and need not be trusted with a damaged stream.
     _require(entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), f"{name} is packed in an unknown way")
     with archive.open(entry) as file:
-        _require(np.lib.format.read_magic(file) == (1, 0), f"{name} is of an unknown format")
-        found, by_columns, kind = np.lib.format.read_array_header_1_0(file, max_header_size=NPY_HEADER_BYTES)
-        _require(kind == np.dtype(dtype) and not by_columns, f"{name} holds {kind}, not {np.dtype(dtype)}")
+        kind, found = _layout(file, name)
+        _require(kind == np.dtype(dtype), f"{name} holds {kind}, not {np.dtype(dtype)}")
         wanted = shape if shape[0] is not None or not found else (min(found[0], most), *shape[1:])
         _require(found == wanted, f"{name} has the shape {found}, not {wanted}")
         array = spool.zeros(found, dtype)
@@ -172,6 +174,19 @@ def _array(
             array[part] = np.frombuffer(data, dtype).reshape(array[part].shape)
         _require(not file.read(1), f"{name} goes on after its end")  # looks at the checksum too
     return array
+
+
+def _layout(file: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """What an .npy says it holds. numpy itself would take its header for an expression of Python, with more ways to go
+    wrong than can be named.
+    """
+    start = file.read(len(NPY_START) + 2)
+    _require(start.startswith(NPY_START), f"{name} is no array, or of an unknown kind")
+    length = int.from_bytes(start[len(NPY_START) :], "little")
+    found = NPY_HEADER.fullmatch(file.read(length)) if length <= NPY_HEADER_BYTES else None
+    if found is None:
+        raise ValueError(f"{name} does not say in numpy's own words what it holds")
+    return np.dtype(found[1].decode()), tuple(map(int, found[2].replace(b",", b" ").split()))
 
 
 def _time_base(text: object) -> Fraction:
