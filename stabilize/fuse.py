@@ -22,9 +22,9 @@ SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
 FAINT_S = 0.035  # over which it is averaged where it is rough: noise differs from pair to pair, parallax hardly
 RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
-SCALES, FARTHEST = (0.03, 30.0), 16.0  # of a step that a camera can have made; units of its shift
+SCALES, FARTHEST = (0.1, 10.0), 16.0  # of a step that a camera can have made; units of its shift
 SHUTTER_LIMIT = 2.0  # units: more is no rolling shutter
-PROFILE_LIMIT = 100.0  # units that 16 bits hold with ease; what comes near it is scaled back anyway
+LOCAL_LIMIT = 20.0  # units: what is near it is scaled back anyway, and 16 bits hold its sum over the longest window
 Mask = NDArray[np.bool_]
 
 
@@ -113,7 +113,8 @@ def _split(motion: Motion, rotation: RotationFields | None, local: Float16) -> F
         z = (q @ p.conj()) / spread
         rest = q - z[:, None] * p - w[:, None]
         step[part] = np.stack([z.real, z.imag, w.real, w.imag], axis=1)
-        local[part] = _bounded(np.stack([rest.real, rest.imag], axis=-1)).reshape(-1, rows, cols, 2)
+        beyond = np.stack([rest.real, rest.imag], axis=-1).clip(-LOCAL_LIMIT, LOCAL_LIMIT)
+        local[part] = beyond.reshape(-1, rows, cols, 2)
     return step
 
 
@@ -202,11 +203,7 @@ def _accumulate(wobble: Float16, sigma: float) -> None:
     for part, own, local in _neighbourhoods(wobble, int(TRUNCATE * sigma) + 2):
         profile = np.cumsum(local, axis=0, dtype=np.float64)
         profile -= gaussian_mean(profile, sigma)
-        wobble[part] = _bounded(profile[own])
-
-
-def _bounded(displacement: Float) -> Float:
-    return displacement.clip(-PROFILE_LIMIT, PROFILE_LIMIT)
+        wobble[part] = profile[own]
 
 
 def _limit(wobble: Float16, limit: float) -> None:
