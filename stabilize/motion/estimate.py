@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from stabilize.core import FrameGeometry, Motion, PairMotion, PairStatus, Timeline, UInt8
+from stabilize.core import FrameGeometry, Motion, PairMotion, PairStatus, Timeline, UInt8, possible
 from stabilize.errors import MotionError
 from stabilize.motion.background import Belief, first_belief
 from stabilize.motion.cuts import FLASH_FRAMES, is_cut, thumbnail
@@ -54,7 +54,14 @@ def estimate_motion(
     if not pts:
         raise MotionError("the video has no frame to analyse")
     hold(records, anchors, max(analysis_size(geometry, config.long_side)) / 2)
-    return _assemble(Timeline(np.array(pts, np.int64), time_base), geometry, records, sharp)
+    return _assemble(_timeline(pts, time_base), geometry, records, sharp)
+
+
+def _timeline(pts: list[int], time_base: Fraction) -> Timeline:
+    try:
+        return Timeline(np.array(pts, np.int64), time_base)
+    except (ValueError, OverflowError) as error:
+        raise MotionError(f"the times of the video's frames are damaged beyond use ({error})") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,8 @@ def _relative(now: PairMotion, before: PairMotion | None) -> tuple[PairMotion, P
     if not now.measured or before is None:
         return now, now if now.measured else None
     H = now.H_next_prev @ np.linalg.inv(before.H_next_prev)
+    if not possible(H[None])[0]:
+        return failed(PairStatus.NO_CONSENSUS), None
     return replace(now, H_next_prev=H / H[2, 2], mesh=now.mesh - before.mesh), now
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stabilize.core import Float, Float32, FrameGeometry, MotionModel, PairMotion, PairStatus
+from stabilize.core import Float, Float32, FrameGeometry, MotionModel, PairMotion, PairStatus, possible
 from stabilize.motion.background import LEAST, Belief, Mask, camera_motion, first_belief, learn
 from stabilize.motion.features import Corners, corners
 from stabilize.motion.flow import Picture, Tracks
@@ -66,7 +66,7 @@ def pair_motion(  # noqa: PLR0917
     grown = learn(belief, at, tracks.ok, best.support, best.H_px, (width, height))
     trust = belief.cells.ravel()[at.cell[tracks.ok]].astype(np.float64)
     motion = _measure(at, tracks, best.support, trust, FrameGeometry(width, height), config.mesh)
-    return PairResult(motion, tracked, grown)
+    return PairResult(motion or failed(PairStatus.NO_CONSENSUS), tracked, grown)
 
 
 def _why(prev: Picture, next_: Picture, found: int, usual_sharpness: float) -> PairStatus:
@@ -80,11 +80,14 @@ def _why(prev: Picture, next_: Picture, found: int, usual_sharpness: float) -> P
 
 def _measure(  # noqa: PLR0917
     at: Corners, tracks: Tracks, support: Mask, trust: Float, geometry: FrameGeometry, mesh: bool
-) -> PairMotion:
+) -> PairMotion | None:
+    """None where the points agree on what no camera can have done, as on a line of them."""
     unit_px = geometry.half_long_px
     prev, next_ = (geometry.to_unit(_double(p[tracks.ok])) for p in (at.points, tracks.points))
     scale, noise = (px * at.coarseness / unit_px for px in (SCALE_PX, NOISE_PX))
     model, H, _ = choose(prev[support], next_[support], trust[support], scale, noise)
+    if not possible(H[None])[0]:
+        return None
     distance = errors(H, prev[support], next_[support])
     local = np.zeros((ROWS, COLS, 2), np.float16)
     if mesh and model is not MotionModel.STILL and not at.faint:
