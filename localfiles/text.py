@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-FORMULA_STARTS = tuple("=+-@＝＋－＠")  # what a spreadsheet takes for a formula (OWASP: CSV injection); some know wide ones
+FORMULA_STARTS = tuple(
+    "=+-@＝＋－＠"
+)  # what a spreadsheet takes for a formula (OWASP: CSV injection); some know wide ones
 _MARKDOWN = frozenset("\\|`*_[]<>~@&$#!")
 _ADDRESSES = {"://": "\\://", "www.": "www\\."}  # which GitHub makes links of
 

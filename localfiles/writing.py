@@ -46,8 +46,13 @@ def check_target(target: PathLike, inputs: Iterable[PathLike], overwrite: bool) 
         raise WriteError(f"{shown}: is a folder; give the name of a file")
     if not exists and file.is_symlink():
         raise WriteError(f"{shown}: is a link that leads to no file; remove it or give another name")
-    if not exists:
-        return
+    if exists:
+        _check_existing(file, shown, inputs, overwrite)
+    if not os.access(os.path.dirname(os.path.realpath(file)), os.W_OK | os.X_OK):
+        raise WriteError(f"{shown}: cannot be written there (its folder may not be written to)")
+
+
+def _check_existing(file: Path, shown: str, inputs: Iterable[PathLike], overwrite: bool) -> None:
     if any(_same(file, source) for source in inputs):
         raise SameFileError(f"{shown}: is the input itself; give another name for the output")
     if not file.is_file():

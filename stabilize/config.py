@@ -20,6 +20,7 @@ from stabilize.video.codecs import EncodeConfig
 from stabilize.warp.planes import WarpConfig
 
 LARGEST_TOML = 1 << 20
+LONGEST_NAME = 40  # of a setting: what is longer is no slip of the fingers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def updated(config: Any, changes: Mapping[str, Any], where: str = "") -> Any:
 
 def _meant(key: str, where: str) -> str:
     """The setting whose name is much like `key`, in the same table or in another."""
+    if len(key) > LONGEST_NAME:
+        return ""
     names = setting_names(Config())
     near = get_close_matches(f"{where}.{key}" if where else key, names, n=1, cutoff=0.75)
     same = {name.rpartition(".")[2]: name for name in names}

@@ -17,7 +17,7 @@ from stabilize.cli.text import complain
 from stabilize.errors import InputError, OutputError, StabilizeError, UsageError
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE
-PACKAGE_ERROR = 1  # of gyro and metrics
+PACKAGE_ERROR = 1  # of gyro and metrics, where they say no other
 _PACKAGE_ERRORS = (("gyro.errors", "GyroError"), ("metrics.errors", "MetricsError"))
 _URL = re.compile(r"(--[\w-]+=)?[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str], debug: bool = False) -> int:
 
         result = command().main(args=list(arguments), prog_name="stabilize", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except Exception as error:  # noqa: BLE001 - the one place where all of them end
+    except Exception as error:  # the one place where all of them end
         stopped = signals.asked()
         if stopped is not None:
             raise signals.Interrupted(stopped) from error
@@ -67,13 +67,13 @@ def explained(error: BaseException, debug: bool) -> tuple[str, int]:
     if said is not None:  # of the option parser; its classes have no public name
         return _usage(error, said()), int(getattr(error, "exit_code", 2))
     if isinstance(error, _package_errors()):
-        return str(error), PACKAGE_ERROR
+        return str(error), getattr(error, "exit_code", PACKAGE_ERROR)
     hint = "" if debug else "; run with --debug to see where, and report it"
     return f"internal error: {type(error).__name__}: {error}{hint}", INTERNAL_ERROR
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse what no command can mean. Paths come later, and a path no longer shows that it was an address or nothing."""
+    """Refuse what no command can mean. A path, later, no longer shows that it was an address, or nothing."""
     for word in words:
         if not word:
             raise UsageError("'' stands where a name or a value belongs; was a variable of a script empty?")

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
@@ -46,10 +47,8 @@ def asked() -> int | None:
 
 def said(stopped: Interrupted) -> int:
     """Say on stderr what stopped the program, by the shortest way, and return the exit code."""
-    try:
+    with suppress(OSError):
         os.write(2, f"stabilize: stopped by {stopped}; nothing was left behind\n".encode())
-    except OSError:
-        pass
     return stopped.exit_code
 
 

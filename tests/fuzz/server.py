@@ -20,10 +20,19 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = (
-    "stabilize.pipeline stabilize.cli.boundary stabilize.cli.commands stabilize.cli.plan stabilize.cli.summary "
-    "metrics.cli metrics.judging gyro.cli gyro.estimate gyro.readers gyro.lens"
-).split()
+LIBRARIES = [
+    "stabilize.pipeline",
+    "stabilize.cli.boundary",
+    "stabilize.cli.commands",
+    "stabilize.cli.plan",
+    "stabilize.cli.summary",
+    "metrics.cli",
+    "metrics.judging",
+    "gyro.cli",
+    "gyro.estimate",
+    "gyro.readers",
+    "gyro.lens",
+]
 
 
 @dataclass(frozen=True)

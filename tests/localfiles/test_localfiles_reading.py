@@ -106,7 +106,17 @@ def test_a_file_that_grows_while_it_is_read_is_bounded(tmp_path):
         read_bytes(path, 100, "log")
 
 
-STRANGE = ["-x.mp4", "http:x.mp4", "concat:a|b", "file:x.mp4", "a%d.mp4", "pipe:0", "\x1b[2J.mp4", "a\nb", "b\udcff.mp4"]
+STRANGE = [
+    "-x.mp4",
+    "http:x.mp4",
+    "concat:a|b",
+    "file:x.mp4",
+    "a%d.mp4",
+    "pipe:0",
+    "\x1b[2J.mp4",
+    "a\nb",
+    "b\udcff.mp4",
+]
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -137,8 +147,7 @@ def test_text_is_utf_8_and_a_byte_order_mark_is_no_part_of_it(tmp_path):
 def test_no_file_stays_open(tmp_path):
     (tmp_path / "f").write_text("x")
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    for name in REFUSED:
-        make, _ = REFUSED[name]
+    for name, (make, _) in REFUSED.items():
         (tmp_path / name).mkdir()
         with pytest.raises(ReadError):
             local_file(make(tmp_path / name))

@@ -235,11 +235,11 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(WriteError, match="permission denied"):
-        write_text(tmp_path / "out", "x")
+def test_a_folder_that_may_not_be_written_is_found_before_any_work(tmp_path, monkeypatch):
+    """`os.access` stands in: root, who may run this, writes everywhere."""
+    monkeypatch.setattr(writing.os, "access", lambda folder, _: os.fspath(folder) != os.fspath(tmp_path))
+    with pytest.raises(WriteError, match="may not be written to"):
+        check_target(tmp_path / "out", [], overwrite=False)
 
 
 def test_a_file_system_that_takes_no_files():

@@ -15,7 +15,7 @@ from ended import ROOT
 SAMPLE = ROOT / "samples" / "clips" / "walk.mp4"
 LOG = ROOT / "samples" / "clips" / "walk.csv"
 SUFFIX = ".stabilize.part"
-# Tells on a pipe when `stabilize` is first asked for: what happens before is the interpreter's, and no code of ours runs.
+# Tells on a pipe when `stabilize` is first asked for: what happens before is the interpreter's.
 MARK = """
 import os, sys
 class Mark:

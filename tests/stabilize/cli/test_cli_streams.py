@@ -113,14 +113,16 @@ def test_an_error_keeps_its_code_where_nobody_hears_of_it(stream, folder, forked
 
 
 def test_quiet_needs_no_output(folder, forked):
-    ended = forked(*"run clip.mp4 -o quiet.mp4 -q".split(), cwd=folder, out="closed")
+    ended = forked(*["run", "clip.mp4", "-o", "quiet.mp4", "-q"], cwd=folder, out="closed")
     assert (ended.code, ended.err) == (0, "")
 
 
 def test_no_file_is_opened_in_the_place_of_a_closed_stream(folder, forked):
     """What the encoder says on stderr would be written into it."""
-    open_ended = forked(*"run clip.mp4 -o open.mov -q --codec prores".split(), cwd=folder)
-    closed = forked(*"run clip.mp4 -o closed.mov -q --codec prores".split(), cwd=folder, out="closed", err="closed")
+    open_ended = forked(*["run", "clip.mp4", "-o", "open.mov", "-q", "--codec", "prores"], cwd=folder)
+    closed = forked(
+        *["run", "clip.mp4", "-o", "closed.mov", "-q", "--codec", "prores"], cwd=folder, out="closed", err="closed"
+    )
     assert open_ended.code == closed.code == 0
     assert (folder / "closed.mov").read_bytes() == (folder / "open.mov").read_bytes()
 

@@ -113,7 +113,7 @@ def things(tmp_path_factory, forked) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_not_wanted_is_refused(command, kind, things, tmp_path, forked, content):
+def test_what_is_not_wanted_is_refused(command, kind, things, tmp_path, forked, content):  # noqa: PLR0917 - fixtures
     for name in ("clip.mp4", "clip.npz", "log.csv"):
         (tmp_path / name).hardlink_to(things / name)
     thing = KINDS[kind](tmp_path)
