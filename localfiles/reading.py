@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from localfiles.errors import ReadError, reason
 
 PathLike = str | os.PathLike[str]
+CHUNK = 1 << 20
 # Opening must not wait, as it would for the writer of a pipe; for regular files these flags mean nothing.
 _AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has one slash where the address had two
@@ -65,12 +67,19 @@ def read_bytes(path: PathLike, limit: int, what: str) -> bytes:
     file = local_file(path)
     try:
         with open_regular(file, os.fspath(path)) as stream:
-            data = stream.read(limit + 1)
+            data = b"".join(_parts(stream, limit + 1))
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({reason(error)})") from error
     if len(data) > limit:
         raise ReadError(f"{path}: larger than {_amount(limit)}; that is no {what}")
     return data
+
+
+def _parts(stream: BinaryIO, most: int) -> Iterator[bytes]:
+    """Up to `most` bytes, bit by bit: one read would allocate all of them, however small the file is."""
+    while most > 0 and (part := stream.read(min(most, CHUNK))):
+        most -= len(part)
+        yield part
 
 
 def _amount(size_bytes: int) -> str:

@@ -96,6 +96,12 @@ def test_a_read_is_bounded_whatever_the_file_says_of_its_size(tmp_path):
     assert done.stderr.strip() == f"{path}: larger than 1 MiB; that is no lens"
 
 
+def test_a_small_file_takes_little_memory_however_much_is_allowed(tmp_path):
+    path = tmp_path / "small"
+    path.write_bytes(b"x" * 3_000_000)
+    assert read_bytes(path, 1 << 50, "log") == b"x" * 3_000_000
+
+
 def test_a_file_that_grows_while_it_is_read_is_bounded(tmp_path):
     path = tmp_path / "grows"
     path.write_bytes(b"x" * 100)
