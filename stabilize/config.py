@@ -9,6 +9,7 @@ import typing
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ LARGEST_TOML = 1 << 16
 LONGEST_LINE = 1 << 11
 SHOWN = 80  # characters of a value or key that a message repeats
 WHOLE = 1 << 63  # what TOML promises for whole numbers
+LONGEST_NAME = 40  # of a setting: what is longer is no slip of the fingers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def updated(config: Any, changes: Mapping[str, Any], where: str = "") -> Any:
     for key, value in changes.items():
         name = f"{where}.{key}" if where else key
         if key not in known:
-            raise UsageError(f"unknown setting {shown(name)}; here there are: {', '.join(known)}")
+            raise UsageError(f"unknown setting {shown(name)}{_meant(key, where)}; here there are: {', '.join(known)}")
         current = getattr(config, key)
         if is_dataclass(current) != isinstance(value, Mapping):
             raise UsageError(f"{name} is {'a table of settings' if is_dataclass(current) else 'one setting'}")
@@ -75,6 +77,27 @@ def shown(value: object) -> str:
     if not isinstance(value, str | int | float | None):
         return f"a {type(value).__name__}"
     return repr(value if not isinstance(value, str) or len(value) <= SHOWN else value[:SHOWN] + "...")
+
+
+def _meant(key: str, where: str) -> str:
+    """The setting whose name is much like `key`, in the same table or in another."""
+    if len(key) > LONGEST_NAME:
+        return ""
+    names = setting_names(Config())
+    near = get_close_matches(f"{where}.{key}" if where else key, names, n=1, cutoff=0.75)
+    same = {name.rpartition(".")[2]: name for name in names}
+    near = near or [same[last] for last in get_close_matches(key, same, n=1, cutoff=0.75)]
+    return f", perhaps {near[0]}" if near else ""
+
+
+def setting_names(config: Any, prefix: str = "") -> list[str]:
+    """Every setting and table under `config`, with its table's name before it."""
+    names = []
+    for f in fields(config):
+        name = f"{prefix}{f.name}"
+        value = getattr(config, f.name)
+        names += [name, *(setting_names(value, f"{name}.") if is_dataclass(value) else ())]
+    return names
 
 
 def _typed(value: Any, hint: Any, name: str) -> Any:
@@ -174,5 +197,11 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + "".join(_toml_letter(letter) for letter in value) + '"'
     return repr(value)
+
+
+def _toml_letter(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
