@@ -18,28 +18,13 @@ from stabilize import spool
 from stabilize.camera.grid import node_positions, sample
 from stabilize.camera.smoothing import TRUNCATE, gaussian_mean
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
+from stabilize.settings import FuseConfig
 
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
 FAINT_S = 0.035  # over which it is averaged where it is rough: noise differs from pair to pair, parallax hardly
 RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class FuseConfig:
-    """`wobble_s`: local motion quicker than about this is taken out, slower is left (it is parallax, or the scene); 0
-    leaves all of it.
-    `wobble_limit`: the most that a point may be moved by it, as a share of the half long side."""
-
-    wobble_s: float = 0.3
-    wobble_limit: float = 0.03
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.wobble_s <= 5:
-            raise ValueError(f"wobble_s must be between 0 and 5 seconds, not {self.wobble_s}")
-        if not 0 <= self.wobble_limit <= 0.2:
-            raise ValueError(f"wobble_limit must be between 0 and 0.2, not {self.wobble_limit}")
 
 
 @dataclass(frozen=True, slots=True)

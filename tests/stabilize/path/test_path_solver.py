@@ -17,8 +17,8 @@ from stabilize.path import interior_point as ip
 from stabilize.path.crop import half_span, margins
 from stabilize.path.differences import compose, differences, inverse, to_complex, to_real
 from stabilize.path.field import warp_field
-from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import solve_path
+from stabilize.settings import AxisStrength, PathConfig
 
 HD = FrameGeometry(640, 360)
 
