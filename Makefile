@@ -1,7 +1,7 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: run test test-slow lint types check samples clean
+.PHONY: run test test-slow lint types check samples settings clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
@@ -33,3 +33,6 @@ samples: $(STAMP)  ## make the committed clips again, with their logs and truth
 
 clean:
 	rm -rf .venv out build dist *.egg-info
+
+settings: $(STAMP)  ## write docs/settings.md from the descriptions in stabilize/settings.py
+	$(PY) -m stabilize.config > docs/settings.md

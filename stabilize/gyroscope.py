@@ -31,10 +31,10 @@ from stabilize import spool
 from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
 from stabilize.fuse import RotationFields
-from stabilize.gyro_settings import GyroConfig
 from stabilize.motion.estimate import analysis_size
 from stabilize.motion.mesh import COLS, ROWS
 from stabilize.parallel import prefetch
+from stabilize.settings import GyroConfig
 from stabilize.video.reader import read_luma
 
 BANDS = 17  # times within the readout at which the orientation is read; linear in between

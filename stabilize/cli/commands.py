@@ -43,7 +43,7 @@ def _needed(source: Path | None) -> Path:
     return source
 
 
-@with_settings_options("motion", "gyro", "fuse", "path", "warp", "encode")
+@with_settings_options("motion", "gyro", "fuse", "path", "render", "encode")
 def run(
     source: Input = None,
     *,
@@ -97,7 +97,7 @@ def analyse(
     show_motion(motion, source, target, warnings, quiet, as_json)
 
 
-@with_settings_options("gyro", "fuse", "path", "warp", "encode")
+@with_settings_options("gyro", "fuse", "path", "render", "encode")
 def render(
     source: Input = None,
     *,
@@ -149,7 +149,7 @@ def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
     return motion
 
 
-@with_settings_options("motion", "gyro", "fuse", "path", "warp", "encode")
+@with_settings_options("motion", "gyro", "fuse", "path", "render", "encode")
 def info(source: Input = None, *, choices: Choices, output: Output = None, as_json: Json = False) -> None:
     """Say what is in a video and what `run` would make of it; nothing is written."""
     source, config = _needed(source), choices.resolve()

@@ -17,9 +17,9 @@ from stabilize.motion.features import Corners, corners
 from stabilize.motion.flow import FLOWS, Flow, Picture, Tracks, prepare
 from stabilize.motion.pair import failed, pair_motion, sharpness
 from stabilize.motion.records import Records, collect
-from stabilize.motion.settings import MotionConfig
 from stabilize.motion.still import Stand, advance, hold, note, slow
 from stabilize.parallel import prefetch
+from stabilize.settings import MotionConfig
 
 Gray = tuple[int, UInt8]  # pts, picture
 AHEAD = 4  # pictures prepared before they are needed

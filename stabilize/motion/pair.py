@@ -16,7 +16,7 @@ from stabilize.motion.features import Corners, corners
 from stabilize.motion.flow import Picture, Tracks
 from stabilize.motion.mesh import COLS, ROWS, local_motion
 from stabilize.motion.models import choose, errors, transfer
-from stabilize.motion.settings import MotionConfig
+from stabilize.settings import MotionConfig
 
 NOISE_PX = 0.03  # what KLT cannot beat on real pictures
 SCALE_PX = 0.8  # from here on a point is doubted

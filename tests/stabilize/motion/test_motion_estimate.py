@@ -17,7 +17,7 @@ from stabilize.motion import pair
 from stabilize.motion.estimate import analysis_size, estimate_motion
 from stabilize.motion.flow import FLOWS
 from stabilize.motion.mesh import least_stretch
-from stabilize.motion.settings import MotionConfig
+from stabilize.settings import MotionConfig
 
 RATE = 90_000
 

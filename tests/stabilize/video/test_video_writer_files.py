@@ -17,8 +17,9 @@ import pytest
 from clipmaker import decoded, picture, write
 
 from stabilize.errors import OutputError, UsageError
+from stabilize.settings import EncodeConfig
 from stabilize.video.buffers import plane_views
-from stabilize.video.codecs import ENCODERS, EncodeConfig
+from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS, default_output
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS

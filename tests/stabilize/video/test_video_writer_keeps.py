@@ -16,7 +16,7 @@ import hostile
 import pytest
 from clipmaker import decoded, demuxed, picture, write
 
-from stabilize.video.codecs import EncodeConfig
+from stabilize.settings import EncodeConfig
 from stabilize.video.containers import CONTAINERS
 from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames
