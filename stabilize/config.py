@@ -221,10 +221,11 @@ def to_toml(config: Config) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it."""
+    """A value as TOML writes it; characters that steer a terminal are escaped."""
     import tomli_w
 
-    return tomli_w.dumps({"value": value}).strip().partition(" = ")[2].replace("\n", "")
+    text = tomli_w.dumps({"value": value}).strip().partition(" = ")[2].replace("\n", "")
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
 
 
 def json_schema() -> dict[str, Any]:

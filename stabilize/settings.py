@@ -88,10 +88,19 @@ def checked(value: Any, hint: Any, name: str) -> Any:
     try:
         result = msgspec.convert(value, hint)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise ValueError(f"{name} must be {requirement(hint)}, not {brief(value)}") from error
+        said = f"{name} must be {requirement(hint)}, not {brief(value)}{_percent_hint(value, hint)}"
+        raise ValueError(said) from error
     if isinstance(result, tuple) and not _increasing(result):
         raise ValueError(f"{name}: the times of its key frames must increase, from 1 to {MAX_KEY_FRAMES} of them")
     return result
+
+
+def _percent_hint(value: Any, hint: Any) -> str:
+    """For whoever thinks in percent where a share is wanted."""
+    if not isinstance(value, int | float) or not 1 < value <= 100:
+        return ""
+    bounds = [getattr(note, "le", None) for kind in kinds(hint) for note in getattr(kind, "__metadata__", ())]
+    return f"; it is a share: {value:g} % is {value / 100:g}" if any(b is not None and b <= 1 for b in bounds) else ""
 
 
 def brief(value: Any) -> str:

@@ -134,8 +134,7 @@ def _with_option(config: Config, entry: Entry, text: str) -> Config:
     try:
         return typing.cast(Config, updated(config, nested(entry.name, value)))
     except UsageError as error:
-        hint = _percent_hint(entry, value)
-        raise UsageError(f"{option}: {error}{hint}") from error
+        raise UsageError(f"{option}: {error}") from error
 
 
 def _value(text: str) -> Any:
@@ -143,11 +142,6 @@ def _value(text: str) -> Any:
     if ":" not in text:
         return parsed(text)
     return [[parsed(part) for part in pair.partition(":")[::2]] for pair in text.split(",")]
-
-
-def _percent_hint(entry: Entry, value: Any) -> str:
-    is_share = isinstance(value, int | float) and entry.extra["metavar"] in ("SHARE", "AXES")
-    return f"; {value:g} % is {value / 100:g}" if is_share and 1 < value <= 100 else ""
 
 
 def _axes(text: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_every_setting_of_a_choice_explains_each_value():
 @pytest.mark.parametrize(
     "words, said",
     [
-        ("--max-crop 20", "20 % is 0.2"),
+        ("--max-crop 20", "it is a share: 20 % is 0.2"),
         ("--smoothness much", "--smoothness"),
         ("--smoothness 0:1,0:2", "key frames must increase"),
         ("--strength x=2", "at most 1"),
