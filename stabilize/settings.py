@@ -146,7 +146,12 @@ def _words(kind: Any, unit: str) -> str:
         info = info.type
     if isinstance(info, msgspec.inspect.FloatType | msgspec.inspect.IntType):
         return _number(info, unit)
-    names = {"BoolType": "true or false", "StrType": "text without control characters", "NoneType": "", "VarTupleType": KEY_FRAMES_TEXT}
+    names = {
+        "BoolType": "true or false",
+        "StrType": "text without control characters",
+        "NoneType": "",
+        "VarTupleType": KEY_FRAMES_TEXT,
+    }
     return names.get(type(info).__name__, "a table")
 
 

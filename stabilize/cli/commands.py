@@ -80,7 +80,7 @@ def analyse(
 ) -> None:
     """Measure the motion of a video, and save it for `render`."""
     source, config = _needed(source), choices.resolve()
-    from stabilize import pipeline
+    from stabilize import pipeline, spool
     from stabilize.artifacts import fingerprint, save_motion
     from stabilize.cli.progress import progress
     from stabilize.cli.summary import show_motion
@@ -91,7 +91,7 @@ def analyse(
     with file_errors():
         check_target(target, [info.path], overwrite)
     origin = fingerprint(info.path)
-    with progress(not (quiet or as_json)) as step:
+    with spool.beside(target), progress(not (quiet or as_json)) as step:
         motion, warnings = pipeline.measure(info, config, step)
     save_motion(motion, target, origin)
     show_motion(motion, source, target, warnings, quiet, as_json)
@@ -111,7 +111,7 @@ def render(
 ) -> None:
     """Make a video steady by a motion that was measured before."""
     source, config = _needed(source), choices.resolve()
-    from stabilize import pipeline
+    from stabilize import pipeline, spool
     from stabilize.cli.plan import plan
     from stabilize.cli.progress import progress
     from stabilize.cli.stages import Stages
@@ -124,7 +124,7 @@ def render(
     with file_errors():
         check_target(target, [info.path], overwrite)
     seconds = Stages()
-    with progress(not (quiet or as_json)) as step:
+    with spool.beside(target), progress(not (quiet or as_json)) as step:
         with seconds.stage("gyro"):
             fields, notes = pipeline.rotation_of(source, measured, gyro, config, step)
         with seconds.stage("solve"):

@@ -42,6 +42,7 @@ TRIPOD = 100.0  # weight of the first difference that holds the camera still, fo
 CENTRE = 1e-6  # keeps L2-flat directions defined
 STATIC_ROUNDS = 2  # each brings the scale of a static crop nearer to one number; what is left is cut
 FADE = 30  # frames around one that is pulled in over which its neighbours are, less and less
+NAMED = 5  # shots that a note tells the times of
 AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
@@ -83,6 +84,7 @@ def _without_wobble(camera: CameraPath, shots: list[slice]) -> CameraPath:
     wobble = spool.resized(camera.wobble, len(camera.wobble))
     for shot in shots:
         wobble[shot] = 0
+    spool.release(wobble)
     return replace(camera, wobble=wobble)
 
 
@@ -92,7 +94,12 @@ def _notes(camera: CameraPath, unsolved: dict[tuple[int, int], SolveError]) -> t
     when: dict[str, list[str]] = {}
     for (start, stop), error in unsolved.items():
         when.setdefault(str(error), []).append(f"{time_s[start]:.2f} to {time_s[stop - 1]:.2f} s")
-    return tuple(f"left as filmed, from {', from '.join(times)}: {why}" for why, times in when.items())
+    return tuple(f"left as filmed, from {_listed(times)}: {why}" for why, times in when.items())
+
+
+def _listed(times: list[str]) -> str:
+    more = len(times) - NAMED
+    return ", from ".join(times[:NAMED]) + (f", and {more} more shots" if more > 0 else "")
 
 
 def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
