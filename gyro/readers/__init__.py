@@ -55,7 +55,7 @@ def read_log(path: Path | str, options: ReadOptions | None = None) -> GyroLog:
         return READERS[name].read(path, options)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except LogError:
+    except (LogError, InputError):
         # Every MP4 looks like a GoPro's until it is opened; other cameras' are for the optional package.
         if options.format or name != "gpmf" or not telemetry.sniff(b"\0", path):
             raise

@@ -144,6 +144,8 @@ def _slow(
     bad: list[BadLine] = []
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
+        if not any(map(str.strip, part)):
+            continue
         block = _fast(part, form, columns)
         number = np.arange(first + start, first + start + len(part))
         if block is None:
