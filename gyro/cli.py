@@ -3,17 +3,22 @@ catches it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gyro.errors import file_errors
+from localfiles import terminal
+
 # Heavy imports stay inside the functions, so that --help is there at once.
 if TYPE_CHECKING:
-    from gyro.estimate import SyncResult
-    from gyro.log import GyroLog
-    from gyro.readers import ReadOptions
+    from scipy.spatial.transform import Rotation
+
+    from gyro.estimate import Match
+    from gyro.log import Float, GyroLog
+    from gyro.readers import Candidate, ReadOptions
 
 app = typer.Typer(no_args_is_help=True, help="Gyroscope logs: what is in them, how they fit a video.")
 
@@ -25,7 +30,11 @@ UnitOpt = Annotated[str | None, typer.Option("--gyro-units", help="rad/s, deg/s,
 AccelOpt = Annotated[str | None, typer.Option("--accel-units", help="m/s2, g, mg, or m/s2 per count.")]
 TimeOpt = Annotated[str | None, typer.Option("--time-unit", help="s, ms, us, ns, or seconds per count.")]
 FormatOpt = Annotated[str | None, typer.Option("--format", help="Name of the reader, instead of detection.")]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace the result where it exists.")]
 DAMAGE_SHOWN = 20
+
+say = file_errors()(terminal.say)
+say_json = file_errors()(terminal.say_json)
 
 
 def read_options(
@@ -35,7 +44,7 @@ def read_options(
     time_unit: str | None = None,
     log_format: str | None = None,
 ) -> ReadOptions:
-    """The overrides of a command line; `columns` is a list with commas. Raises LogError where one is not understood."""
+    """The overrides of a command line; `columns` is a list with commas. Raises UsageError for one that is none."""
     from gyro.readers import ReadOptions
 
     names = tuple(name.strip() for name in columns.split(",")) if columns else None
@@ -53,23 +62,20 @@ def info(  # noqa: PLR0917
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what a log holds, how that was found, and what is damaged."""
-    import json
-
     from gyro.readers import read_log
 
-    found = read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format))
-    facts = describe(found)
+    facts = describe(read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format)))
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        say_json(facts)
         return
     for key, value in facts.items():
         if isinstance(value, list):
             for item in value[:DAMAGE_SHOWN]:
-                typer.echo(f"{key:>9}  {item}")
+                say(f"{key:>9}  {item}")
             if len(value) > DAMAGE_SHOWN:
-                typer.echo(f"{key:>9}  ... and {len(value) - DAMAGE_SHOWN} more")
+                say(f"{key:>9}  ... and {len(value) - DAMAGE_SHOWN} more")
         elif value is not None:
-            typer.echo(f"{key:>9}  {value}")
+            say(f"{key:>9}  {value}")
 
 
 def describe(log: GyroLog) -> dict[str, object]:
@@ -110,43 +116,65 @@ def sync(  # noqa: PLR0917
         float | None, typer.Option("--focal", help="Focal length in pixels, where it is known.")
     ] = None,
     lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, where there is one.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw both rates into this picture.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw both rates into this picture (.png, .jpg).")] = None,
+    overwrite: OverwriteOpt = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Find offset, drift, axes, readout and focal length, each with its standard error; exit 1 where log and video
     disagree."""
-    import json
-
-    from gyro.estimate import known_settings, synchronize, track_video
+    from gyro.readers import Candidate, find_logs, read_log, side_files
 
     options = read_options(columns, gyro_units, accel_units, time_unit, log_format)
-    found = log_of(video, log, options)
-    tracks = track_video(video)
-    result = synchronize(tracks, found, known_settings(found, (tracks.width, tracks.height), focal_px, lens))
+    inputs = [path for path in (video, log, lens, *side_files(video)) if path is not None]
     if plot is not None:
-        from gyro.plot import plot_sync
+        from gyro.plot import check_ending, plot_sync
 
-        plot_sync(tracks, found, result, plot)
-    facts = sync_facts(result)
-    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_sync_lines(result)))
-    if not result.accepted:
+        check_ending(plot)
+        check_result(plot, inputs, overwrite)
+    named = None if log is None else [Candidate(read_log(log, options))]
+    found, notes = _matched(video, named or find_logs(video, options), focal_px, lens)
+    if plot is not None:
+        plot_sync(found, plot, [*inputs, *found.log.files], overwrite)
+    if as_json:
+        say_json(sync_facts(found, notes))
+    else:
+        for line in _sync_lines(found, notes):
+            say(line)
+    if not found.sync.accepted:
         raise typer.Exit(1)
 
 
-def log_of(video: Path, log: Path | None, options: ReadOptions) -> GyroLog:
-    """The log of a video, as `video_log` finds it. Raises LogError where there is none."""
+def check_result(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> None:
+    """Raises UsageError or OutputError where a result cannot be written there: to be told before any work is done."""
+    from localfiles import check_target
+
+    with file_errors():
+        check_target(path, inputs, overwrite)
+
+
+def _matched(
+    video: Path, candidates: Iterable[Candidate], focal_px: float | None = None, lens: Path | None = None
+) -> tuple[Match, tuple[str, ...]]:
+    """The log that fits, or the one that was compared. Raises LogError where there is none."""
     from gyro.errors import LogError
-    from gyro.readers import video_log
+    from gyro.estimate import check_known, match_logs, track_video
+    from gyro.video import check_video
 
-    found = video_log(video, log, options)
+    check_video(video)
+    check_known(focal_px, lens)
+    found, notes = match_logs(candidates, lambda: track_video(video), focal_px, lens)
     if found is None:
-        raise LogError(f"{video.name}: no log in it and none beside it; name one")
-    return found
+        raise LogError("; ".join(notes) or f"{video.name}: no log in it and none beside it; name one")
+    return found, notes
 
 
-def sync_facts(result: SyncResult) -> dict[str, object]:
+def sync_facts(match: Match, notes: tuple[str, ...] = ()) -> dict[str, object]:
     """A synchronisation as plain values: SI units, pixels, rotation vector in radians."""
+    result = match.sync
     return {
+        "log": match.log.source,
+        "format": match.log.format,
+        "lens_log": match.log.ois is not None,
         "accepted": result.accepted,
         "refusal": result.refusal,
         "offset_s": result.offset_s,
@@ -162,12 +190,13 @@ def sync_facts(result: SyncResult) -> dict[str, object]:
         "bias_rad_s": result.bias_rad_s.tolist(),
         "standard_errors": dict(result.std),
         "held": list(result.held),
-        "notes": list(result.notes),
+        "notes": [*notes, *match.log.notes, *result.notes],
     }
 
 
-def _sync_lines(result: SyncResult) -> list[str]:
+def _sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
     """What a person wants to know: value, standard error, and whether the clip shows it."""
+    result, log = match.sync, match.log
 
     def row(name: str, value: float, key: str, unit: str, scale: float = 1.0) -> str:
         held = "   (held: this clip does not show it)" if key in result.held else ""
@@ -175,6 +204,7 @@ def _sync_lines(result: SyncResult) -> list[str]:
 
     turned = " ".join(f"{angle:.1f}" for angle in result.R_cam_gyro.as_rotvec(degrees=True))
     lines = [
+        f"{'log':>9}  {log.source} ({log.format}{', with the shift of the lens' * (log.ois is not None)})",
         row("offset", result.offset_s, "offset_s", "ms", 1000),
         row("drift", result.drift, "drift", "%", 100),
         row("readout", result.readout_s, "readout_s", f"ms along {result.readout_axis}", 1000),
@@ -182,7 +212,7 @@ def _sync_lines(result: SyncResult) -> list[str]:
         row("k1", result.k1, "k1", ""),
         f"{'axes':>9}  {result.axes}{', mirrored' * result.improper}, turned by {turned} degrees",
     ]
-    lines += [f"{'note':>9}  {note}" for note in result.notes]
+    lines += [f"{'note':>9}  {note}" for note in (*notes, *result.notes)]
     return [*lines, f"{'verdict':>9}  {result.refusal or 'the log belongs to this video'}"]
 
 
@@ -198,50 +228,51 @@ def export(  # noqa: PLR0917
     accel_units: AccelOpt = None,
     time_unit: TimeOpt = None,
     log_format: FormatOpt = None,
+    overwrite: OverwriteOpt = False,
 ) -> None:
     """Write a log as .gcsv for Gyroflow, or the camera's orientation as CSV or JSON (t_s, qw, qx, qy, qz)."""
-    from gyro.errors import LogError
-    from gyro.export import write_gcsv
+    from gyro.errors import UsageError
+    from gyro.export import write_gcsv, write_path
     from gyro.readers import read_log
 
     if output.suffix.lower() not in (".gcsv", ".csv", ".json"):
-        raise LogError(f"{output}: export writes .gcsv, .csv or .json")
-    if output.resolve() == log.resolve():
-        raise LogError(f"{output}: is the log itself; choose another name")
+        raise UsageError(f"{output}: export writes .gcsv, .csv or .json")
+    check_result(output, [log, *([video] if video else [])], overwrite)
     found = read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format))
+    inputs = [*map(Path, found.files), *([video] if video else [])]
+    check_result(output, inputs, overwrite)  # the log may be in more files than the one that was named
     if output.suffix.lower() == ".gcsv":
-        write_gcsv(found, output)
+        write_gcsv(found, output, inputs, overwrite)
     else:
-        _export_path(found, video, output)
-    typer.echo(f"{output}")
+        time_s, R_world_cam = _path_of(found) if video is None else _path_over(found, video)
+        write_path(time_s, R_world_cam, output, inputs, overwrite)
+    say(output)
 
 
-def _export_path(log: GyroLog, video: Path | None, output: Path) -> None:
-    """Orientation over the video's frames where there is a video that fits, else over the log's own samples."""
+def _path_of(log: GyroLog) -> tuple[Float, Rotation]:
+    """Orientations at the log's own samples, in the camera's axes where the log states them."""
     import numpy as np
     from scipy.spatial.transform import Rotation
 
-    from gyro.errors import SyncError
     from gyro.estimate import integrate
-    from gyro.export import write_path
 
-    if video is None:
-        track = integrate(log)
-        stated = np.eye(3) if log.R_cam_gyro is None else np.asarray(log.R_cam_gyro)
-        R_cam_gyro = Rotation.from_matrix(stated if np.linalg.det(stated) > 0.5 else np.eye(3))
-        write_path(track.time_s, track.R_world_body * R_cam_gyro.inv(), output)
-        return
-    from gyro.estimate import synchronize, track_video
+    track = integrate(log)
+    stated = np.eye(3) if log.R_cam_gyro is None else np.asarray(log.R_cam_gyro)
+    R_cam_gyro = Rotation.from_matrix(stated if np.linalg.det(stated) > 0.5 else np.eye(3))
+    return track.time_s, track.R_world_body * R_cam_gyro.inv()
 
-    tracks = track_video(video)
-    result = synchronize(tracks, log)
-    if result.refusal is not None:
-        raise SyncError(f"{log.source} and {video} do not fit: {result.refusal}")
-    sign = -1.0 if result.improper else 1.0
-    rates = replace(log, gyro_rad_s=sign * log.gyro_rad_s)
-    track = integrate(rates, sign * result.bias_rad_s, use_accel=not result.improper)
-    R_world_cam = track.evaluate(result.log_time(tracks.time_s)) * result.R_cam_gyro.inv()
-    write_path(tracks.time_s, R_world_cam, output)
+
+def _path_over(log: GyroLog, video: Path) -> tuple[Float, Rotation]:
+    """Orientations at the frames of a video. Raises SyncError where the log does not fit it."""
+    from gyro.errors import SyncError
+    from gyro.estimate import camera_orientation
+    from gyro.readers import Candidate
+
+    match, _ = _matched(video, [Candidate(log)])
+    if not match.sync.accepted:
+        raise SyncError(f"{log.source} and {video} do not fit: {match.sync.refusal}")
+    time_s = match.tracks.time_s
+    return time_s, camera_orientation(log, match.sync).evaluate(time_s)
 
 
 def calibrate(
@@ -249,23 +280,31 @@ def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="The lens profile (Gyroflow's JSON).")],
     pattern: Annotated[str, typer.Option("--pattern", help="Inner corners, columns x rows.")] = "9x6",
     fisheye: Annotated[bool, typer.Option("--fisheye", help="Fisheye model, for wide lenses.")] = False,
+    overwrite: OverwriteOpt = False,
 ) -> None:
     """Calibrate a lens from views of a chessboard; prints every value with its standard error."""
-    from gyro.errors import LensError
     from gyro.lens import calibrate as calibrate_lens
-    from gyro.lens import save_lens
+    from gyro.lens import save_lens, source_files
 
-    sides = pattern.lower().split("x")
-    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        raise LensError(f"--pattern {pattern!r}: say columns x rows of inner corners, for example 9x6")
-    board = (int(sides[0][:4]), int(sides[1][:4]))
-    found = calibrate_lens(
-        source[0] if len(source) == 1 else source, board, "opencv_fisheye" if fisheye else "polynomial"
-    )
+    board = _board(pattern)
+    views = source[0] if len(source) == 1 else source
+    inputs = source_files(views)
+    check_result(output, inputs, overwrite)
+    found = calibrate_lens(views, board, "opencv_fisheye" if fisheye else "polynomial")
     K, names = found.lens.K, list(found.standard_errors)
     values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *found.lens.coefficients]
     for name, value in zip(names, values, strict=True):
-        typer.echo(f"{name:>3}  {value:.5g} +- {found.standard_errors[name]:.2g}")
-    typer.echo(f"rms  {found.rms_px:.3f} px over {found.views_used} of {found.views_seen} views")
-    save_lens(found.lens, output, found.rms_px)
-    typer.echo(f"{output}")
+        say(f"{name:>3}  {value:.5g} +- {found.standard_errors[name]:.2g}")
+    say(f"rms  {found.rms_px:.3f} px over {found.views_used} of {found.views_seen} views")
+    save_lens(found.lens, output, found.rms_px, inputs, overwrite)
+    say(output)
+
+
+def _board(pattern: str) -> tuple[int, int]:
+    """Inner corners, columns by rows."""
+    from gyro.errors import UsageError
+
+    sides = pattern.lower().split("x")
+    if len(sides) != 2 or not all(side.isascii() and side.isdecimal() for side in sides):
+        raise UsageError(f"--pattern {pattern!r}: say columns x rows of inner corners, for example 9x6")
+    return int(sides[0][:4]), int(sides[1][:4])

@@ -18,15 +18,15 @@ from gyro.estimate import (
     Tracks,
     camera_orientation,
     estimate_shift,
-    known_settings,
     logged_shift,
+    match_logs,
     self_calibrated_lens,
-    synchronize_held,
     track_frames,
 )
 from gyro.estimate.tracks import LONG_SIDE_PX
 from gyro.lens import Lens, project, refocused, unproject
 from gyro.log import GyroLog
+from gyro.readers import Candidate
 from stabilize import spool
 from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
@@ -58,29 +58,37 @@ class SyncedGyro:
 
 
 def synced_gyro(
-    video: PathLike, motion: Motion, found: GyroLog, config: GyroConfig, step: Callable[[int], None] | None = None
+    video: PathLike,
+    motion: Motion,
+    candidates: Iterable[Candidate],
+    config: GyroConfig,
+    step: Callable[[int], None] | None = None,
 ) -> tuple[SyncedGyro | None, tuple[str, ...]]:
-    """The gyroscope of the video that a motion was measured on, if its log agrees; else the reason for a person. `step`
-    is told how many frames have been looked at. Raises SyncError where there is too little to compare.
+    """The gyroscope of the video that a motion was measured on, by the first log that agrees with the picture, and why
+    others were not used. `step` is told how many frames have been looked at. Raises SyncError where there is too little
+    to compare.
     """
-    tracks, whole = _tracks(video, motion, step)
-    size = tracks.width, tracks.height
-    settings = known_settings(found, size, config.focal_px, config.lens)
-    sync = synchronize_held(tracks, found, settings)
+    match, notes = match_logs(candidates, lambda: _tracks(video, motion, step), config.focal_px, config.lens)
+    if match is None:
+        return None, notes
+    log, tracks, sync, settings = match.log, match.tracks, match.sync, match.settings
     if not sync.accepted:
-        return None, (f"the gyroscope log {found.source} was not used, the picture decides: {sync.refusal}",)
-    shift = _lens_shift(tracks, found, sync, settings) if whole or found.ois is not None else None
-    return SyncedGyro(camera_orientation(found, sync), sync, _lens(settings.lens, sync, *size), shift), ()
+        return None, (*notes, f"the gyroscope log {log.source} was not used, the picture decides: {sync.refusal}")
+    shift = _lens_shift(tracks, log, sync, settings) if _short(motion) or log.ois is not None else None
+    lens = _lens(settings.lens, sync, tracks.width, tracks.height)
+    return SyncedGyro(camera_orientation(log, sync), sync, lens, shift), notes
 
 
-def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None) -> tuple[Tracks, bool]:
-    """Features of the video, and whether of the whole of it: of a long one the middle, the start and the end tell the
-    clock.
-    """
+def _short(motion: Motion) -> bool:
+    """Whether the whole video is looked at: of a long one the middle, the start and the end tell the clock."""
+    return float(motion.timeline.time_s.max(initial=0.0)) <= MIDDLE_S + 4 * END_S
+
+
+def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None) -> Tracks:
+    """Features of the video, or of its parts if it is long."""
     timeline, geometry = motion.timeline, motion.geometry
     times = dict(zip(timeline.pts.tolist(), timeline.time_s.tolist(), strict=True))
-    last = max(times.values(), default=0.0)
-    whole = last <= MIDDLE_S + 4 * END_S
+    last, whole = max(times.values(), default=0.0), _short(motion)
 
     def told(time_s: float) -> bool:
         return whole or min(time_s, last - time_s) < END_S or abs(time_s - last / 2) < MIDDLE_S / 2
@@ -95,7 +103,7 @@ def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None)
     size = analysis_size(geometry, LONG_SIDE_PX)
     with read_luma(video, size) as reading, prefetch(reading, AHEAD) as pictures:
         full = round(geometry.width * geometry.pixel_aspect), geometry.height
-        return track_frames(frames(pictures), *full), whole
+        return track_frames(frames(pictures), *full)
 
 
 def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> LensShift | None:

@@ -8,12 +8,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gyro.errors import SyncError
-from gyro.log import GyroLog
 from stabilize import spool
 from stabilize.artifacts import fingerprint
 from stabilize.config import Config
@@ -31,6 +32,9 @@ from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_frames, read_luma
 from stabilize.video.writer import VideoWriter, new_frame
 from stabilize.warp.planes import warp
+
+if TYPE_CHECKING:
+    from gyro.readers import Candidate
 
 PathLike = str | os.PathLike[str]
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
@@ -102,42 +106,52 @@ def rotation_of(
     """What the video's gyroscope says: of the log that is named, else of one beside the video, else of one inside it.
 
     None where there is none or it does not agree with the picture, and notes that say so. Raises GyroError for a named
-    log that cannot be read.
+    log or lens profile that cannot be read.
     """
     config = config or Config()
     return _rotation_of(Path(source), motion, _gyro_log(Path(source), log, config), config, progress)
 
 
-def _gyro_log(video: Path, log: PathLike | None, config: Config) -> GyroLog | None:
-    """Raises GyroError where it cannot be read."""
-    if config.gyro.use == "off":
-        return None
-    from gyro.readers import ReadOptions, video_log
+def _gyro_log(video: Path, log: PathLike | None, config: Config) -> Iterator[Candidate]:
+    """The log that is named, which is read now, or those that are found, each when its turn comes. Raises GyroError
+    where what is named cannot be read.
+    """
+    from gyro.readers import Candidate, ReadOptions, find_logs, read_log
 
     asked = config.gyro
+    if asked.use == "off":
+        off = f"the gyroscope log {log} was not used: gyro.use is off"
+        return iter(() if log is None else (Candidate(None, off),))
+    if asked.lens is not None:
+        from gyro.lens import load_lens
+
+        load_lens(asked.lens)  # refused before any work is done
     columns = tuple(name.strip() for name in asked.columns.split(",")) if asked.columns else None
     options = ReadOptions(columns=columns, gyro_unit=asked.gyro_unit, time_unit=asked.time_unit)
-    return video_log(video, None if log is None else Path(log), options)
+    return find_logs(video, options) if log is None else iter((Candidate(read_log(Path(log), options)),))
 
 
 def _rotation_of(
-    video: Path, motion: Motion, log: GyroLog | None, config: Config, progress: Progress | None
+    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    fields, notes = _matched(video, motion, log, config, progress) if log is not None else (None, ())
+    fields, notes = _matched(video, motion, logs, config, progress)
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
 def _matched(
-    video: Path, motion: Motion, log: GyroLog, config: Config, progress: Progress | None
+    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
+    first = next(logs, None)
+    if first is None:
+        return None, ()
     # Most videos have no log, and need no more of `gyro` than what looks for one.
     from stabilize.gyroscope import rotation_fields, synced_gyro
 
     try:
         step = (lambda done: progress("gyro", done, len(motion.timeline))) if progress else None
-        synced, notes = synced_gyro(video, motion, log, config.gyro, step)
+        synced, notes = synced_gyro(video, motion, chain([first], logs), config.gyro, step)
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
     return (rotation_fields(motion, synced) if synced else None), notes
@@ -224,18 +238,18 @@ def _stabilize_video(
     info: MediaInfo, target: PathLike, config: Config, progress: Progress | None, gyro: PathLike | None
 ) -> Report:
     VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
-    log = _gyro_log(info.path, gyro, config)
+    logs = _gyro_log(info.path, gyro, config)
     clock = [time.perf_counter()]
     motion, read_notes = measure(info, config, progress)
     clock.append(time.perf_counter())
-    fields, gyro_notes = _rotation_of(info.path, motion, log, config, progress)
+    fields, gyro_notes = _rotation_of(info.path, motion, logs, config, progress)
     clock.append(time.perf_counter())
     path, lost, used = (
         solve(motion, config, progress, info.video.rotation, fields),
         unmeasured(motion),
         fields is not None,
     )
-    del motion, fields, log  # of a long video they are large, and no longer needed
+    del motion, fields, logs  # of a long video they are large, and no longer needed
     spool.trim()
     clock.append(time.perf_counter())
     notes = _render(info, path, target, config, progress)

@@ -7,20 +7,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gyro.errors import SyncError
 from gyro.log import Float
+from gyro.video import opened, picture
 
 UInt8 = NDArray[np.uint8]
 Int = NDArray[np.int64]
 Frame = tuple[float, UInt8]
 
 LONG_SIDE_PX = 640
+MOST_ASPECT = 16.0  # of a pixel: what is beyond is a damaged header
 FEATURES = 240
 GRID = (6, 8)  # rows, columns: every part of the picture keeps a share of the features
 ROUND_TRIP_PX = 0.4
@@ -70,30 +72,21 @@ class Tracks:
 
 
 def track_video(path: str | Path, limit_s: float | None = None) -> Tracks:
-    """Follow features through a local file. Raises SyncError where it cannot be opened or has under two frames.
+    """Follow features through a local video. Raises InputError where it cannot be opened or decoded, SyncError where
+    it has under two frames.
 
     Shi-Tomasi corners on a grid and pyramidal Lucas-Kanade, forward and backward; a match that does not come home
     within 0.4 px (of the 640 px picture) is dropped. `limit_s` stops early.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise SyncError(f"{path}: no such local file")
-    try:
-        with av.open(str(file)) as container:
-            if not container.streams.video:
-                raise SyncError(f"{path}: no video stream")
-            stream = container.streams.video[0]
-            stream.thread_type = "SLICE"  # frame threads can deadlock where decoding stops early
-            aspect = float(stream.sample_aspect_ratio or 1)
-            size = round(stream.width * aspect), stream.height
-            return track_frames(_luma(container, stream, size, limit_s), *size)
-    except av.FFmpegError as error:
-        raise SyncError(f"{path}: cannot be decoded ({error})") from error
+    with opened(path) as container:
+        stream = picture(container, path)
+        aspect = float(stream.sample_aspect_ratio or 1)
+        aspect = aspect if 1 / MOST_ASPECT <= aspect <= MOST_ASPECT else 1.0
+        size = max(round(stream.width * aspect), 1), stream.height
+        return track_frames(_luma(container, stream, size, limit_s), *size)
 
 
-def _luma(
-    container: av.container.InputContainer, stream: av.VideoStream, size: tuple[int, int], limit_s: float | None
-) -> Iterator[Frame]:
+def _luma(container: Any, stream: Any, size: tuple[int, int], limit_s: float | None) -> Iterator[Frame]:
     """(time_s, small grey picture) of each frame, first time 0; frames without a later time than the last are left
     out."""
     small = _small_size(*size)

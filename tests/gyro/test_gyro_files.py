@@ -1,0 +1,158 @@
+"""What the commands of `gyro` read and write: nothing is lost, nothing hangs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import gyro.estimate
+from gyro.errors import InputError, LogError
+from gyro.readers import ReadOptions, read_log
+from tests.gyro.commandline import CLIPS, LOG_TEXT, Command, process
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    "what, way",
+    [
+        *product(["video", "log", "lens"], ["itself", "hard link", "symbolic link"]),
+        *product(["side file"], ["hard link", "symbolic link"]),  # no side file is named like a picture
+    ],
+)
+def test_a_plot_is_never_drawn_over_an_input(tmp_path: Path, command: Command, what: str, way: str) -> None:
+    sources = {"video": tmp_path / "v.png", "log": tmp_path / "l.png", "lens": tmp_path / "p.png"}
+    shutil.copy(CLIPS / "walk.mp4", sources["video"])
+    for name in ("log", "lens"):
+        sources[name].write_text(LOG_TEXT)
+    sources["side file"] = tmp_path / "v.csv"
+    sources["side file"].write_text(LOG_TEXT)
+    target = sources[what] if way == "itself" else tmp_path / "target.png"
+    if way != "itself":
+        (target.hardlink_to if way == "hard link" else target.symlink_to)(sources[what])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    given = [] if what == "side file" else [sources["log"]]
+    words = ("gyro", "sync", sources["video"], *given, "--lens", sources["lens"], "--plot", target)
+    code, said = command(*words, "--overwrite")
+    assert code == 2 and "is the input itself" in said
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.usefixtures("no_work")
+def test_existing_results_are_replaced_only_when_told(tmp_path: Path, log: Path, command: Command) -> None:
+    precious = [tmp_path / name for name in ("p.png", "p.gcsv", "p.csv", "p.json")]
+    for path in precious:
+        path.write_text("precious")
+    picture, gcsv, path, lens = precious
+    for words in (
+        ("gyro", "sync", CLIPS / "walk.mp4", "--plot", picture),
+        ("gyro", "export", log, "-o", gcsv),
+        ("gyro", "export", log, "-o", path),
+        ("calibrate", CLIPS / "walk.mp4", "-o", lens),
+    ):
+        code, said = command(*words)
+        assert code == 4 and "already exists" in said
+    assert all(path.read_text() == "precious" for path in precious)
+    assert command("gyro", "export", log, "-o", gcsv, "-y")[0] == 0
+    assert gcsv.read_text().startswith("GYROFLOW")
+    assert command("gyro", "export", log, "-o", tmp_path / "no" / "x.csv")[0] == 4
+
+
+@pytest.mark.usefixtures("no_work")
+def test_exports_and_profiles_are_never_written_over_an_input(tmp_path: Path, log: Path, command: Command) -> None:
+    (tmp_path / "link.gcsv").hardlink_to(log)
+    assert command("gyro", "export", log, "-o", tmp_path / "link.gcsv", "-y")[0] == 2
+    assert log.read_text() == LOG_TEXT
+    for name in ("board.mp4", "view.png"):
+        shutil.copy(CLIPS / "walk.mp4", tmp_path / name)
+    for words in (("board.mp4",), ("view.png", "board.mp4"), (".",)):
+        target = tmp_path / ("view.png" if words == (".",) else words[-1])
+        before = target.read_bytes()
+        code, said = command("calibrate", *(tmp_path / word for word in words), "-o", target, "-y")
+        assert code == 2 and "is the input itself" in said
+        assert target.read_bytes() == before
+
+
+def test_the_other_files_of_a_log_are_inputs_too(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "v_gyro.txt").write_text("".join(f"{i * 2500} 0.1 0.{i % 5} 0.3 0 {i}\n" for i in range(400)))
+    (tmp_path / "v_ois.txt").write_text("".join(f"{i} {i % 9} 1 {i * 10_000_000}\n" for i in range(90)))
+    (tmp_path / "link.csv").hardlink_to(tmp_path / "v_ois.txt")
+    before = (tmp_path / "v_ois.txt").read_bytes()
+    assert command("gyro", "export", tmp_path / "v_gyro.txt", "-o", tmp_path / "link.csv", "-y")[0] == 2
+    assert (tmp_path / "v_ois.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["playlist.mp4", "hl.m3u8", "v.svg"])
+def test_playlists_and_pictures_are_no_videos(
+    tmp_path: Path, log: Path, command: Command, hostile: Callable[[str], Path], name: str
+) -> None:
+    video, out = hostile(name), tmp_path / "out.csv"
+    for words in (
+        ("gyro", "sync", video, log),
+        ("gyro", "sync", video),
+        ("gyro", "export", log, "--video", video, "-o", out),
+        ("calibrate", video, "-o", tmp_path / "lens.json"),
+        ("gyro", "info", video, "--format", "gpmf"),
+    ):
+        code, said = command(*words)
+        assert code == 3 and ("playlist" in said or "not a readable video" in said), words
+    assert not out.exists()
+
+
+def test_a_png_is_no_video(tmp_path: Path, log: Path, command: Command) -> None:
+    cv2.imwrite(str(tmp_path / "v.png"), np.zeros((64, 64), np.uint8))
+    assert command("gyro", "sync", tmp_path / "v.png", log)[0] == 3
+
+
+def test_a_name_that_reads_like_an_address_is_a_file(tmp_path: Path, log: Path) -> None:
+    for name in ("http://127.0.0.1:9/v.mp4", "concat:a|b", "rtsp://127.0.0.1/x"):
+        with pytest.raises(InputError, match="no such file"):
+            gyro.estimate.track_video(name)
+        with pytest.raises(InputError, match="no such file"):
+            read_log(name, ReadOptions(format="gpmf"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "folder"])
+def test_what_is_no_regular_file_neither_hangs_nor_eats_memory(tmp_path: Path, log: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "/dev/zero" else tmp_path / "x"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    for words in (("gyro", "info", path, "--format", "delimited"), ("gyro", "sync", CLIPS / "walk.mp4", path)):
+        done = process(*words)
+        assert done.returncode == 3 and "not a regular file" in done.stderr
+    done = process("gyro", "sync", CLIPS / "walk.mp4", log, "--lens", path)
+    assert done.returncode == 3 and "not a regular file" in done.stderr
+
+
+def test_a_pipe_or_a_huge_file_beside_a_log_does_no_harm(tmp_path: Path) -> None:
+    head = "#timestamp [ns],w_RS_S_x\n"
+    (tmp_path / "data.csv").write_text(head + "".join(f"{i * 5_000_000},1,2,3,4,5,6\n" for i in range(40)))
+    with (tmp_path / "sensor.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    found = read_log(tmp_path / "data.csv")
+    assert len(found.time_s) == 40 and any("not used" in note and "sensor.yaml" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("reader", ["delimited", "gpmf", "gcsv", "betaflight", "phone", "euroc", "dvs"])
+def test_a_file_that_claims_a_terabyte_is_refused_at_once(tmp_path: Path, reader: str) -> None:
+    with (tmp_path / "huge_gyro.txt").open("wb") as file:
+        file.write(b"DEVC")
+        file.truncate(1 << 40)
+    with pytest.raises((LogError, InputError)):
+        read_log(tmp_path / "huge_gyro.txt", ReadOptions(format=reader))
+
+
+def test_blank_lines_without_end_are_no_log(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gyro.readers.table.MAX_LINES", 1000)
+    monkeypatch.setattr("gyro.readers.table.CHUNK_BYTES", 1 << 16)
+    log.write_text(LOG_TEXT + "\n" * 300_000)
+    with pytest.raises(LogError, match="too long for a gyroscope log"):
+        read_log(log)
