@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 
+from localfiles.videos import METADATA_KEPT
 from stabilize.video.codecs import Encoder, Encoding
 from stabilize.video.containers import Container
 from stabilize.video.probe import FULL_RANGE, LIMITED_RANGE, MediaInfo, VideoInfo
@@ -34,7 +35,7 @@ def open_output(path: Path, info: MediaInfo, container: Container) -> Iterator[A
     """An empty output container, closed at the end whatever happens; close it yourself first to hear of errors."""
     options = _muxer_options(info, container)
     muxer = container.muxer
-    output = av.open(str(path), "w", format=muxer, container_options=options, metadata_errors="surrogateescape")
+    output = av.open(str(path), "w", format=muxer, container_options=options, **METADATA_KEPT)
     try:
         yield output
     finally:

@@ -17,6 +17,8 @@ import hostile
 import pytest
 from ended import ROOT
 
+from localfiles.videos import METADATA_KEPT
+
 USAGE, INPUT, OUTPUT = 2, 3, 4
 SAMPLE = ROOT / "samples" / "clips" / "walk.mp4"
 
@@ -51,8 +53,7 @@ def test_what_can_be_saved_is_saved(name, tmp_path, cli, content):
     after = content(tmp_path)
     assert after.pop(target.name)
     assert after == before
-    kwargs = {"metadata_errors": "surrogateescape"}
-    with av.open(str(path), **kwargs) as given, av.open(str(target), **kwargs) as made:
+    with av.open(str(path), **METADATA_KEPT) as given, av.open(str(target), **METADATA_KEPT) as made:
         readable = _decodable(given)
         assert len(list(made.decode(video=0))) == readable > 0
 
