@@ -28,8 +28,8 @@ def predict(B_prev: Matrix, out_motion: PairMotion | None, in_motion: PairMotion
 
 @dataclass(frozen=True)
 class Alignment:
-    """B_out_in (3, 3) in work px, the input in the output's place by it (to within a pixel), and the places in the input
-    and in the output, (N, 2) work px, that it was fitted to."""
+    """B_out_in (3, 3) in work px, the input in the output's place by it (to within a pixel), and what it was fitted to:
+    places in the input and the same in the output, (N, 2) work px each."""
 
     B_out_in: Matrix
     warped_in: Gray
