@@ -26,8 +26,15 @@ _ITUNES_KEYS = re.compile(
 
 
 def clean_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """Metadata without what describes the old encoding."""
-    return {key: value for key, value in metadata.items() if not key.startswith((*_STALE, *_BRANDS))}
+    """Metadata without what describes the old encoding.
+
+    A QuickTime file can hold its creation time twice, in its header and as a free key: FFmpeg 9 reads "time;time", and
+    would take that for no time at all.
+    """
+    kept = {key: value for key, value in metadata.items() if not key.startswith((*_STALE, *_BRANDS))}
+    if "creation_time" in kept:
+        kept["creation_time"] = kept["creation_time"].split(";")[0]
+    return kept
 
 
 @contextmanager
