@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from localfiles import local_file, pending_file
+from stabilize import __version__
 from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
 
@@ -51,7 +51,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
     target = Path(path)
     header = {
         "schema": SCHEMA,
-        "versions": {name: _version(name) for name in ("stabilize", "numpy", "opencv-contrib-python-headless", "av")},
+        "versions": _versions(),
         "source": asdict(source) if source else None,
         "time_base": str(motion.timeline.time_base),
         "geometry": asdict(motion.geometry),
@@ -91,8 +91,12 @@ def _check_size(path: str | os.PathLike[str]) -> None:
             raise MotionError(f"{path}: unpacks to more than {LARGEST >> 30} GiB; that is no motion")
 
 
-def _version(name: str) -> Any:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+def _versions() -> dict[str, str | None]:
+    """Of ourselves, and of the libraries as their distributions name them: None for one built by hand."""
+    found: dict[str, str | None] = {"stabilize": __version__}
+    for name in ("numpy", "opencv-contrib-python-headless", "av"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found

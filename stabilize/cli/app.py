@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from stabilize import __version__
 from stabilize.cli import commands
 
 LAZY = {  # command -> (module, name in it, short help)
@@ -78,9 +79,7 @@ def _load(name: str) -> Any:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"stabilize {version('stabilize')}")
+        typer.echo(f"stabilize {__version__}")
         raise typer.Exit()
 
 
