@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stabilize import __version__
 from stabilize.cli import commands
 from stabilize.cli.help import HELP_NAMES, Command, Group
 
@@ -92,9 +93,7 @@ def _load(name: str) -> Any:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"stabilize {version('stabilize')}")
+        typer.echo(f"stabilize {__version__}")
         raise typer.Exit()
 
 
