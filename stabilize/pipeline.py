@@ -68,7 +68,7 @@ def measure(info: MediaInfo, config: Config, progress: Progress | None = None) -
     """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`."""
     video = info.video
     size = analysis_size(video.geometry, config.motion.long_side)
-    with one_thread_each(), read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
+    with one_thread_each(), read_luma(info, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
         return motion, reading.report.warnings
@@ -163,7 +163,7 @@ def _render(
     _fits(info, path)
     total = len(path.camera.timeline)
     with one_thread_each(), VideoWriter(info, target, config.encode) as writer:
-        reading = read_frames(info.path)
+        reading = read_frames(info)
         with prefetch(reading, AHEAD) as frames, prefetch(_warped(frames, path, info, config), AHEAD) as ready:
             for done, frame in enumerate(ready, start=1):
                 writer.write(frame)
@@ -216,7 +216,7 @@ def stabilize_video(
     """
     config = config or Config()
     info = probe(source)
-    VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
+    VideoWriter(info, target, config.encode).rehearse()
     log = _gyro_log(info.path, gyro, config)
     clock = [time.perf_counter()]
     motion, read_notes = measure(info, config, progress)

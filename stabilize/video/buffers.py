@@ -15,7 +15,9 @@ BT709 = 1  # AVColorSpace
 
 def frame_layout(frame: Any) -> PixelLayout:
     """The layout in which an av.VideoFrame is processed: its own, or the nearest."""
-    return native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8))
+    components = frame.format.components
+    bits, alpha = max((c.bits for c in components), default=8), any(c.is_alpha for c in components)
+    return native_layout(frame.format.name, bits, alpha)
 
 
 def plane_views(frame: Any, layout: PixelLayout) -> tuple[Plane, ...]:
@@ -59,15 +61,16 @@ def cropped(frame: Frame, size: tuple[int, int]) -> Frame:
 def encodable(frame: Frame, pix_fmt: str, full_range: bool, target_full_range: bool) -> Any:
     """The frame as an av.VideoFrame of `pix_fmt`; without a copy where its own buffer will do."""
     layout = LAYOUTS[pix_fmt]
-    if frame.layout == layout:
+    same_range = full_range == target_full_range
+    if frame.layout == layout and same_range:
         return _own_buffer(frame) or _filled(frame.planes, layout, frame.size)
-    if len(frame.planes) == 1:
-        return _coloured(frame, layout)
-    same_samples = frame.layout.name.replace("yuvj", "yuv") == pix_fmt and full_range == target_full_range
-    if same_samples:
+    if frame.layout.name.replace("yuvj", "yuv") == pix_fmt and same_range:
         return _filled(frame.planes, layout, frame.size)
+    gray = len(frame.planes) == 1
+    if gray and same_range:
+        return _coloured(frame, layout)
+    source = _coloured(frame, layout) if gray else _own_buffer(frame) or _filled(frame.planes, frame.layout, frame.size)
     ranges = ["JPEG" if full else "MPEG" for full in (full_range, target_full_range)]
-    source = _own_buffer(frame) or _filled(frame.planes, frame.layout, frame.size)
     return source.reformat(
         format=pix_fmt, interpolation="BICUBIC", threads=1, src_color_range=ranges[0], dst_color_range=ranges[1]
     )

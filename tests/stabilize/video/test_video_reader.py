@@ -25,7 +25,7 @@ from stabilize.video.reader import read_frames, read_luma
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FFV1_KEEPS = [
-    n for n in LAYOUTS if n.startswith(("yuv4", "gray"))
+    n for n in LAYOUTS if n.startswith(("yuv4", "yuva", "gray"))
 ]  # full range and semi-planar: no lossless codec has them
 RAW_KEEPS = ["nv12", "nv21", "yuvj420p", "yuvj422p"]
 
@@ -48,7 +48,7 @@ def test_lossless_files_are_read_bit_for_bit(tmp_path: Path, name: str, size: tu
             assert_array_equal(plane, truth)
 
 
-@pytest.mark.parametrize("name", ["rgb24", "bgra", "gbrp10le", "yuva420p", "yuv411p", "gray16le"])
+@pytest.mark.parametrize("name", ["rgb24", "bgra", "gbrp10le", "yuva420p9le", "yuv411p", "gray16le"])
 def test_other_formats_are_converted_and_said_to_be(tmp_path: Path, name: str) -> None:
     codec, muxer = ("png", "mov") if name == "rgb24" else ("ffv1", "matroska")
     path = write(tmp_path / "x", frames=3, codec=codec, pix_fmt=name, time_base=Fraction(1, 1000), format=muxer)

@@ -62,9 +62,9 @@ def test_variable_times_survive_every_encoder(tmp_path: Path, codec: str) -> Non
     assert [number for _, number in decoded(target)] == list(range(40))
 
 
-def test_a_cover_picture_survives_in_mp4(tmp_path: Path) -> None:
-    source = tmp_path / "in.mp4"
-    with av.open(str(source), "w") as out:
+def with_cover(path: Path) -> Path:
+    """An MP4 with a cover picture."""
+    with av.open(str(path), "w") as out:
         stream, cover = out.add_stream("libx264", rate=25), out.add_stream("mjpeg", rate=25)
         stream.width, stream.height = cover.width, cover.height = 96, 64
         cover.pix_fmt, cover.disposition = "yuvj420p", av.stream.Disposition.attached_pic
@@ -73,11 +73,34 @@ def test_a_cover_picture_survives_in_mp4(tmp_path: Path) -> None:
         for number in range(5):
             out.mux(stream.encode(picture(number)))
         out.mux(stream.encode(None))
-    assert any(track.is_cover for track in probe(source).tracks)
-    transcode(source, tmp_path / "out.mp4")
-    covers = [track for track in probe(tmp_path / "out.mp4").tracks if track.is_cover]
-    assert len(covers) == 1 and probe(tmp_path / "out.mp4").video.frames == 5
-    assert any("cover" in w for w in transcode(source, tmp_path / "out.mkv").warnings)
+    return path
+
+
+def cover_bytes(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        covers = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
+        return [next(bytes(p) for p in container.demux(cover) if p.size) for cover in covers]
+
+
+@pytest.mark.parametrize("via", ["in.mp4", "in.mkv"])
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_cover_pictures_are_kept_or_named(tmp_path: Path, suffix: str, via: str) -> None:
+    source = with_cover(tmp_path / "in.mp4")
+    if via == "in.mkv":
+        jpeg = cover_bytes(source)[0]
+        source = write(
+            tmp_path / via,
+            frames=5,
+            time_base=Fraction(1, 1000),
+            setup=lambda out, _: out.add_attachment("front.jpg", "image/jpeg", jpeg),
+        )
+    assert len(cover_bytes(source)) == 1
+    codec = "vp9" if suffix == ".webm" else None
+    writer = transcode(source, tmp_path / f"out{suffix}", codec=codec)
+    kept = suffix in (".mp4", ".m4v", ".mkv")
+    assert cover_bytes(tmp_path / f"out{suffix}") == (cover_bytes(source) if kept else [])
+    assert any("cover" in warning for warning in writer.warnings) != kept
+    assert len(list(read_frames(tmp_path / f"out{suffix}"))) == 5
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 600), Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 10**6)])
