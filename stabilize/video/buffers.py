@@ -64,24 +64,33 @@ def encodable(frame: Frame, pix_fmt: str, full_range: bool, target_full_range: b
     same_range = full_range == target_full_range
     if frame.layout == layout and same_range:
         return _own_buffer(frame) or _filled(frame.planes, layout, frame.size)
+    if len(frame.planes) == 1:
+        return _coloured(frame, layout, full_range, target_full_range)
     if frame.layout.name.replace("yuvj", "yuv") == pix_fmt and same_range:
         return _filled(frame.planes, layout, frame.size)
-    gray = len(frame.planes) == 1
-    if gray and same_range:
-        return _coloured(frame, layout)
-    source = _coloured(frame, layout) if gray else _own_buffer(frame) or _filled(frame.planes, frame.layout, frame.size)
     ranges = ["JPEG" if full else "MPEG" for full in (full_range, target_full_range)]
+    source = _own_buffer(frame) or _filled(frame.planes, frame.layout, frame.size)
     return source.reformat(
         format=pix_fmt, interpolation="BICUBIC", threads=1, src_color_range=ranges[0], dst_color_range=ranges[1]
     )
 
 
-def _coloured(frame: Frame, layout: PixelLayout) -> Any:
+def _coloured(frame: Frame, layout: PixelLayout, full_range: bool, target_full_range: bool) -> Any:
     """Gray with neutral chroma; swscale would take gray for full range whatever it is told."""
-    shift = layout.bits - frame.layout.bits
-    luma = frame.planes[0].astype(layout.dtype) << shift if shift >= 0 else frame.planes[0] >> -shift
+    bits = frame.layout.bits
+    luma = frame.planes[0]
+    if full_range != target_full_range:
+        (black, white), (to_black, to_white) = _black_white(bits, full_range), _black_white(bits, target_full_range)
+        scaled = (luma.astype(np.float32) - black) * ((to_white - to_black) / (white - black)) + to_black
+        luma = np.clip(np.rint(scaled), 0, (1 << bits) - 1).astype(luma.dtype)
+    shift = layout.bits - bits
+    luma = luma.astype(layout.dtype) << shift if shift >= 0 else luma >> -shift
     neutral = np.array(1 << (layout.bits - 1), layout.dtype)
     return _filled([luma, *(neutral for _ in layout.planes[1:])], layout, frame.size)
+
+
+def _black_white(bits: int, full_range: bool) -> tuple[int, int]:
+    return (0, (1 << bits) - 1) if full_range else (16 << bits - 8, 235 << bits - 8)
 
 
 def _own_buffer(frame: Frame) -> Any:

@@ -46,8 +46,9 @@ def display_size(width: int, height: int, shape: Fraction) -> tuple[int, int]:
         size = ratio.numerator * times, ratio.denominator * times
     if max(size) <= _LARGEST:
         return size
-    scale = max(size) / _LARGEST
-    return max(1, int(size[0] / scale)), max(1, int(size[1] / scale))
+    narrow = min(ratio, 1 / ratio).limit_denominator(_LARGEST)
+    short, long = max(1, narrow.numerator), narrow.denominator
+    return (long, short) if ratio > 1 else (short, long)
 
 
 def _with_shape(tracks: Elements, length: int, shape: Fraction) -> bytes | None:
