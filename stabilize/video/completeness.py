@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 Times = NDArray[np.int64]
 _INDEXED = ("mov", "avi")  # FFmpeg's names of demuxers begin so
 _TELLS_POSITIONS = ("matroska", "flv")  # nothing but short headers lies between their packets
-_UNREAD_BYTES = 1000  # between two packets: more than headers and seek tables of clusters
+_UNREAD_BYTES = 100  # between two packets: more than the headers of packets and clusters, beside ...
+_UNREAD_TIMES = 4  # ... so many times what is usual in this file
 _NO_PICTURE_BYTES = 20  # packets so small repeat a picture (MPEG-4), or hold none at all
 _NEIGHBOURS = 8  # steps on each side that say what the rhythm is around a gap
 _REACH = 4  # steps: frames are decoded in another order than they are shown in
@@ -36,31 +37,30 @@ class Missing:
 
 
 class Ledger:
-    """What went into a decoder and what came out: some 16 bytes a frame."""
+    """What went into a decoder and what came out: some 24 bytes a frame."""
 
     def __init__(self, demuxer: str, time_base: Any, positions: bool = True) -> None:
         self._indexed = demuxer.startswith(_INDEXED)
         self._positions = positions and demuxer.startswith(_TELLS_POSITIONS)
         self._time_base = float(time_base)
-        self._packets, self._frames, self._damage = (array("q") for _ in range(3))
+        self._packets, self._skips, self._frames, self._damage = (array("q") for _ in range(4))
         self.packets = 0
         self._discarded = self._pictures = self._tiny = self._came = self._failures = 0
         self._interlaced = False
         self._end: int | None = None
-        self._unread = False
+        self._skipped = 0
 
     @property
     def wants_all_streams(self) -> bool:
-        """Whether `passed` should hear of the packets of every stream."""
+        """Whether `passed` is to hear of the packets of every stream."""
         return self._positions
 
     def passed(self, packet: Any) -> None:
         """A packet of any stream, in the order of the file."""
-        if packet.pos is None:
-            return
-        if self._end is not None and packet.pos - self._end > _UNREAD_BYTES:
-            self._unread = True
-        self._end = max(self._end or 0, packet.pos + packet.size)
+        if self._positions and packet.pos is not None:
+            if self._end is not None:
+                self._skipped = max(self._skipped, packet.pos - self._end)
+            self._end = max(self._end or 0, packet.pos + packet.size)
 
     def sent(self, packet: Any) -> None:
         """A packet of the video goes into the decoder."""
@@ -73,9 +73,10 @@ class Ledger:
         if packet.pts is None:
             return
         self._packets.append(packet.pts)
-        if packet.is_corrupt or self._unread:
+        self._skips.append(self._skipped)
+        self._skipped = 0
+        if packet.is_corrupt:
             self._damage.append(packet.pts)
-        self._unread = False
 
     def failed(self, packet: Any) -> None:
         """The decoder refused a packet."""
@@ -97,12 +98,11 @@ class Ledger:
         """By everything heard so far; call it when the decoder has given all that it had."""
         if len(self._frames) < _MOSTLY * self._came or len(self._packets) < _MOSTLY * self._pictures:
             return Missing(undecoded=self._by_count())
-        packets, frames, damage = (
-            np.unique(np.frombuffer(times, np.int64)) if times else np.zeros(0, np.int64)
-            for times in (self._packets, self._frames, self._damage)
-        )
+        packets, skips, frames, damage = map(_times, (self._packets, self._skips, self._frames, self._damage))
+        unread = packets[skips > _UNREAD_BYTES + _UNREAD_TIMES * np.median(skips)] if len(skips) else packets
+        packets, frames = np.unique(packets), np.unique(frames)
         absent = np.setdiff1d(packets, frames)
-        gaps = 0 if self._indexed else frames_in_gaps(packets, np.union1d(damage, absent))
+        gaps = 0 if self._indexed else frames_in_gaps(packets, np.concatenate([damage, unread, absent]))
         undecoded = undecoded_pictures(absent, frames, self._interlaced) - (self._came - len(self._frames))
         return Missing(max(0, undecoded), gaps, self._hidden(packets))
 
@@ -116,6 +116,10 @@ class Ledger:
         """Where times are not known; two packets may make one interlaced picture."""
         short = self._pictures - self._tiny - self._came
         return max(0, min(short, self._failures) if self._interlaced else short)
+
+
+def _times(values: array[int]) -> Times:
+    return np.frombuffer(values, np.int64) if values else np.zeros(0, np.int64)
 
 
 def undecoded_pictures(absent: Times, frames: Times, interlaced: bool) -> int:
