@@ -24,6 +24,7 @@ _ITUNES_KEYS = re.compile(
     "episode_id|network|keywords|track|disc|location(-eng)?|creation_time"
 )
 
+_MOST_FRAMES_A_SECOND = 10_000  # in AVI, which counts them: a damaged clock can say millions
 _FINEST_CLOCK = 30_000_000  # ticks a second: muxers and encoders count in 31 bits, which must last for a long frame
 
 
@@ -109,7 +110,7 @@ def copy_tags(output: Any, stream: Any, source: Any, info: MediaInfo, container:
 def output_time_base(video: VideoInfo, container: Container) -> Fraction:
     """The time base to encode in: the input's, unless the container has only its own, or it is absurdly fine."""
     if container.clock is not None:
-        return container.clock or 1 / video.average_rate
+        return container.clock or 1 / min(video.average_rate, _MOST_FRAMES_A_SECOND)
     if video.time_base.denominator <= _FINEST_CLOCK:
         return video.time_base
     least = -(-video.time_base.denominator // _FINEST_CLOCK)

@@ -187,24 +187,3 @@ def test_the_shortest_clips(tmp_path: Path, plain: MediaInfo, suffix: str, codec
         assert target.stat().st_size > 0
         if suffix not in (".ts", ".mts", ".m2ts"):
             assert len(list(read_frames(target))) == count
-
-
-def two_of_each(folder: Path) -> Path:
-    sounds = [{"language": "eng"}, {"language": "deu"}]
-    return write(folder / "in.mkv", audio=sounds, subtitle="subrip", time_base=Fraction(1, 1000))
-
-
-@pytest.mark.parametrize("suffix", CONTAINERS)
-def test_tracks_that_a_container_has_no_room_for_are_known_before_any_work(tmp_path: Path, suffix: str) -> None:
-    source, target = two_of_each(tmp_path), tmp_path / f"out{suffix}"
-    codec = "vp9" if suffix == ".webm" else "h264"
-    writer = VideoWriter(source, target, EncodeConfig(codec=codec, preset=FAST[codec]))
-    writer.rehearse()
-    assert not target.exists() and [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
-    with writer:
-        for frame in read_frames(source):
-            writer.write(frame)
-    tracks = probe(target).tracks
-    said = [warning for warning in writer.warnings if "left out" in warning]
-    assert len(tracks) - 1 + len(said) == 3
-    assert suffix != ".flv" or any("track 2 (audio" in warning and "1 sound" in warning for warning in said)

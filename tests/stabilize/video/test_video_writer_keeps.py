@@ -14,7 +14,7 @@ from typing import Any
 import av
 import hostile
 import pytest
-from clipmaker import decoded, demuxed, picture, write
+from clipmaker import decoded, demuxed, write
 
 from stabilize.video.codecs import EncodeConfig
 from stabilize.video.containers import CONTAINERS
@@ -60,47 +60,6 @@ def test_variable_times_survive_every_encoder(tmp_path: Path, codec: str) -> Non
     before, after = exact_times(source), exact_times(target)
     assert before == after if codec != "ffv1" else max(map(abs, map(sub, before, after))) < Fraction(1, 1000)
     assert [number for _, number in decoded(target)] == list(range(40))
-
-
-def with_cover(path: Path) -> Path:
-    """An MP4 with a cover picture."""
-    with av.open(str(path), "w") as out:
-        stream, cover = out.add_stream("libx264", rate=25), out.add_stream("mjpeg", rate=25)
-        stream.width, stream.height = cover.width, cover.height = 96, 64
-        cover.pix_fmt, cover.disposition = "yuvj420p", av.stream.Disposition.attached_pic
-        out.mux(cover.encode(picture(33, "yuvj420p")))
-        out.mux(cover.encode(None))
-        for number in range(5):
-            out.mux(stream.encode(picture(number)))
-        out.mux(stream.encode(None))
-    return path
-
-
-def cover_bytes(path: Path) -> list[bytes]:
-    with av.open(str(path)) as container:
-        covers = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
-        return [next(bytes(p) for p in container.demux(cover) if p.size) for cover in covers]
-
-
-@pytest.mark.parametrize("via", ["in.mp4", "in.mkv"])
-@pytest.mark.parametrize("suffix", CONTAINERS)
-def test_cover_pictures_are_kept_or_named(tmp_path: Path, suffix: str, via: str) -> None:
-    source = with_cover(tmp_path / "in.mp4")
-    if via == "in.mkv":
-        jpeg = cover_bytes(source)[0]
-        source = write(
-            tmp_path / via,
-            frames=5,
-            time_base=Fraction(1, 1000),
-            setup=lambda out, _: out.add_attachment("front.jpg", "image/jpeg", jpeg),
-        )
-    assert len(cover_bytes(source)) == 1
-    codec = "vp9" if suffix == ".webm" else None
-    writer = transcode(source, tmp_path / f"out{suffix}", codec=codec)
-    kept = suffix in (".mp4", ".m4v", ".mkv")
-    assert cover_bytes(tmp_path / f"out{suffix}") == (cover_bytes(source) if kept else [])
-    assert any("cover" in warning for warning in writer.warnings) != kept
-    assert len(list(read_frames(tmp_path / f"out{suffix}"))) == 5
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 600), Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 10**6)])
