@@ -24,7 +24,7 @@ def losses(info: MediaInfo, container: Container, encoding: Encoding) -> list[st
         ),
         (
             video.layout.has_alpha and not LAYOUTS[encoding.pix_fmt].has_alpha,
-            f"transparency is left out: {encoding.pix_fmt} in {encoder.codec} has none",
+            f"transparency is left out: {encoder.codec} in {container.muxer} keeps none ({encoding.pix_fmt})",
         ),
         (video.hdr and "hdr" not in tags, f"HDR10 mastering data is left out: {encoder.codec} does not carry it"),
         (video.interlaced, "the video is interlaced; it is processed and written as whole, progressive frames"),

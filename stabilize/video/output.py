@@ -24,7 +24,7 @@ _ITUNES_KEYS = re.compile(
     "episode_id|network|keywords|track|disc|location(-eng)?|creation_time"
 )
 
-_MOST_FRAMES_A_SECOND = 10_000  # in AVI, which counts them: a damaged clock can say millions
+_MOST_FRAMES_A_SECOND = Fraction(600)  # in AVI, whose muxer allows no more; a damaged clock says millions
 _FINEST_CLOCK = 30_000_000  # ticks a second: muxers and encoders count in 31 bits, which must last for a long frame
 
 

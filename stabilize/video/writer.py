@@ -74,6 +74,7 @@ class VideoWriter:
         with ExitStack() as stack:
             stack.enter_context(_output_errors(self.target))
             self._open(stack, io.BytesIO())
+        del self._output, self._stream  # the encoder with them
         self._copy = None
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from gyro.errors import LogError
 from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
-from stabilize.errors import MotionError, OutputError, UsageError
+from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
@@ -116,3 +117,23 @@ def test_leaving_prefetch_early_closes_the_source() -> None:
     with prefetch(endless(), 2) as items:  # type: ignore[arg-type]
         next(items)
     assert closed == [True]
+
+
+@pytest.mark.parametrize("stage", ["analyse", "solve"])
+def test_a_video_that_is_replaced_in_mid_run_is_an_input_error(tmp_path: Path, stage: str) -> None:
+    source, other = tmp_path / "in.mp4", tmp_path / "other.mp4"
+    shutil.copy(WALK, source)
+    with av.open(str(other), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height = 128, 96
+        for _ in range(20):
+            out.mux(stream.encode(av.VideoFrame(128, 96, "yuv420p")))
+        out.mux(stream.encode(None))
+
+    def replace_it(now: str, _done: int, _total: int) -> None:
+        if now == stage and other.exists():
+            other.replace(source)
+
+    with pytest.raises(InputError, match="changed or replaced"):
+        stabilize_video(source, tmp_path / "out.mp4", progress=replace_it)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

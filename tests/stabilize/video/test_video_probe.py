@@ -128,7 +128,7 @@ def test_colours_have_the_names_that_ffprobe_prints(tmp_path: Path, tags: tuple[
 
 
 @pytest.mark.parametrize(
-    "text", ["\n  Stream #0:0 left)", "\n  Stream #0:" + "9" * 5000 + " bottom)", "\r  Stream #0:0"]
+    "text", ["\n  Stream #0:0 left)", "\n  Stream #0:" + "9" * 5000 + " bottom)", "\r  Stream #0:0: Video: bottom)"]
 )
 def test_tags_that_look_like_the_description_of_a_track(tmp_path: Path, text: str) -> None:
     def setup(out: Any, stream: Any) -> None:
