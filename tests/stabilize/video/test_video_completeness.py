@@ -22,7 +22,11 @@ HOLED = [
     (".mkv", "libx264", {"bf": "2", "g": "30", "crf": "2"}),
     (".mkv", "libx265", {"g": "30", "x265-params": "log-level=none", "crf": "2"}),
     (".mkv", "mjpeg", {"qmin": "2", "qmax": "2"}),
-    (".mkv", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "g": "30", "b": "8M", "cpu-used": "8"}),
+    (
+        ".mkv",
+        "libvpx",
+        {"auto-alt-ref": "1", "lag-in-frames": "16", "g": "30", "b": "8M", "deadline": "realtime", "cpu-used": "8"},
+    ),
     (".webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "16", "g": "30", "b": "8M", "cpu-used": "8"}),
     (".ts", "libx264", {"bf": "2", "g": "30", "crf": "2"}),
     (".ts", "mpeg2video", {"bf": "2", "g": "15", "qmin": "2", "qmax": "2"}),

@@ -28,7 +28,8 @@ from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
 
 FAST = {"hevc": "ultrafast", "av1": "10", "vp9": "8", "h264": "ultrafast"}
-PAIRS = [(suffix, codec) for suffix, c in CONTAINERS.items() for codec in sorted(c.video)]
+ONE_NAME_EACH = {container: suffix for suffix, container in reversed(CONTAINERS.items())}
+PAIRS = [(suffix, codec) for container, suffix in ONE_NAME_EACH.items() for codec in sorted(container.video)]
 FRAMES = 12  # fewer are too few for FFmpeg to recognise MPEG-TS
 COLOURS = {"bt709": (1, 1, 1), "HLG": (9, 18, 9), "PQ": (9, 16, 9), "bt601": (6, 6, 6), "unstated": (2, 2, 2)}
 ffprobe_needed = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
