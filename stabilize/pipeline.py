@@ -72,7 +72,7 @@ def measure(info: MediaInfo, config: Config, progress: Progress | None = None) -
     """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`."""
     video = info.video
     size = analysis_size(video.geometry, config.motion.long_side)
-    with one_thread_each(), read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
+    with one_thread_each(), read_luma(info, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
         return motion, (*reading.report.warnings, *spool.note(motion.mesh))
@@ -179,7 +179,7 @@ def _render(
     _fits(info, path)
     total = len(path.camera.timeline)
     with one_thread_each(), VideoWriter(info, target, config.encode) as writer:
-        reading = read_frames(info.path)
+        reading = read_frames(info)
         with prefetch(reading, AHEAD) as frames, prefetch(_warped(frames, path, info, config), AHEAD) as ready:
             for done, frame in enumerate(ready, start=1):
                 writer.write(frame)
@@ -237,7 +237,7 @@ def stabilize_video(
 def _stabilize_video(
     info: MediaInfo, target: PathLike, config: Config, progress: Progress | None, gyro: PathLike | None
 ) -> Report:
-    VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
+    VideoWriter(info, target, config.encode).rehearse()
     logs = _gyro_log(info.path, gyro, config)
     clock = [time.perf_counter()]
     motion, read_notes = measure(info, config, progress)

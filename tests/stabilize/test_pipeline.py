@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from gyro.errors import LogError
 from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline
-from stabilize.errors import MotionError, OutputError, UsageError
+from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
@@ -189,3 +190,23 @@ def test_what_the_path_notes_is_in_the_report() -> None:
         "once",
         "left as filmed",
     )
+
+
+@pytest.mark.parametrize("stage", ["analyse", "solve"])
+def test_a_video_that_is_replaced_in_mid_run_is_an_input_error(tmp_path: Path, stage: str) -> None:
+    source, other = tmp_path / "in.mp4", tmp_path / "other.mp4"
+    shutil.copy(WALK, source)
+    with av.open(str(other), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height = 128, 96
+        for _ in range(20):
+            out.mux(stream.encode(av.VideoFrame(128, 96, "yuv420p")))
+        out.mux(stream.encode(None))
+
+    def replace_it(now: str, _done: int, _total: int) -> None:
+        if now == stage and other.exists():
+            other.replace(source)
+
+    with pytest.raises(InputError, match="changed or replaced"):
+        stabilize_video(source, tmp_path / "out.mp4", progress=replace_it)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
