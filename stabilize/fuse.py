@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabilize import spool
-from stabilize.camera.grid import node_positions, sample
-from stabilize.camera.smoothing import TRUNCATE, gaussian_mean
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
+from stabilize.fields.grid import node_positions, sample
+from stabilize.fields.smoothing import TRUNCATE, gaussian_mean
 
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours

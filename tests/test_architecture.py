@@ -1,6 +1,6 @@
 """The import arrows of the design hold.
 
-errors, core, parallel, spool <- camera, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config
+errors, core, parallel, spool <- fields, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config
 <- pipeline <- cli.
 """
 
@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "core", "parallel", "spool"},
-    {"camera", "video", "nets"},
+    {"fields", "video", "nets"},
     {"motion", "path", "warp", "fuse", "gyroscope", "gyro_settings"},
     {"artifacts", "config"},
     {"pipeline"},

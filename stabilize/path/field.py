@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stabilize.camera.grid import sample
 from stabilize.core import Float, FrameGeometry, StablePath, WarpField, field_nodes
+from stabilize.fields.grid import sample
 from stabilize.path.crop import place
 
 NODES = (19, 33)  # rows, columns: 18 x 32 cells

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stabilize.camera.smoothing import gaussian_mean
 from stabilize.core import CameraPath, Float, StablePath
+from stabilize.fields.smoothing import gaussian_mean
 from stabilize.path.differences import Complex, compose, inverse, to_complex
 
 SIGMA_S = 0.5

@@ -17,9 +17,9 @@ from gyro.errors import GyroError
 from gyro.estimate import LensShift, OrientationTrack
 from gyro.lens import Lens
 from stabilize import analyse, rotation_of
-from stabilize.camera.grid import node_positions, sample
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
+from stabilize.fields.grid import node_positions, sample
 from stabilize.gyroscope import SyncedGyro, rotation_fields
 from stabilize.motion.mesh import COLS, ROWS
 
