@@ -15,8 +15,8 @@ from stabilize.fuse import FuseConfig
 from stabilize.gyro_settings import GyroConfig
 from stabilize.motion.settings import MotionConfig
 from stabilize.path.settings import PathConfig
+from stabilize.rendering.settings import WarpConfig
 from stabilize.video.codecs import EncodeConfig
-from stabilize.warp.planes import WarpConfig
 
 LARGEST_TOML = 1 << 20
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ Float32 = NDArray[np.float32]
 Float16 = NDArray[np.float16]  # fields of small displacements, kept for every frame: 11 bits of a thousandth
 Int = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
+ROUNDING_TICKS = 1e-3  # by which a time in seconds may miss the frame's pts that it was made of
 
 
 def _require(condition: bool, message: str) -> None:
@@ -51,6 +54,30 @@ class Timeline:
     def time_s(self) -> Float:
         """Seconds since the first frame, (n,)."""
         return (self.pts - self.pts[0]) * float(self.time_base) if len(self.pts) else np.zeros(0)
+
+    def time_at(self, index: int) -> float:
+        """`time_s` of one frame."""
+        return float((self.pts[index] - self.pts[0]) * float(self.time_base))
+
+    def nearest(self, pts: int) -> int:
+        """The frame whose time is nearest to a pts."""
+        after = min(int(np.searchsorted(self.pts, pts)), len(self) - 1)
+        before = max(after - 1, 0)
+        return before if pts - self.pts[before] < self.pts[after] - pts else after
+
+    def locate(self, time_s: float) -> tuple[int, float]:
+        """The frame that is shown at a time, and how far it is on the way to the next one, 0 to 1.
+
+        Before the first frame it is the first, from the last on the last.
+        """
+        ticks = time_s / float(self.time_base)
+        if abs(ticks - round(ticks)) < ROUNDING_TICKS:
+            ticks = round(ticks)
+        before = int(np.searchsorted(self.pts, int(self.pts[0]) + floor(ticks), side="right")) - 1
+        if not 0 <= before < len(self) - 1:
+            return min(max(before, 0), len(self) - 1), 0.0
+        past, span = ticks - int(self.pts[before] - self.pts[0]), int(self.pts[before + 1] - self.pts[before])
+        return before, past / span
 
     @property
     def interval_s(self) -> float:
@@ -193,7 +220,8 @@ class CameraPath:
     one's: p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges
     it. `wobble` (n, rows, cols, 2) float16: where a rectified point p is found in the real frame, p + wobble(p):
     rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge. `level` (n,): the roll (radians,
-    that of `StablePath.crop_pose`) at which the output's horizon is level, NaN where gravity is not known; None: never.
+    that of the output in the rectified frame) at which the output's horizon is level, NaN where gravity is not known;
+    None: never.
     """
 
     timeline: Timeline
@@ -212,21 +240,6 @@ class CameraPath:
         _require(self.wobble.ndim == 4 and self.wobble.shape[0] == frames, "wobble must be (n, rows, cols, 2)")
         _require(bool(np.isfinite(self.step).all()) and _finite(self.wobble), "path must be finite")
         _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
-
-
-@dataclass(frozen=True, slots=True)
-class StablePath:
-    """The solved path.
-
-    `crop_pose` (n, 4) is the similarity (a, b, x, y), unit frame, that places the output picture in each rectified
-    frame: p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays.
-    """
-
-    camera: CameraPath
-    crop_pose: Float
-
-    def __post_init__(self) -> None:
-        _require(self.crop_pose.shape == (len(self.camera.timeline), 4), "crop_pose must be (n, 4)")
 
 
 def field_nodes(count: int, length: int) -> Float:
@@ -249,3 +262,25 @@ class WarpField:
         _require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
         _require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
         _require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
+
+
+class StablePath(Protocol):
+    """A path as a renderer sees it: it gives fields. Who solved it, and how, does not show."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """Of the frames that it was made for."""
+
+    @property
+    def geometry(self) -> FrameGeometry:
+        """Of those frames, and of the output."""
+
+    @property
+    def shots(self) -> tuple[slice, ...]:
+        """Frame ranges between cuts."""
+
+    def field(self, source: int, time_s: float) -> WarpField:
+        """Where each pixel of the output at `time_s`, seconds since the first frame, comes from in frame `source`.
+
+        Any time will do, between frames too, and any frame of the shot. Raises ValueError for a frame of another shot.
+        """

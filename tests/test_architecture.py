@@ -1,6 +1,6 @@
 """The import arrows of the design hold.
 
-errors, core, parallel, spool <- fields, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config
+errors, core, parallel, spool <- fields, video, nets <- motion, path, rendering, fuse, gyroscope <- artifacts, config
 <- pipeline <- cli.
 """
 
@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
+import stabilize
+
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "core", "parallel", "spool"},
     {"fields", "video", "nets"},
-    {"motion", "path", "warp", "fuse", "gyroscope", "gyro_settings"},
+    {"motion", "path", "rendering", "fuse", "gyroscope", "gyro_settings"},
     {"artifacts", "config"},
     {"pipeline"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-APART = {"motion", "path", "warp"}
+APART = {"motion", "path", "rendering"}
 
 
 def _imports(file: Path) -> Iterator[tuple[str, bool]]:
@@ -57,6 +59,12 @@ def test_stabilize_depends_downwards_only(file: Path) -> None:
             continue
         assert RANK[target] <= RANK[own], f"{file.name} imports {name}"
         assert not (own in APART and target in APART), f"{own} and {target} must not know each other"
+
+
+@pytest.mark.parametrize("name", stabilize.__all__)
+def test_no_module_hides_a_public_name(name: str) -> None:
+    """Importing `stabilize.NAME` would put the module in the place of the function of that name."""
+    assert not (ROOT / "stabilize" / name).exists() and not (ROOT / "stabilize" / f"{name}.py").exists()
 
 
 @pytest.mark.parametrize(

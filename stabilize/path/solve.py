@@ -1,4 +1,4 @@
-"""CameraPath -> StablePath: one convex problem for each shot, under the true crop constraint.
+"""CameraPath -> SimilarityPath: one convex problem for each shot, under the true crop constraint.
 
 Objective (Grundmann, Kwatra, Essa 2011, with zoom as a variable): first, second and third differences of the output's
 path in L1, less a reward for every bit of picture that stays. The crop window inside the frame is a hard constraint of
@@ -13,13 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from stabilize import spool
-from stabilize.core import CameraPath, Float, Float16, StablePath
+from stabilize.core import CameraPath, Float, Float16
 from stabilize.errors import SolveError
+from stabilize.fields.similarity import to_complex, to_real
 from stabilize.path.crop import corner_rows, half_span, margins
-from stabilize.path.differences import Difference, differences, to_complex, to_real
+from stabilize.path.differences import Difference, differences
 from stabilize.path.interior_point import Problem, Term, solve
 from stabilize.path.measure import not_worse
 from stabilize.path.settings import AxisStrength, PathConfig
+from stabilize.path.similarity import SimilarityPath
 
 WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
 OVERLAP = 300
@@ -39,7 +41,7 @@ CENTRE = 1e-6  # keeps L2-flat directions defined
 Progress = Callable[[int, int], None]
 
 
-def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> StablePath:
+def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> SimilarityPath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
     Raises SolveError where nothing fits.
@@ -54,7 +56,7 @@ def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None
         done += shot.stop - shot.start
         if progress:
             progress(done, frames)
-    return StablePath(camera, pose)
+    return SimilarityPath(camera, pose)
 
 
 def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:

@@ -13,8 +13,8 @@ from stabilize.cli import options
 from stabilize.cli.options import Choices
 from stabilize.motion.settings import FlowName
 from stabilize.path.settings import Zoom
+from stabilize.rendering.settings import Interpolation
 from stabilize.video.codecs import ENCODERS
-from stabilize.warp.planes import Interpolation
 
 MEANINGS = [
     ("--smoothness 2.5", {"path": {"smoothness_s": 2.5}}),

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from stabilize.core import WarpField, field_nodes
+from stabilize.rendering.planes import CpuWarp, plane_map
+from stabilize.rendering.sampling import SAMPLERS
+from stabilize.rendering.settings import WarpConfig
+from stabilize.rendering.siting import SITING
 from stabilize.video.frame import Frame, PixelLayout
 from stabilize.video.layouts import LAYOUTS
-from stabilize.warp.planes import SITING, WarpConfig, plane_map, warp
-from stabilize.warp.sampling import SAMPLERS
 
 W, H = 96, 64
 SHIFT = (3.3, -2.7)
@@ -48,7 +50,7 @@ def _field(shift: tuple[float, float]) -> WarpField:
 
 def _warped(source: Frame, field: WarpField, siting: str, interpolation: str) -> Frame:
     out = Frame(0, source.layout, tuple(np.zeros_like(p) for p in source.planes))
-    warp(source, field, out, siting, WarpConfig(interpolation))  # type: ignore[arg-type]
+    CpuWarp(WarpConfig(interpolation), siting)(source, field, out)  # type: ignore[arg-type]
     return out
 
 
