@@ -35,22 +35,23 @@ def windows(
     Holds before + 1 + max(after, 1) frames at the most: `following` needs the next one in any case.
     """
     starts = [shot.start for shot in shots]
-
-    def shot_of(source: SourceFrame) -> int:
-        return bisect_right(starts, source.index)
-
-    ahead = frames_ahead(after)
     coming = iter(sources)
-    held = deque(islice(coming, ahead))
     past: deque[SourceFrame] = deque(maxlen=before)
+    held = deque(islice(coming, frames_ahead(after)))  # the centre first
     while held:
         held.extend(islice(coming, 1))
-        centre = held.popleft()
-        shot = shot_of(centre)
-        earlier = [source for source in past if shot_of(source) == shot]
-        later = [source for source in islice(held, after) if shot_of(source) == shot]
-        yield Window((*earlier, centre, *later), len(earlier), held[0] if held else None)
-        past.append(centre)
+        yield _window(past, held, after, starts)
+        past.append(held.popleft())
+
+
+def _window(past: Sequence[SourceFrame], held: Sequence[SourceFrame], after: int, starts: Sequence[int]) -> Window:
+    def of_shot(sources: Iterable[SourceFrame]) -> tuple[SourceFrame, ...]:
+        return tuple(source for source in sources if bisect_right(starts, source.index) == shot)
+
+    shot = bisect_right(starts, held[0].index)
+    earlier = of_shot(past)
+    frames = (*earlier, *of_shot(islice(held, after + 1)))
+    return Window(frames, len(earlier), held[1] if len(held) > 1 else None)
 
 
 def frames_ahead(after: int) -> int:

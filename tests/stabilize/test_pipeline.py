@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from gyro.errors import LogError
 from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
+from stabilize.core import Timeline
 from stabilize.errors import MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
 
@@ -68,7 +70,25 @@ def test_a_path_of_another_video_is_refused(tmp_path: Path) -> None:
     path, longer = solve(analyse(WALK)), WALK.with_name("walk.mp4")
     with pytest.raises(MotionError, match="analyse it again"):
         render(longer, path, tmp_path / "out.mp4")
+    with pytest.raises(MotionError, match="counts time"):
+        camera = replace(path.camera, timeline=replace(path.timeline, time_base=Fraction(1, 30000)))
+        render(WALK, replace(path, camera=camera), tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_decode_that_differs_stops_nothing(tmp_path: Path) -> None:
+    """One frame that was not there when the video was analysed, and one at another time."""
+    motion = analyse(WALK)
+    pts = np.delete(motion.timeline.pts, 75)
+    pts[40] += 700
+    pairs = ("H_next_prev", "mesh", "status", "model", "coverage", "residual")
+    fewer = {name: getattr(motion, name)[:-1] for name in pairs}
+    motion = replace(
+        motion, timeline=Timeline(pts, motion.timeline.time_base), sharpness=np.zeros(0, np.float32), **fewer
+    )
+    warnings = render(WALK, solve(motion), tmp_path / "out.mp4")
+    assert [text for text in warnings if text.endswith("placed as the nearest: 2")]
+    assert len(_pictures(tmp_path / "out.mp4", 1000)) == 150
 
 
 def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
