@@ -38,7 +38,9 @@ def _imports(file: Path) -> Iterator[tuple[str, bool]]:
                 yield alias.name, id(node) in top_level
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
-            yield ".".join([*base, *filter(None, [node.module])]), id(node) in top_level
+            module = ".".join([*base, *filter(None, [node.module])])
+            for alias in node.names:  # `from stabilize import path` is an import of stabilize.path
+                yield f"{module}.{alias.name}", id(node) in top_level
 
 
 def _files(package: str) -> list[Path]:
