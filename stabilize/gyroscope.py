@@ -28,8 +28,8 @@ from gyro.lens import Lens, project, refocused, unproject
 from gyro.log import GyroLog
 from gyro.readers import Candidate
 from stabilize import spool
-from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
+from stabilize.fields.grid import node_positions
 from stabilize.fuse import RotationFields
 from stabilize.motion.estimate import analysis_size
 from stabilize.motion.mesh import COLS, ROWS

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stabilize.gyro_settings import GyroConfig
 
 import samples
 from gyro.errors import GyroError, LensError
 from gyro.estimate import LensShift, OrientationTrack
 from gyro.lens import Lens
 from stabilize import analyse, rotation_of, stabilize_video
-from stabilize.camera.grid import node_positions, sample
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
+from stabilize.fields.grid import node_positions, sample
 from stabilize.gyroscope import SyncedGyro, rotation_fields
 from stabilize.motion.mesh import COLS, ROWS
+from stabilize.settings import GyroConfig
 
 CLIP = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 FRAMES, FINE_HZ = 12, 1000

@@ -18,9 +18,10 @@ import pytest
 from gyro.errors import LogError
 from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
-from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline
+from stabilize.core import CameraPath, FrameGeometry, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
+from stabilize.path.similarity import SimilarityPath
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
@@ -74,7 +75,25 @@ def test_a_path_of_another_video_is_refused(tmp_path: Path) -> None:
     path, longer = solve(analyse(WALK)), WALK.with_name("walk.mp4")
     with pytest.raises(MotionError, match="analyse it again"):
         render(longer, path, tmp_path / "out.mp4")
+    with pytest.raises(MotionError, match="counts time"):
+        camera = replace(path.camera, timeline=replace(path.timeline, time_base=Fraction(1, 30000)))
+        render(WALK, replace(path, camera=camera), tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_decode_that_differs_stops_nothing(tmp_path: Path) -> None:
+    """One frame that was not there when the video was analysed, and one at another time."""
+    motion = analyse(WALK)
+    pts = np.delete(motion.timeline.pts, 75)
+    pts[40] += 700
+    pairs = ("H_next_prev", "mesh", "status", "model", "coverage", "residual")
+    fewer = {name: getattr(motion, name)[:-1] for name in pairs}
+    motion = replace(
+        motion, timeline=Timeline(pts, motion.timeline.time_base), sharpness=np.zeros(0, np.float32), **fewer
+    )
+    warnings = render(WALK, solve(motion), tmp_path / "out.mp4")
+    assert [text for text in warnings if text.endswith("placed as the nearest: 2")]
+    assert len(_pictures(tmp_path / "out.mp4", 1000)) == 150
 
 
 def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -184,7 +203,7 @@ def test_what_the_path_notes_is_in_the_report() -> None:
     timeline, pose = Timeline(np.arange(2, dtype=np.int64), Fraction(1, 30)), np.tile([1.0, 0, 0, 0], (2, 1))
     wobble = np.zeros((2, 2, 2, 2), np.float16)
     camera = CameraPath(timeline, FrameGeometry(64, 48), pose[:1], np.ones(1), wobble, (slice(0, 2),))
-    path = StablePath(camera, pose, ("left as filmed", "once"))
+    path = SimilarityPath(camera, pose, ("left as filmed", "once"))
     assert pipeline.report("a", "b", path, 0, False, {}, ("cut short", "once")).warnings == (
         "cut short",
         "once",

@@ -11,9 +11,9 @@ import pytest
 from stabilize import config
 from stabilize.cli.options import Choices
 from stabilize.motion.flow import FLOWS
+from stabilize.rendering.sampling import SAMPLERS
 from stabilize.settings import kinds
 from stabilize.video.codecs import ENCODERS
-from stabilize.warp.sampling import SAMPLERS
 
 MEANINGS = [
     ("--smoothness 2.5", {"path": {"smoothness_s": 2.5}}),
