@@ -108,6 +108,8 @@ def _fault(own: str, name: str) -> str | None:
     if words[0] != "stabilize" or own == "__init__":
         return None
     target = words[1] if len(words) > 1 else ""
+    if target == "__version__":
+        return None
     if target not in RANK:
         return f"imports {name}, which names no module of a layer"
     if RANK[target] > RANK[own]:

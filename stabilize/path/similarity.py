@@ -62,7 +62,8 @@ class SimilarityPath:
         Between two frames the output's path is linear, so in whichever frame's coordinates it is taken: the maps
         between frames are linear in the pose. It does not run across a cut: the picture before it stays as it is.
         """
-        frame, share = self.timeline.locate(time_s)
+        own = self.timeline.time_at(source) == time_s  # where a clock is damaged, frames may share one float
+        frame, share = (source, 0.0) if own else self.timeline.locate(time_s)
         shot = next(shot for shot in self.shots if frame < shot.stop)
         if not shot.start <= source < shot.stop:
             raise ValueError(f"frame {source} is of another shot than the output at {time_s:g} s, frame {frame}'s")

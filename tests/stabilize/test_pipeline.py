@@ -18,10 +18,9 @@ import pytest
 from gyro.errors import LogError
 from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
-from stabilize.core import CameraPath, FrameGeometry, Timeline
+from stabilize.core import Timeline
 from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
-from stabilize.path.similarity import SimilarityPath
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
@@ -107,7 +106,7 @@ def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
     stages: list[str] = []
-    for settings in ({"codec": "prores"}, {"crf": 1000.0}):
+    for settings in ({"codec": "prores"}, {"crf": 60.0}):
         config = replace(Config(), encode=replace(Config().encode, **settings))  # type: ignore[arg-type]
         with pytest.raises(UsageError):
             stabilize_video(WALK, tmp_path / "out.mp4", config, lambda stage, *_: stages.append(stage))
@@ -199,16 +198,11 @@ def test_temporary_files_lie_beside_the_output_where_tmpdir_is_no_disk(
     assert [path.name for path in out.iterdir()] == ["a.mp4"]
 
 
-def test_what_the_path_notes_is_in_the_report() -> None:
-    timeline, pose = Timeline(np.arange(2, dtype=np.int64), Fraction(1, 30)), np.tile([1.0, 0, 0, 0], (2, 1))
-    wobble = np.zeros((2, 2, 2, 2), np.float16)
-    camera = CameraPath(timeline, FrameGeometry(64, 48), pose[:1], np.ones(1), wobble, (slice(0, 2),))
-    path = SimilarityPath(camera, pose, ("left as filmed", "once"))
-    assert pipeline.report("a", "b", path, 0, False, {}, ("cut short", "once")).warnings == (
-        "cut short",
-        "once",
-        "left as filmed",
-    )
+def test_what_the_path_notes_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pipeline.solve_path
+    noted = ("left as filmed", "left as filmed")
+    monkeypatch.setattr(pipeline, "solve_path", lambda *given: replace(found(*given), notes=noted))
+    assert stabilize_video(WALK, tmp_path / "a.mp4").warnings.count("left as filmed") == 1
 
 
 @pytest.mark.parametrize("stage", ["analyse", "solve"])
