@@ -147,6 +147,37 @@ class PairMotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Matches:
+    """Points found again in the next frame, m of them in all: what motion was fitted to, for synchronisation."""
+
+    pair: Int
+    """(m,) ascending: match i lies between frames pair[i] and pair[i] + 1."""
+    prev_unit: Float32
+    """(m, 2) in the earlier frame, unit frame."""
+    next_unit: Float32
+    """(m, 2) in the later frame, unit frame."""
+    weight: Float32
+    """(m,) over 0, to 1: how sure the motion source is of it."""
+
+    def __post_init__(self) -> None:
+        m = len(self.pair)
+        _require(self.pair.shape == (m,) and self.pair.dtype == np.int64, "pair must be a 1-D int64 array")
+        for name, shape in (("prev_unit", (m, 2)), ("next_unit", (m, 2)), ("weight", (m,))):
+            values = getattr(self, name)
+            _require(values.shape == shape and bool(np.isfinite(values).all()), f"{name} must be finite, {shape}")
+        _require(bool(np.all(np.diff(self.pair) >= 0)) and not (m and self.pair[0] < 0), "pair must ascend from 0")
+
+    def __len__(self) -> int:
+        return len(self.pair)
+
+
+def no_matches() -> Matches:
+    """Of a motion that keeps none."""
+    none = np.zeros((0, 2), np.float32)
+    return Matches(np.zeros(0, np.int64), none, none, none[:, 0])
+
+
+@dataclass(frozen=True, slots=True)
 class Motion:
     """The motion of a whole video: n frames, n - 1 pairs.
 
@@ -155,13 +186,22 @@ class Motion:
 
     timeline: Timeline
     geometry: FrameGeometry
-    H_next_prev: Float  # (n-1, 3, 3), prev -> next
-    mesh: Float16  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame
-    status: UInt8  # (n-1,) PairStatus
-    model: UInt8  # (n-1,) MotionModel
-    coverage: Float32  # (n-1,) share of area in support
-    residual: Float32  # (n-1,) median inlier distance, units
-    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,) mean gradient of each frame
+    H_next_prev: Float
+    """(n-1, 3, 3), prev -> next."""
+    mesh: Float16
+    """(n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame."""
+    status: UInt8
+    """(n-1,) PairStatus."""
+    model: UInt8
+    """(n-1,) MotionModel."""
+    coverage: Float32
+    """(n-1,) share of area in support."""
+    residual: Float32
+    """(n-1,) median inlier distance, units."""
+    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) mean gradient of each frame."""
+    matches: Matches = field(default_factory=no_matches)
+    """What synchronisation with a gyroscope needs; of a long video only in part."""
 
     def __post_init__(self) -> None:
         pairs = max(len(self.timeline) - 1, 0)
@@ -171,6 +211,12 @@ class Motion:
         for name in ("status", "model", "coverage", "residual"):
             _require(getattr(self, name).shape == (pairs,), f"{name} must be ({pairs},)")
         _require(bool(np.isfinite(self.H_next_prev).all()) and _finite(self.mesh), "motion must be finite")
+        _require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
+
+    @property
+    def mesh_shape(self) -> tuple[int, int]:
+        """Rows and columns of mesh nodes: more along the longer side."""
+        return self.mesh.shape[1], self.mesh.shape[2]
 
     @property
     def measured(self) -> NDArray[np.bool_]:

@@ -32,8 +32,8 @@ from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
 from stabilize.fuse import RotationFields
 from stabilize.gyro_settings import GyroConfig
-from stabilize.motion.estimate import analysis_size
-from stabilize.motion.mesh import COLS, ROWS
+from stabilize.motion.stream import analysis_size
+from stabilize.motion.mesh import mesh_shape; ROWS, COLS = 10, 17
 from stabilize.parallel import prefetch
 from stabilize.video.reader import read_luma
 

@@ -20,7 +20,8 @@ from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
 from stabilize.errors import MotionError
 from stabilize.fuse import RotationFields, camera_path
-from stabilize.motion.estimate import analysis_size, estimate_motion
+from stabilize.motion.estimate import estimate_motion
+from stabilize.motion.stream import analysis_size
 from stabilize.parallel import in_order, one_thread_each, prefetch
 from stabilize.path.field import warp_field
 from stabilize.path.measure import Shake, shake
