@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from localfiles import local_file, pending_file
-from stabilize.core import FrameGeometry, Motion, Timeline
+from stabilize.core import FrameGeometry, Matches, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
 
-SCHEMA = 1
+SCHEMA = 2
 LARGEST = 8 << 30
 SAMPLE_BYTES = 1 << 20
-ARRAYS = tuple(f.name for f in fields(Motion) if f.name not in ("timeline", "geometry"))
+ARRAYS = tuple(f.name for f in fields(Motion) if f.name not in ("timeline", "geometry", "matches"))
+MATCHES = tuple(f.name for f in fields(Matches))  # in the file as matches_pair and so on
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
         "geometry": asdict(motion.geometry),
     }
     arrays = {name: getattr(motion, name) for name in ARRAYS}
+    arrays |= {f"matches_{name}": getattr(motion.matches, name) for name in MATCHES}
     try:
         with file_errors(), pending_file(target, overwrite=True) as pending, pending.open("wb") as file:
             np.savez_compressed(
@@ -75,7 +77,9 @@ def load_motion(path: str | os.PathLike[str]) -> tuple[Motion, Fingerprint | Non
             if header["schema"] != SCHEMA:
                 raise MotionError(f"{path}: schema {header['schema']}, this version reads {SCHEMA}; analyse again")
             timeline = Timeline(data["pts"], Fraction(header["time_base"]))
-            motion = Motion(timeline, FrameGeometry(**header["geometry"]), **{name: data[name] for name in ARRAYS})
+            matches = Matches(**{name: data[f"matches_{name}"] for name in MATCHES})
+            arrays = {name: data[name] for name in ARRAYS}
+            motion = Motion(timeline, FrameGeometry(**header["geometry"]), **arrays, matches=matches)
         source = Fingerprint(**header["source"]) if header["source"] else None
     except OSError as error:
         raise MotionError(f"{path}: cannot be read ({error.strerror or error})") from error
