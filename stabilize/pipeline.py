@@ -9,19 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gyro.errors import SyncError
-from gyro.log import GyroLog
 from stabilize import spool
 from stabilize.artifacts import fingerprint
 from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
 from stabilize.errors import MotionError
 from stabilize.fuse import RotationFields, camera_path
+from stabilize.gyroscope.find import find_log
+from stabilize.gyroscope.stretches import compared_stretches
 from stabilize.motion.estimate import estimate_motion
-from stabilize.motion.stream import analysis_size
+from stabilize.motion.sources import SOURCES
+from stabilize.motion.stream import picture_size
 from stabilize.parallel import in_order, one_thread_each, prefetch
 from stabilize.path.field import warp_field
 from stabilize.path.measure import Shake, shake
@@ -29,14 +32,18 @@ from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import solve_path
 from stabilize.video.frame import Frame
 from stabilize.video.probe import MediaInfo, probe
-from stabilize.video.reader import read_frames, read_luma
+from stabilize.video.reader import read_frames, read_luma, read_rgb
 from stabilize.video.writer import VideoWriter, new_frame
 from stabilize.warp.planes import warp
+
+if TYPE_CHECKING:
+    from gyro.log import GyroLog
 
 PathLike = str | os.PathLike[str]
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
 MOST_WORKERS = 4  # threads that warp: each holds two frames
+READERS = {"gray": read_luma, "rgb": read_rgb}
 AHEAD = 4  # frames between decode, warp and encode: enough to overlap, little enough to keep memory small
 
 
@@ -65,14 +72,27 @@ def analyse(source: PathLike, config: Config | None = None, progress: Progress |
     return measure(probe(source), config or Config(), progress)[0]
 
 
-def measure(info: MediaInfo, config: Config, progress: Progress | None = None) -> tuple[Motion, tuple[str, ...]]:
-    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`."""
+def measure(
+    info: MediaInfo, config: Config, progress: Progress | None = None, matches: bool = True
+) -> tuple[Motion, tuple[str, ...]]:
+    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`.
+
+    Without `matches` it cannot be compared with a gyroscope's log later on.
+    """
     video = info.video
-    size = analysis_size(video.geometry, config.motion.long_side)
-    with one_thread_each(), read_luma(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
+    read = READERS[SOURCES[config.motion.flow].needs.pixels]
+    size = picture_size(video.geometry, config.motion)
+    keep = compared_stretches(_duration_s(info)) if matches else None
+    with one_thread_each(), read(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
-        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
+        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
         return motion, reading.report.warnings
+
+
+def _duration_s(info: MediaInfo) -> float:
+    """About how long the pictures last; 0 where the file does not say."""
+    video = info.video
+    return float(video.frames / video.average_rate) if video.frames and video.average_rate else info.duration_s
 
 
 def solve(
@@ -104,42 +124,36 @@ def rotation_of(
     log that cannot be read.
     """
     config = config or Config()
-    return _rotation_of(Path(source), motion, _gyro_log(Path(source), log, config), config, progress)
-
-
-def _gyro_log(video: Path, log: PathLike | None, config: Config) -> GyroLog | None:
-    """Raises GyroError where it cannot be read."""
-    if config.gyro.use == "off":
-        return None
-    from gyro.readers import ReadOptions, video_log
-
-    asked = config.gyro
-    columns = tuple(name.strip() for name in asked.columns.split(",")) if asked.columns else None
-    options = ReadOptions(columns=columns, gyro_unit=asked.gyro_unit, time_unit=asked.time_unit)
-    return video_log(video, None if log is None else Path(log), options)
+    found = find_log(Path(source), None if log is None else Path(log), config.gyro)
+    return _rotation_of(motion, found, config, progress)
 
 
 def _rotation_of(
-    video: Path, motion: Motion, log: GyroLog | None, config: Config, progress: Progress | None
+    motion: Motion, log: GyroLog | None, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    fields, notes = _matched(video, motion, log, config, progress) if log is not None else (None, ())
+    fields, notes = _matched(motion, log, config, progress) if log is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
 def _matched(
-    video: Path, motion: Motion, log: GyroLog, config: Config, progress: Progress | None
+    motion: Motion, log: GyroLog, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     # Most videos have no log, and need no more of `gyro` than what looks for one.
-    from stabilize.gyroscope import rotation_fields, synced_gyro
+    from stabilize.gyroscope.fields import rotation_fields
+    from stabilize.gyroscope.match import synced_gyro
 
+    step = progress or (lambda *_: None)
+    frames = len(motion.timeline)
+    step("gyro", 0, frames)
     try:
-        step = (lambda done: progress("gyro", done, len(motion.timeline))) if progress else None
-        synced, notes = synced_gyro(video, motion, log, config.gyro, step)
+        synced, notes = synced_gyro(motion, log, config.gyro)
+        fields = rotation_fields(motion, synced) if synced else None
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
-    return (rotation_fields(motion, synced) if synced else None), notes
+    step("gyro", frames, frames)
+    return fields, notes
 
 
 def _turned(config: PathConfig, rotation: int) -> PathConfig:
@@ -218,11 +232,11 @@ def stabilize_video(
     config = config or Config()
     info = probe(source)
     VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
-    log = _gyro_log(info.path, gyro, config)
+    log = find_log(info.path, None if gyro is None else Path(gyro), config.gyro)
     clock = [time.perf_counter()]
-    motion, read_notes = measure(info, config, progress)
+    motion, read_notes = measure(info, config, progress, matches=log is not None)
     clock.append(time.perf_counter())
-    fields, gyro_notes = _rotation_of(info.path, motion, log, config, progress)
+    fields, gyro_notes = _rotation_of(motion, log, config, progress)
     clock.append(time.perf_counter())
     path, lost, used = (
         solve(motion, config, progress, info.video.rotation, fields),

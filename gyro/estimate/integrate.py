@@ -49,7 +49,8 @@ class OrientationTrack:
         """As `evaluate`, (m, 3, 3): of many times it takes a fraction of the time."""
         left, local = self._local(t_s)
         near = _range(left)
-        return np.asarray(self.R_world_body[near].as_matrix()[left - near.start] @ Rotation.from_rotvec(local).as_matrix())
+        R_world_left = self.R_world_body[near].as_matrix()[left - near.start]
+        return np.asarray(R_world_left @ Rotation.from_rotvec(local).as_matrix())
 
     def _local(self, t_s: Float) -> tuple[NDArray[np.intp], Float]:
         """The sample before each time, and the rotation vector (m, 3) since."""

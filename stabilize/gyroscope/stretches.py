@@ -14,6 +14,4 @@ def compared_stretches(duration_s: float) -> Callable[[float], bool]:
     """
     if duration_s <= WHOLE_MAX_S:
         return lambda time_s: duration_s > 0 or time_s <= WHOLE_MAX_S
-    return lambda time_s: (
-        min(time_s, abs(duration_s - time_s)) < END_S or abs(time_s - duration_s / 2) < MIDDLE_S / 2
-    )
+    return lambda time_s: min(time_s, abs(duration_s - time_s)) < END_S or abs(time_s - duration_s / 2) < MIDDLE_S / 2

@@ -26,7 +26,7 @@ def estimate_motion(  # noqa: PLR0917
     progress: Progress | None = None,
     keep: Keep | None = None,
 ) -> Motion:
-    """Motion between all neighbours among `pictures` (pts and uint8 pixels of `analysis_size`, gray or RGB as the
+    """Motion between all neighbours among `pictures` (pts and uint8 pixels of `picture_size`, gray or RGB as the
     source needs). `keep` says of which pairs the matches stay; None: of none.
 
     Raises MotionError where there are none.

@@ -1,4 +1,4 @@
-"""Which matches of a pair are kept for whoever needs more than the motion: the strongest of every part of the picture."""
+"""Which matches of a pair are kept for whoever needs more than the motion: the strongest of each part of the picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def kept_matches(
 
     def unit(points_px: Float32) -> Float32:
         share = (points_px + 0.5) / np.array([width, height])  # per axis: the analysis size is rounded
-        return ((2 * share - 1) * np.array(half_extent)).astype(np.float32)
+        return np.asarray((2 * share - 1) * np.array(half_extent), np.float32)
 
     return PairMatches(unit(corners.points[chosen]), unit(matches.points[chosen]), matches.weight[chosen])
 

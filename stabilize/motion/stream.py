@@ -59,11 +59,16 @@ def analysis_size(geometry: FrameGeometry, long_side: int) -> tuple[int, int]:
     return max(8, round(width)), max(8, round(geometry.height * scale))
 
 
+def picture_size(geometry: FrameGeometry, config: MotionConfig) -> tuple[int, int]:
+    """(width, height) of the pictures that a stream with these settings is pushed: the source may ask for its own."""
+    return analysis_size(geometry, SOURCES[config.flow].needs.long_side_px or config.long_side)
+
+
 def prepare_view(shown: Shown) -> View:
     """The first stage: everything that needs one picture alone."""
     pts, pixels = shown
     rgb = pixels if pixels.ndim == 3 else None
-    gray = pixels if rgb is None else np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    gray = pixels if rgb is None else np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     at = corners(gray)
     picture = prepare(gray, at.faint, rgb)
     return View(pts, picture, at, sharpness(picture), thumbnail(gray))
@@ -106,7 +111,7 @@ class MotionStream:
         stand_look_ahead: int = STAND_LOOK_AHEAD_FRAMES,
     ) -> None:
         shape = mesh_shape(geometry.half_extent)
-        half_long_px = max(analysis_size(geometry, config.long_side)) / 2
+        half_long_px = max(picture_size(geometry, config)) / 2
         self._pairs = _PairEstimator(geometry, time_base, config, keep)
         self._cuts = CutFilter(shape)
         self._stands = StandFilter(half_long_px, stand_look_ahead)

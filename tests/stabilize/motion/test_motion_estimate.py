@@ -12,10 +12,11 @@ import pytest
 
 from samples import CLIPS, generate, truth
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus
-from stabilize.motion.estimate import analysis_size, estimate_motion
-from stabilize.motion.flow import FLOWS
+from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.mesh import least_stretch
 from stabilize.motion.settings import MotionConfig
+from stabilize.motion.sources import SOURCES
+from stabilize.motion.stream import analysis_size
 
 RATE = 90_000
 
@@ -53,7 +54,7 @@ def test_homographies_are_within_a_tenth_of_a_pixel(name: str) -> None:
     assert _corner_errors_px(motion, name, 1.0).mean() < 0.1
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", SOURCES)
 def test_a_faint_picture_is_measured_where_noise_would_stand_still(flow: str) -> None:
     """A wall without texture, noise above what shades there are: rotation alone, so the true flow is known."""
     motion = _motion("plain", 0.7, flow=flow)
@@ -64,7 +65,7 @@ def test_a_faint_picture_is_measured_where_noise_would_stand_still(flow: str) ->
     assert _corner_errors_px(motion, "plain", 0.7).mean() < 0.6
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", SOURCES)
 def test_every_flow_measures_a_hand_held_camera(flow: str) -> None:
     motion = _motion("flat-handheld", 0.5, flow=flow)
     assert _corner_errors_px(motion, "flat-handheld", 0.5).mean() < 0.3
