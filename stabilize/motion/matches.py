@@ -1,4 +1,4 @@
-"""Which matches of a pair are kept for whoever needs more than the motion: the strongest of each part of the picture."""
+"""Which matches of a pair are kept for synchronisation: the strongest of each part of the picture."""
 
 from __future__ import annotations
 
