@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gyro.errors import GyroError
+from gyro.errors import file_errors
 from gyro.log import Float, GyroLog
 from gyro.readers.gcsv import R_CAM_BODY
 from gyro.readers.options import G_M_S2
+from localfiles import write_text
+from localfiles.text import clean
+
+CHUNK = 65536  # rows at a time: a row of Python numbers takes ten times as much as in an array
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
 
-def write_gcsv(log: GyroLog, path: Path) -> None:
+def write_gcsv(log: GyroLog, path: Path, inputs: Iterable[Path | str] = (), overwrite: bool = False) -> None:
     """Write a log as .gcsv 1.3: seconds, rad/s, g, in the log's own axes where an orientation string can say how they
     lie.
 
     Axes that lie askew are turned into gcsv's own (x up, y left, z backward). Where nothing is known of the axes the
-    note says so. Raises GyroError where the file cannot be written.
+    note says so. Raises UsageError where `path` is one of the `inputs`, OutputError where it cannot be written, or
+    exists and `overwrite` does not say to replace it.
     """
     to_body = np.eye(3) if log.R_cam_gyro is None else R_CAM_BODY.T @ log.R_cam_gyro
     orientation = orientation_string(to_body)
@@ -35,17 +41,20 @@ def write_gcsv(log: GyroLog, path: Path) -> None:
     note = "axes unknown" if log.R_cam_gyro is None else f"from {log.format}"
     header = ["GYROFLOW IMU LOG", "version,1.3", "id,stabilize", f"orientation,{orientation or 'XYZ'}", f"note,{note}"]
     if log.lens:
-        header.append(f"lensprofile,{log.lens}")
+        header.append(f"lensprofile,{clean(log.lens)}")
     if log.readout_s is not None:
         header += [f"frame_readout_time,{abs(log.readout_s) * 1000:.6g}"]
         header += [f"frame_readout_direction,{0 if log.readout_s >= 0 else 1}"]
     header += ["tscale,1", "gscale,1", "ascale,1", names]
-    try:
-        with path.open("w") as file:
-            file.write("\n".join(header) + "\n")
-            np.savetxt(file, np.column_stack(columns), fmt=["%.7f"] + ["%.8g"] * (len(columns) - 1), delimiter=",")
-    except OSError as error:
-        raise GyroError(f"{path}: {error.strerror or error}") from error
+    rows = _rows(np.column_stack(columns), ",".join(["%.7f"] + ["%.8g"] * (len(columns) - 1)))
+    with file_errors():
+        write_text(path, "\n".join([*header, *rows]) + "\n", inputs, overwrite)
+
+
+def _rows(table: Float, form: str) -> Iterator[str]:
+    for first in range(0, len(table), CHUNK):
+        for row in table[first : first + CHUNK].tolist():
+            yield form % tuple(row)
 
 
 def orientation_string(matrix: Float) -> str | None:
@@ -56,18 +65,19 @@ def orientation_string(matrix: Float) -> str | None:
     return "".join(x if row.sum() > 0 else x.lower() for x, row in zip(letters, matrix, strict=True))
 
 
-def write_path(time_s: Float, R_world_cam: Rotation, path: Path) -> None:
+def write_path(
+    time_s: Float, R_world_cam: Rotation, path: Path, inputs: Iterable[Path | str] = (), overwrite: bool = False
+) -> None:
     """Write orientations (n,) over time: .json as a list of objects, anything else as CSV.
 
     R_world_cam turns camera vectors (x right, y down, z forward) into world vectors; quaternions are written w, x, y,
-    z with w >= 0. Raises GyroError where the file cannot be written.
+    z with w >= 0. Raises as `write_gcsv`.
     """
-    rows = np.column_stack([time_s, R_world_cam.as_quat(canonical=True, scalar_first=True)])
+    table = np.column_stack([time_s, R_world_cam.as_quat(canonical=True, scalar_first=True)])
     names = ["t_s", "qw", "qx", "qy", "qz"]
-    try:
-        if path.suffix.lower() == ".json":
-            path.write_text(json.dumps([dict(zip(names, row, strict=True)) for row in rows.tolist()], indent=1) + "\n")
-        else:
-            np.savetxt(path, rows, fmt=["%.7f"] + ["%.10f"] * 4, delimiter=",", header=",".join(names), comments="")
-    except OSError as error:
-        raise GyroError(f"{path}: {error.strerror or error}") from error
+    if path.suffix.lower() == ".json":
+        text = json.dumps([dict(zip(names, row, strict=True)) for row in table.tolist()], indent=1, allow_nan=False)
+    else:
+        text = "\n".join([",".join(names), *_rows(table, ",".join(["%.7f"] + ["%.10f"] * 4))])
+    with file_errors():
+        write_text(path, text + "\n", inputs, overwrite)

@@ -43,7 +43,8 @@ class GyroLog:
     is -1 where the file states a mirror, which the picture must confirm or refuse. `readout_s` is the time from the
     first to the last row, where the file says so (negative: bottom to top). `lens` names the lens profile that the
     file asks for. `damage` lists bad cells, gaps, backward and duplicate times; `gaps_s` (k, 2) are the spans without
-    usable data. `notes` are findings for a person: detected columns, units, clock.
+    usable data. `notes` are findings for a person: detected columns, units, clock. `beside` names the further files
+    that were read for it.
     """
 
     source: str
@@ -60,6 +61,7 @@ class GyroLog:
     R_cam_gyro: Float | None = None
     lens: str | None = None
     ois: OisLog | None = None
+    beside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -71,6 +73,11 @@ class GyroLog:
             raise ValueError("time_s must increase strictly")
         if self.R_cam_gyro is not None and self.R_cam_gyro.shape != (3, 3):
             raise ValueError("R_cam_gyro must be (3, 3)")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that the log was read from."""
+        return self.source, *self.beside
 
     @property
     def rate_hz(self) -> float:

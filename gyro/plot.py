@@ -2,45 +2,85 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gyro.errors import GyroError
-from gyro.estimate import SyncResult, Tracks
-from gyro.log import Float, GyroLog
+from gyro.errors import OutputError, UsageError, file_errors
+from gyro.estimate import Match, Tracks
+from gyro.log import Float
+from localfiles import write_bytes
 
-WIDTH, ROW = 1200, 220
-_LEFT, _PICTURE, _LOG = 70, (200, 120, 30), (40, 60, 220)  # BGR
+ENDINGS = (".png", ".jpg", ".jpeg")
+WIDTH, TOP, PANEL, GAP, FOOT, LEFT, RIGHT = 1200, 46, 200, 16, 52, 84, 16
+TICKS_ACROSS, TICKS_UP = 10, 4
+_PICTURE, _LOG, _INK, _GRID = (190, 110, 20), (40, 60, 220), (40, 40, 40), (225, 225, 225)  # BGR
+Canvas = NDArray[np.uint8]
 
 
-def plot_sync(tracks: Tracks, log: GyroLog, result: SyncResult, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One direction of a panel: values from `low` to `high` lie at pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: int
+    end: int
+
+    def px(self, value: Float) -> Float:
+        """Where values are drawn; what lies outside is drawn at the edge."""
+        share = (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
+        return np.asarray(self.start + share * (self.end - self.start))
+
+
+def plot_sync(match: Match, path: Path, inputs: Iterable[Path | str] = (), overwrite: bool = False) -> None:
     """Draw the picture's rates (blue) and the log's (red) at the found offset, in deg/s about x, y and z of the camera.
 
-    Raises GyroError where the file cannot be written.
+    Raises UsageError where `path` is one of the `inputs` or no .png or .jpg, OutputError where it cannot be written, or
+    exists and `overwrite` does not say to replace it.
     """
     import cv2
 
-    time_s, rate = picture_rates(tracks, result.focal_px)
+    check_ending(path)
+    time_s, seen = picture_rates(match.tracks, match.sync.focal_px)
+    logged = log_rates(match, time_s)
+    canvas = draw(time_s, np.degrees(seen), np.degrees(logged), _title(match))
+    done, data = cv2.imencode(path.suffix.lower(), canvas)
+    if not done:
+        raise OutputError(f"{path}: cannot be encoded as a picture")
+    with file_errors():
+        write_bytes(path, data.tobytes(), inputs, overwrite)
+
+
+def check_ending(path: Path) -> None:
+    """Raises UsageError unless the file's name says that it is a picture of a kind that is written here."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{path}: a plot is written as {', '.join(ENDINGS)}")
+
+
+def _title(match: Match) -> str:
+    result = match.sync
+    verdict = "agrees" if result.accepted else "DISAGREES"
+    # OpenCV's fonts have ASCII only.
+    name = Path(match.log.source).name.encode("ascii", "replace").decode()
+    return f"{name} {verdict}: offset {result.offset_s * 1e3:.2f} ms, drift {result.drift * 100:.3f} %"
+
+
+def log_rates(match: Match, time_s: Float) -> Float:
+    """The log's rates (n, 3), rad/s about the camera's axes at video times (n,): the mean over a frame interval, which
+    is what a picture shows."""
+    log, result, interval_s = match.log, match.sync, match.tracks.interval_s
     sign = -1.0 if result.improper else 1.0
     own = sign * result.R_cam_gyro.apply(log.gyro_rad_s - result.bias_rad_s)
-    at = result.log_time(time_s)
-    # The picture sees the mean rate over a frame interval, so the log is averaged over as much.
-    width = max(round(log.rate_hz * tracks.interval_s), 1)
-    smooth = [np.convolve(column, np.ones(width) / width, "same") for column in own.T]
-    logged = np.stack([np.interp(at, log.time_s, column) for column in smooth], axis=1)
-    canvas = np.full((3 * ROW + 30, WIDTH, 3), 255, np.uint8)
-    for i, name in enumerate("xyz"):
-        _panel(canvas[i * ROW : (i + 1) * ROW], time_s, np.degrees(rate[:, i]), np.degrees(logged[:, i]), name)
-    foot = f"{time_s[0]:.1f} to {time_s[-1]:.1f} s   blue: picture, red: log   offset {result.offset_s:.4f} s"
-    cv2.putText(canvas, foot, (_LEFT, 3 * ROW + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
-    try:
-        written = cv2.imwrite(str(path), canvas)
-    except cv2.error as error:
-        raise GyroError(f"{path}: cannot be written as a picture: {error.err}") from error
-    if not written:
-        raise GyroError(f"{path}: cannot be written as a picture")
+    step = np.diff(log.time_s)[:, None]
+    angle = np.concatenate([np.zeros((1, 3)), np.cumsum((own[1:] + own[:-1]) / 2 * step, axis=0)])
+    ends = [result.log_time(time_s + side * interval_s / 2) for side in (-1, 1)]
+    before, after = (np.stack([np.interp(at, log.time_s, column) for column in angle.T], axis=1) for at in ends)
+    return np.asarray((after - before) / interval_s)
 
 
 def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
@@ -67,15 +107,70 @@ def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
     return tracks.time_s[:-1] + step_s / 2, turn / step_s[:, None]
 
 
-def _panel(canvas: NDArray[np.uint8], time_s: Float, seen: Float, logged: Float, name: str) -> None:
-    """One axis: two curves to the same scale, which the label states."""
+def draw(time_s: Float, seen_deg_s: Float, logged_deg_s: Float, title: str) -> Canvas:
+    """The whole picture: three panels over one axis of time, with a title and a legend."""
+    height = TOP + 3 * PANEL + 2 * GAP + FOOT
+    canvas = np.full((height, WIDTH, 3), 255, np.uint8)
+    across = Axis(float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-6), LEFT, WIDTH - RIGHT)
+    for i, name in enumerate("xyz"):
+        seen, logged = seen_deg_s[:, i], logged_deg_s[:, i]
+        largest = max(float(np.percentile(np.abs(np.concatenate([seen, logged])), 99.5)) * 1.1, 1e-3)
+        top = TOP + i * (PANEL + GAP)
+        up = Axis(-largest, largest, top + PANEL, top)
+        _grid(canvas, across, up, labelled=i == 2)
+        for values, colour in ((seen, _PICTURE), (logged, _LOG)):
+            _curve(canvas, np.stack([across.px(time_s), up.px(values)], axis=1), colour)
+        _text(canvas, f"about {name} (deg/s)", (LEFT + 8, top + 18))
+    _text(canvas, "time in the video (s)", (WIDTH // 2 - 70, height - 12))
+    _text(canvas, title, (LEFT, 28))
+    _legend(canvas)
+    return canvas
+
+
+def ticks(low: float, high: float, most: int) -> Float:
+    """Round values (1, 2 or 5 times a power of ten apart) between two numbers, at most some `most` of them."""
+    raw = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= raw * (1 - 1e-9))
+    return np.asarray(np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * step, np.float64)
+
+
+def _grid(canvas: Canvas, across: Axis, up: Axis, labelled: bool) -> None:
+    """Grid, frame and the numbers at the ticks; those of time only where `labelled`."""
     import cv2
 
-    top = max(float(np.percentile(np.abs(np.concatenate([seen, logged])), 99.5)), 1e-6)
-    x = _LEFT + (time_s - time_s[0]) / max(time_s[-1] - time_s[0], 1e-9) * (WIDTH - _LEFT - 10)
-    for values, colour in ((seen, _PICTURE), (logged, _LOG)):
-        y = ROW / 2 - np.clip(values / top, -1, 1) * (ROW / 2 - 12)
-        points = np.stack([x, y], axis=1).round().astype(np.int32).reshape(-1, 1, 2)
-        cv2.polylines(canvas, [points], False, colour, 1, cv2.LINE_AA)
-    cv2.putText(canvas, f"{name} +-{top:.3g}", (2, ROW // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
-    cv2.line(canvas, (0, ROW - 1), (WIDTH, ROW - 1), (200, 200, 200), 1)
+    for value in ticks(across.low, across.high, TICKS_ACROSS):
+        x = round(float(across.px(value)))
+        cv2.line(canvas, (x, up.end), (x, up.start), _GRID, 1)
+        cv2.line(canvas, (x, up.start), (x, up.start + 4), _INK, 1)
+        if labelled:
+            _text(canvas, f"{value:.6g}", (x, up.start + 20), anchor=0.5)
+    for value in ticks(up.low, up.high, TICKS_UP):
+        y = round(float(up.px(value)))
+        cv2.line(canvas, (across.start, y), (across.end, y), _INK if value == 0 else _GRID, 1)
+        cv2.line(canvas, (across.start - 4, y), (across.start, y), _INK, 1)
+        _text(canvas, f"{value:.6g}", (across.start - 8, y + 5), anchor=1.0)
+    cv2.rectangle(canvas, (across.start, up.end), (across.end, up.start), _INK, 1)
+
+
+def _curve(canvas: Canvas, points: Float, colour: tuple[int, int, int]) -> None:
+    import cv2
+
+    cv2.polylines(canvas, [points.round().astype(np.int32).reshape(-1, 1, 2)], False, colour, 1, cv2.LINE_AA)
+
+
+def _legend(canvas: Canvas) -> None:
+    import cv2
+
+    for x, colour, name in ((WIDTH - 270, _PICTURE, "picture"), (WIDTH - 140, _LOG, "log")):
+        cv2.line(canvas, (x, 23), (x + 34, 23), colour, 2, cv2.LINE_AA)
+        _text(canvas, name, (x + 42, 28))
+
+
+def _text(canvas: Canvas, text: str, at: tuple[int, int], anchor: float = 0.0) -> None:
+    """Text whose base line begins at `at`, or ends there (anchor 1)."""
+    import cv2
+
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)
+    place = (at[0] - round(anchor * width), at[1])
+    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)

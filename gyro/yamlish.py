@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from gyro.errors import LogError
+from gyro.errors import LogError, file_errors
+from localfiles import read_bytes
 
 Value: TypeAlias = "float | str | list[Value] | dict[str, Value]"
 
@@ -20,10 +21,10 @@ _KEY = re.compile(r"^( *)([\w./-]+) *:(?: +(.*))?$")
 
 
 def load_yaml(path: Path) -> dict[str, Value]:
-    """Read a file. Raises LogError where it is larger than 1 MiB or beyond this subset."""
-    if path.stat().st_size > MAX_BYTES:
-        raise LogError(f"{path.name}: larger than 1 MiB, no calibration file")
-    return parse_yaml(path.read_text("utf-8", "replace"), path.name)
+    """Read a file. Raises InputError where it is larger than 1 MiB, LogError where it is beyond this subset."""
+    with file_errors():
+        data = read_bytes(path, MAX_BYTES, "calibration file")
+    return parse_yaml(data.decode("utf-8", "replace"), path.name)
 
 
 def parse_yaml(text: str, name: str) -> dict[str, Value]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from localfiles.errors import ReadError, reason
 
 PathLike = str | os.PathLike[str]
+CHUNK = 1 << 20
 
 
 def local_file(path: PathLike) -> Path:
@@ -38,12 +41,19 @@ def read_bytes(path: PathLike, limit: int, what: str) -> bytes:
     """
     try:
         with local_file(path).open("rb") as file:
-            data = file.read(limit + 1)
+            data = b"".join(_parts(file, limit + 1))
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({reason(error)})") from error
     if len(data) > limit:
         raise ReadError(f"{path}: larger than {limit / (1 << 20):.3g} MiB; that is no {what}")
     return data
+
+
+def _parts(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """Up to `most` bytes, bit by bit: one read would allocate all of them, however small the file is."""
+    while most > 0 and (part := file.read(min(most, CHUNK))):
+        most -= len(part)
+        yield part
 
 
 def read_text(path: PathLike, limit: int, what: str) -> str:

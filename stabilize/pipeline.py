@@ -20,7 +20,7 @@ from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
 from stabilize.errors import MotionError
 from stabilize.fuse import RotationFields, camera_path
-from stabilize.gyroscope.find import find_log
+from stabilize.gyroscope.find import candidate_logs
 from stabilize.gyroscope.stretches import compared_stretches
 from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.sources import SOURCES
@@ -37,7 +37,7 @@ from stabilize.video.writer import VideoWriter, new_frame
 from stabilize.warp.planes import warp
 
 if TYPE_CHECKING:
-    from gyro.log import GyroLog
+    from gyro.readers import Candidate
 
 PathLike = str | os.PathLike[str]
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
@@ -121,24 +121,24 @@ def rotation_of(
     """What the video's gyroscope says: of the log that is named, else of one beside the video, else of one inside it.
 
     None where there is none or it does not agree with the picture, and notes that say so. Raises GyroError for a named
-    log that cannot be read.
+    log or lens profile that cannot be read.
     """
     config = config or Config()
-    found = find_log(Path(source), None if log is None else Path(log), config.gyro)
-    return _rotation_of(motion, found, config, progress)
+    logs = candidate_logs(Path(source), None if log is None else Path(log), config.gyro)
+    return _rotation_of(motion, logs, config, progress)
 
 
 def _rotation_of(
-    motion: Motion, log: GyroLog | None, config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    fields, notes = _matched(motion, log, config, progress) if log is not None else (None, ())
+    fields, notes = _matched(motion, logs, config, progress) if logs is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
 def _matched(
-    motion: Motion, log: GyroLog, config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     # Most videos have no log, and need no more of `gyro` than what looks for one.
     from stabilize.gyroscope.fields import rotation_fields
@@ -148,7 +148,7 @@ def _matched(
     frames = len(motion.timeline)
     step("gyro", 0, frames)
     try:
-        synced, notes = synced_gyro(motion, log, config.gyro)
+        synced, notes = synced_gyro(motion, logs, config.gyro)
         fields = rotation_fields(motion, synced) if synced else None
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
@@ -232,18 +232,18 @@ def stabilize_video(
     config = config or Config()
     info = probe(source)
     VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
-    log = find_log(info.path, None if gyro is None else Path(gyro), config.gyro)
+    logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
     clock = [time.perf_counter()]
-    motion, read_notes = measure(info, config, progress, matches=log is not None)
+    motion, read_notes = measure(info, config, progress, matches=logs is not None)
     clock.append(time.perf_counter())
-    fields, gyro_notes = _rotation_of(motion, log, config, progress)
+    fields, gyro_notes = _rotation_of(motion, logs, config, progress)
     clock.append(time.perf_counter())
     path, lost, used = (
         solve(motion, config, progress, info.video.rotation, fields),
         unmeasured(motion),
         fields is not None,
     )
-    del motion, fields, log  # of a long video they are large, and no longer needed
+    del motion, fields, logs  # of a long video they are large, and no longer needed
     spool.trim()
     clock.append(time.perf_counter())
     notes = _render(info, path, target, config, progress)

@@ -2,7 +2,8 @@
 shift."""
 
 from .integrate import OrientationTrack, integrate
-from .known import known_settings
+from .known import check_known, known_settings
+from .match import Match, match_logs
 from .ois import LensShift, estimate_shift, logged_shift, principal_points, synchronize_held, without_shift
 from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
@@ -12,6 +13,7 @@ from .tracks import Tracks
 
 __all__ = [
     "LensShift",
+    "Match",
     "OrientationTrack",
     "SyncResult",
     "SyncSettings",
@@ -19,10 +21,12 @@ __all__ = [
     "band_rotations",
     "band_times",
     "camera_orientation",
+    "check_known",
     "estimate_shift",
     "integrate",
     "known_settings",
     "logged_shift",
+    "match_logs",
     "principal_points",
     "self_calibrated_lens",
     "synchronize",

@@ -55,7 +55,7 @@ def weigh(seen: Observations, fit: Fit, interval_s: float, correlation: float) -
     left = seen_turn - log_turn
     if fit.kind == "shifts":  # a lens works against yaw and pitch; about its own axis it cannot
         seen_turn, log_turn, left = (turn * (0, 0, 1) for turn in (seen_turn, log_turn, left))
-    frames = max(round(SLOW_S / interval_s), 1)
+    frames = int(np.clip(round(SLOW_S / interval_s), 1, len(left)))  # a frame rate can be as absurd as a file says
     slow_seen, slow_left = (uniform_filter1d(x, frames, axis=0, mode="nearest") for x in (seen_turn, left))
     axis = [
         float(np.corrcoef(seen_turn[:, i], log_turn[:, i])[0, 1]) if np.ptp(log_turn[:, i]) else 0.0 for i in range(3)

@@ -77,10 +77,7 @@ class OrientationTrack:
     def known(self, t_s: Float) -> NDArray[np.bool_]:
         """(m,) bool: inside the log and outside its gaps."""
         t = np.asarray(t_s, float)
-        inside = (t >= self.time_s[0]) & (t <= self.time_s[-1])
-        for start, end in self.gaps_s:
-            inside &= ~((t > start) & (t < end))
-        return np.asarray(inside)
+        return np.asarray((t >= self.time_s[0]) & (t <= self.time_s[-1]) & ~in_gaps(self.gaps_s, t))
 
     def _left(self, t: Float) -> NDArray[np.intp]:
         return np.clip(np.searchsorted(self.time_s, t, side="right") - 1, 0, len(self.time_s) - 2)
@@ -122,6 +119,17 @@ def find_gaps(log: GyroLog) -> Float:
     spans = np.stack([log.time_s[holes], log.time_s[holes + 1]], axis=1)
     both = np.concatenate([log.gaps_s, spans])
     return both[np.argsort(both[:, 0], kind="stable")]
+
+
+def in_gaps(gaps_s: Float, t_s: Float, margin_s: float = 0.0) -> NDArray[np.bool_]:
+    """(m,) bool: strictly inside one of the spans (k, 2), made wider by `margin_s`; the spans ascend by their start and
+    may overlap. A damaged log has as many gaps as samples, so there is no loop over them.
+    """
+    if not len(gaps_s):
+        return np.zeros(len(t_s), bool)
+    furthest = np.maximum.accumulate(gaps_s[:, 1])
+    before = np.searchsorted(gaps_s[:, 0], t_s + margin_s, side="left")  # gaps that have started by then
+    return np.asarray((before > 0) & (t_s - margin_s < furthest[np.maximum(before - 1, 0)]))
 
 
 def increments(time_s: Float, rate_rad_s: Float) -> Float:

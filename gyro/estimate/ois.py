@@ -172,5 +172,5 @@ def _sum_up(seen: Observations, step: Float, interval_s: float) -> tuple[Float, 
     first = np.searchsorted(seen.pair, np.arange(seen.pairs))
     time_s = np.append(seen.time_s[0][first], seen.time_s[1][-1])
     shift = np.vstack([np.zeros(2), np.cumsum(step, axis=0)])
-    window = max(round(SLOW_S / interval_s), 3)
+    window = int(np.clip(round(SLOW_S / interval_s), 3, max(len(shift), 3)))
     return time_s, shift - uniform_filter1d(shift, window, axis=0, mode="nearest")

@@ -13,7 +13,7 @@ from gyro.lens import Lens, resized, undistort
 from gyro.log import Float, GyroLog
 
 from .axes import rank_axes
-from .integrate import find_gaps
+from .integrate import find_gaps, in_gaps
 from .model import Camera, Observations, observe
 from .seed import Seed
 from .solve import Prior
@@ -129,8 +129,7 @@ def choose(tracks: Tracks, flat: Float, log: GyroLog, camera: Camera, seed: int)
     at = camera.log_time(centre)
     margin = tracks.interval_s + 0.05
     covered = (at > log.time_s[0] + margin) & (at < log.time_s[-1] - margin)
-    for start, end in find_gaps(log):
-        covered &= (at + margin < start) | (at - margin > end)
+    covered &= ~in_gaps(find_gaps(log), at, margin)
     counts = np.bincount(tracks.pair, minlength=len(centre))
     covered &= (counts >= MIN_MATCHES) & (np.diff(tracks.time_s) < 3 * tracks.interval_s)
     keep = np.flatnonzero(covered[tracks.pair] & np.isfinite(flat).all(axis=(0, 2)))

@@ -1,6 +1,6 @@
 """Lenses: models, profiles, calibration."""
 
-from gyro.lens.calibrate import Calibration, calibrate
+from gyro.lens.calibrate import Calibration, calibrate, source_files
 from gyro.lens.model import (
     Lens,
     distort,
@@ -26,6 +26,7 @@ __all__ = [
     "resized",
     "save_lens",
     "simple_lens",
+    "source_files",
     "undistort",
     "unproject",
 ]

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyro.errors import LensError
+from gyro.errors import InputError, LensError, UsageError, file_errors
 from gyro.lens.model import Lens
 from gyro.log import Float
+from localfiles import read_bytes
 
 Gray = NDArray[np.uint8]
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 MAX_VIEWS = 40  # more views cost time by their square and add little
 MIN_VIEWS = 4
 MAX_PIXELS = 1 << 27
+MAX_IMAGE_BYTES = 1 << 28
 _MOVED_SHARE = 0.02  # of the frame's width: a board that moved less since the last view says nothing new
 
 
@@ -46,14 +48,15 @@ def calibrate(
 
     `pattern` counts inner corners, columns by rows; the size of the squares does not matter for a lens. `model` is
     `polynomial` (k1, k2, p1, p2, k3; Zhang 2000) or `opencv_fisheye` (Kannala & Brandt 2006). Raises LensError where
-    fewer than four views show the board, or they do not determine the lens.
+    fewer than four views show the board, or they do not determine the lens, InputError where a file cannot be read,
+    UsageError for another model or board.
     """
     import cv2
 
     if model not in ("polynomial", "opencv_fisheye"):
-        raise LensError(f"no calibration for model {model!r}; there are polynomial and opencv_fisheye")
+        raise UsageError(f"no calibration for model {model!r}; there are polynomial and opencv_fisheye")
     if min(pattern) < 3 or max(pattern) > 100:
-        raise LensError(f"a board of {pattern[0]} x {pattern[1]} inner corners; 3 to 100 each")
+        raise UsageError(f"a board of {pattern[0]} x {pattern[1]} inner corners; 3 to 100 each")
     views: list[Float] = []
     seen, size = 0, (0, 0)
     for gray in _pictures(source):
@@ -84,49 +87,51 @@ def calibrate(
 
 def _pictures(source: Path | str | Iterable[Path]) -> Iterator[Gray]:
     """Grey pictures of a folder, a list of files, or a video."""
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if path.is_dir():
-            source = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
-        elif path.suffix.lower() in IMAGE_ENDINGS:
-            source = [path]
-        else:
-            yield from _frames(path)
-            return
-    for path in source:
+    files = source_files(source)
+    if isinstance(source, str | Path) and files == [Path(source)] and files[0].suffix.lower() not in IMAGE_ENDINGS:
+        yield from _frames(files[0])
+        return
+    for path in files:
         yield _image(path)
+
+
+def source_files(source: Path | str | Iterable[Path]) -> list[Path]:
+    """The files that `calibrate` reads for a source. Raises InputError for a folder that cannot be listed."""
+    if not isinstance(source, str | Path):
+        return list(source)
+    path = Path(source)
+    if not path.is_dir():
+        return [path]
+    try:
+        return sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be listed ({error.strerror or error})") from error
 
 
 def _image(path: Path) -> Gray:
     import cv2
 
-    if not path.is_file():
-        raise LensError(f"{path}: no such file")
+    with file_errors():
+        data = read_bytes(path, MAX_IMAGE_BYTES, "picture of a chessboard")
     try:
-        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error as error:
-        raise LensError(f"{path.name}: cannot be read as a picture: {error.err}") from error
+        raise InputError(f"{path}: cannot be read as a picture: {error.err}") from error
     if gray is None or gray.size > MAX_PIXELS:
-        raise LensError(f"{path.name}: cannot be read as a picture")
+        raise InputError(f"{path}: cannot be read as a picture")
     return np.asarray(gray, np.uint8)
 
 
 def _frames(path: Path) -> Iterator[Gray]:
     """About four frames a second of a local video."""
-    import av
+    from gyro.video import opened, picture
 
-    if not path.is_file():
-        raise LensError(f"{path}: no such file")
-    try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise LensError(f"{path.name}: no video in it")
-            stride = max(round(float(container.streams.video[0].average_rate or 30) / 4), 1)
-            for index, frame in enumerate(container.decode(video=0)):
-                if index % stride == 0:
-                    yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
-    except av.FFmpegError as error:
-        raise LensError(f"{path.name}: cannot be read as a video: {error}") from error
+    with opened(path) as container:
+        stream = picture(container, path)
+        stride = max(round(float(stream.average_rate or 30) / 4), 1)
+        for index, frame in enumerate(container.decode(stream)):
+            if index % stride == 0:
+                yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
 def _corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:

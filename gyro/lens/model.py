@@ -10,6 +10,10 @@ from gyro.errors import LensError
 from gyro.log import Float
 
 MODELS = {"pinhole": (0,), "opencv_fisheye": (4,), "polynomial": (4, 5, 8)}
+MAX_SIDE = 1 << 16
+MOST_FOCAL = 1e4  # in units of the picture's long side, and its inverse: what is beyond is no lens
+MOST_COEFFICIENT = 1e6
+MOST_READOUT_S = 1.0
 _ITERATIONS = 30
 _APPROACH = 6  # steps in which Newton's target moves from the centre to its place
 _CLOSE = 1e-10
@@ -37,8 +41,16 @@ class Lens:
             raise LensError(f"lens model {self.model!r} with {len(self.coefficients)} coefficients; known: {MODELS}")
         if self.K.shape != (3, 3) or not np.all(np.isfinite(self.K)) or min(self.K[0, 0], self.K[1, 1]) <= 0:
             raise LensError("a lens needs a finite 3 x 3 camera matrix with positive focal lengths")
-        if min(self.width, self.height) <= 0 or not np.all(np.isfinite(self.coefficients)):
-            raise LensError(f"a lens of {self.width} x {self.height} pixels with coefficients {self.coefficients}")
+        if not (min(self.width, self.height) > 0 and max(self.width, self.height) <= MAX_SIDE):
+            raise LensError(f"a lens for pictures of {self.width} x {self.height} pixels; 1 to {MAX_SIDE} each")
+        side = max(self.width, self.height)
+        focal = np.diag(self.K)[:2] / side
+        if np.any(focal < 1 / MOST_FOCAL) or np.any(focal > MOST_FOCAL) or np.any(np.abs(self.K) > MOST_FOCAL * side):
+            raise LensError(f"a lens of {self.K[0, 0]:.4g} and {self.K[1, 1]:.4g} pixels for a picture of {side}")
+        if not np.all(np.abs(self.coefficients) < MOST_COEFFICIENT):
+            raise LensError(f"distortion coefficients of {max(map(abs, self.coefficients)):.3g}")
+        if self.readout_s is not None and not abs(self.readout_s) <= MOST_READOUT_S:
+            raise LensError(f"a readout of {self.readout_s * 1e3:.4g} ms")
 
 
 def simple_lens(width: int, height: int, focal_px: float, k1: float = 0.0) -> Lens:
@@ -209,7 +221,9 @@ def _fisheye_scale(k: tuple[float, ...], r2: Float) -> tuple[Float, Float]:
 
 def _theta_limit(k: tuple[float, ...]) -> float:
     """The angle up to which theta_d grows, at most pi: beyond, two rays would fall on one pixel."""
-    t2 = np.roots([9 * k[3], 7 * k[2], 5 * k[1], 3 * k[0], 1.0])
+    # A leading coefficient next to nothing would be divided by.
+    powers = [0.0 if abs(c) < 1e-12 else c for c in (9 * k[3], 7 * k[2], 5 * k[1], 3 * k[0])]
+    t2 = np.roots([*powers, 1.0])
     real = t2[(np.abs(t2.imag) < 1e-12) & (t2.real > 0)].real
     return float(min(np.sqrt(real.min()), np.pi)) if real.size else float(np.pi)
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gyro.errors import GyroError, LensError
-from gyro.lens.model import Lens
+from gyro.errors import GyroError, LensError, file_errors
+from gyro.lens.model import MAX_SIDE, Lens
 from gyro.log import Float
 from gyro.yamlish import Value, parse_yaml
+from localfiles import read_bytes, write_text
 
-MAX_BYTES = 1 << 24
-MAX_SIDE = 1 << 16
+MAX_BYTES = 1 << 22
+SHOWN = 60  # characters of a file in a message
 _GYROFLOW_MODELS = {"": "opencv_fisheye", "opencv_fisheye": "opencv_fisheye", "opencv_standard": "polynomial"}
 _YAML_MODELS = {
     "radial-tangential": "polynomial",
@@ -29,31 +31,33 @@ _YAML_MODELS = {
 
 
 def load_lens(path: Path | str) -> Lens:
-    """Read a lens profile of any of the known kinds. Raises LensError, which says what is wrong with it."""
+    """Read a lens profile of any of the known kinds. Raises InputError where the file cannot be read, LensError, which
+    says what is wrong with it, where it is no such profile."""
     path = Path(path)
+    with file_errors():
+        text = read_bytes(path, MAX_BYTES, "lens profile").decode("utf-8", "replace").removeprefix("\ufeff")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise LensError(f"{path.name}: larger than 16 MiB, no lens profile")
-        text = path.read_text("utf-8", "replace").removeprefix("\ufeff")
         if text.lstrip().startswith("{"):
             keys = json.loads(text, parse_int=float)
             return _from_gyroflow(keys, path.stem) if "fisheye_params" in keys else _from_yaml(keys, path.stem)
         if text.lstrip().startswith("<"):
             return _from_yaml(_xml_keys(text), path.stem)
         return _from_yaml(parse_yaml(text, path.name), path.stem)
-    except OSError as error:
-        raise LensError(f"{path}: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as error:
-        raise LensError(f"{path.name}: not a lens profile that is understood: {error!r}") from error
-    except LensError:
-        raise
+        raise LensError(f"{path.name}: not a lens profile that is understood: {repr(error)[:SHOWN]}") from error
     except GyroError as error:
-        raise LensError(str(error)) from error
+        raise LensError(f"{path.name}: {error}") from error
 
 
-def save_lens(lens: Lens, path: Path | str, rms_px: float | None = None) -> None:
-    """Write a profile as Gyroflow's JSON, which `load_lens` and Gyroflow read. Raises LensError where it cannot be
-    written."""
+def save_lens(
+    lens: Lens,
+    path: Path | str,
+    rms_px: float | None = None,
+    inputs: Iterable[Path | str] = (),
+    overwrite: bool = False,
+) -> None:
+    """Write a profile as Gyroflow's JSON, which `load_lens` and Gyroflow read. Raises UsageError where `path` is one of
+    the `inputs`, OutputError where it cannot be written or exists, and `overwrite` does not say to replace it."""
     model = {"polynomial": "opencv_standard"}.get(lens.model, "opencv_fisheye")
     size = {"w": lens.width, "h": lens.height}
     if lens.model == "pinhole":
@@ -73,10 +77,8 @@ def save_lens(lens: Lens, path: Path | str, rms_px: float | None = None) -> None
             "distortion_coeffs": list(lens.coefficients) or [0.0] * 4,
         },
     }
-    try:
-        Path(path).write_text(json.dumps(profile, indent=2) + "\n")
-    except OSError as error:
-        raise LensError(f"{path}: {error.strerror or error}") from error
+    with file_errors():
+        write_text(path, json.dumps(profile, indent=2, allow_nan=False) + "\n", inputs, overwrite)
 
 
 def _from_gyroflow(profile: dict[str, Any], stem: str) -> Lens:
@@ -85,10 +87,10 @@ def _from_gyroflow(profile: dict[str, Any], stem: str) -> Lens:
     K = _matrix(params["camera_matrix"])
     sx, sy = (_positive(profile.get(f"input_{way}_stretch") or 1.0) for way in ("horizontal", "vertical"))
     size = profile["calib_dimension"]
-    name = profile.get("distortion_model") or ""
+    name = str(profile.get("distortion_model") or "")
     if name not in _GYROFLOW_MODELS:
         raise LensError(
-            f"distortion model {name!r} is not known; there are {', '.join(filter(None, _GYROFLOW_MODELS))}"
+            f"distortion model {name[:SHOWN]!r} is not known; there are {', '.join(filter(None, _GYROFLOW_MODELS))}"
         )
     model, coefficients = _shape(_GYROFLOW_MODELS[name], [float(c) for c in params.get("distortion_coeffs") or []])
     readout_ms = profile.get("frame_readout_time")
@@ -98,7 +100,7 @@ def _from_gyroflow(profile: dict[str, Any], stem: str) -> Lens:
         K=_unstretched(K, sx, sy),
         model=model,
         coefficients=coefficients,
-        name=str(profile.get("name") or stem),
+        name=str(profile.get("name") or stem)[:SHOWN],
         readout_s=float(readout_ms) / 1000 if readout_ms else None,
     )
 
@@ -130,7 +132,7 @@ def _from_yaml(keys: dict[str, Value], stem: str) -> Lens:
         listed = _data(keys, "distortion_coefficients", "Distortion_Coefficients", "D", "distCoeffs")
         name = "fisheye" if keys.get("fisheye_model") == 1.0 else str(keys.get("distortion_model", "radtan"))
     if name not in _YAML_MODELS:
-        raise LensError(f"distortion model {name!r} is not known; there are {', '.join(_YAML_MODELS)}")
+        raise LensError(f"distortion model {name[:SHOWN]!r} is not known; there are {', '.join(_YAML_MODELS)}")
     model, coefficients = _shape(_YAML_MODELS[name], _floats(listed))
     return Lens(_side(width), _side(height), K, model, coefficients, stem)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gyro.errors import LogError
+from gyro.errors import GyroError, InputError, LogError, NoLogError, UsageError
 from gyro.log import GyroLog
 from gyro.readers import betaflight, delimited, dvs, euroc, gcsv, gopro, phone, telemetry
 from gyro.readers.delimited import HEAD_BYTES
 from gyro.readers.options import ReadOptions
+from gyro.readers.table import open_log
 
-__all__ = ["READERS", "ReadOptions", "Reader", "embedded_log", "find_log", "read_log", "video_log"]
+__all__ = ["READERS", "Candidate", "ReadOptions", "Reader", "find_logs", "read_log", "side_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,76 +44,99 @@ SIDE_FILES = (".gcsv", ".csv", ".tsv", ".txt", ".raw", "_gyro.txt", "_gyro.csv",
 def read_log(path: Path | str, options: ReadOptions | None = None) -> GyroLog:
     """Read a gyroscope log of any known format, or the log inside a video.
 
-    `options` overrules what is detected. Raises LogError, which says what was wrong, where, and what to do.
+    `options` overrules what is detected. Raises InputError where there is no such file, UsageError where the options
+    do not fit, LogError (NoLogError where nothing is broken), which says what was wrong, where, and what to do.
     """
     path, options = Path(path), options or ReadOptions()
     name = options.format or detect_format(path)
     if name not in READERS:
-        raise LogError(f"no reader {name!r}; there are {', '.join(READERS)}")
+        raise UsageError(f"no reader {name!r}; there are {', '.join(READERS)}")
     try:
         return READERS[name].read(path, options)
     except OSError as error:
-        raise LogError(f"{path}: {error.strerror or error}") from error
-    except LogError:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (LogError, InputError):
         # Every MP4 looks like a GoPro's until it is opened; other cameras' are for the optional package.
         if options.format or name != "gpmf" or not telemetry.sniff(b"\0", path):
             raise
+        log = _by_package(path, options)
+        if log is None:
+            raise
+        return log
+
+
+def _by_package(path: Path, options: ReadOptions) -> GyroLog | None:
+    try:
         return telemetry.read(path, options)
+    except NoLogError:
+        return None
 
 
 def detect_format(path: Path) -> str:
-    """The name of the reader for a file. Raises LogError where it is absent, empty, or none takes it."""
-    if not path.is_file():
-        raise LogError(f"{path}: no such file")
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise LogError(f"{path}: {error.strerror or error}") from error
-    if not head:
-        raise LogError(f"{path.name}: empty")
+    """The name of the reader for a file. Raises InputError where it cannot be read, NoLogError where none takes it."""
+    head = _head(path)
     for name, reader in READERS.items():
         if reader.sniff(head, path):
             return name
-    raise LogError(f"{path.name}: not a gyroscope log of any known format ({', '.join(READERS)})")
+    raise NoLogError(f"{path.name}: not a gyroscope log of any known format ({', '.join(READERS)})")
 
 
-def find_log(video: Path | str) -> Path | None:
-    """The log beside a video: same folder, same stem; None if there is none that a reader takes."""
+def _head(path: Path) -> bytes:
+    try:
+        with open_log(path) as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A log that may be a video's; where `log` is None, `problem` says why one that is there cannot be used."""
+
+    log: GyroLog | None
+    problem: str = ""
+
+
+def find_logs(video: Path | str, options: ReadOptions | None = None) -> Iterator[Candidate]:
+    """The logs of a video, best first, each read when it is asked for: those beside it (same folder, same stem), then
+    the one inside it. What is no log is passed over without a word. Raises InputError where the video cannot be opened.
+    """
+    video = Path(video)
+    for beside in side_files(video):
+        if _reads(beside):
+            yield _candidate(beside, options)
+    if gopro.sniff(_head(video), video):
+        yield from _inside(video)
+
+
+def side_files(video: Path | str) -> Iterator[Path]:
+    """The files beside a video that a log of it may be in."""
     video = Path(video)
     for ending in SIDE_FILES:
         beside = video.with_name(video.stem + ending)
-        if beside != video and beside.is_file() and _reads(beside):
-            return beside
-    return None
+        if beside != video and beside.is_file():
+            yield beside
 
 
 def _reads(path: Path) -> bool:
     try:
         detect_format(path)
-    except LogError:
+    except GyroError:
         return False
     return True
 
 
-def video_log(video: Path, log: Path | None, options: ReadOptions | None = None) -> GyroLog | None:
-    """The log that is named, else the one beside the video, else the one inside it; None if there is none. Raises
-    LogError where one that is named or beside cannot be read."""
-    path = log or find_log(video)
-    return read_log(path, options) if path is not None else embedded_log(video)
+def _candidate(path: Path, options: ReadOptions | None) -> Candidate:
+    try:
+        return Candidate(read_log(path, options))
+    except GyroError as error:
+        return Candidate(None, f"{path.name}, which was found for this video, was not used: {error}")
 
 
-def embedded_log(video: Path | str) -> GyroLog | None:
-    """The log inside a video; None if it carries none. Raises LogError where the video itself cannot be opened."""
-    video = Path(video)
+def _inside(video: Path) -> Iterator[Candidate]:
     try:
-        with video.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise LogError(f"{video}: {error.strerror or error}") from error
-    if not gopro.sniff(head, video):
-        return None
-    try:
-        return read_log(video)
-    except LogError:
-        return None
+        yield Candidate(read_log(video))
+    except NoLogError:
+        return
+    except LogError as error:
+        yield Candidate(None, f"the gyroscope log inside the video was not used: {error}")

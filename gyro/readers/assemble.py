@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gyro.errors import LogError
+from gyro.errors import GyroError, LogError
 from gyro.log import Damage, Float, GyroLog
 from gyro.readers import clock, units
 from gyro.readers.columns import Columns
@@ -22,20 +25,28 @@ def read_columns(path: Path, name: str, form: TextForm, columns: Columns, option
     return build_log(path, name, table, columns, options)
 
 
+def with_file(log: GyroLog, path: Path, add: Callable[[GyroLog, Path], GyroLog]) -> GyroLog:
+    """The log with what `add` takes from a further file beside it, which is named in a note where it cannot be used."""
+    log = replace(log, beside=(*log.beside, str(path)))
+    try:
+        return add(log, path)
+    except GyroError as error:
+        return replace(log, notes=(*log.notes, f"not used: {error}"))
+
+
 def build_log(path: Path, name: str, table: Table, columns: Columns, options: ReadOptions) -> GyroLog:
     """A log from a table of t, gx, gy, gz[, ax, ay, az]; units come from `options`, else `columns`, else the values.
 
-    Raises LogError where fewer than half of the rows are in order, or fewer than two are left.
+    Raises LogError where fewer than half of the rows are in order, fewer than two are left, or the clock is no
+    gyroscope's.
     """
     counts = clock.spread_ties(table.values[:, 0])
-    kept = clock.increasing_rows(counts)
-    if len(kept) < max(2, len(counts) / 2):
-        raise LogError(
-            f"{path.name}: {len(kept)} of {len(counts)} times increase; is this the time column? (--gyro-columns)"
-        )
+    kept = _increasing(path, counts)
     time_found = _finding(options.time_unit, TIME_UNITS, columns.time_scale, "time") or units.time_unit(counts[kept])
     all_s, origin_s = _seconds(counts, time_found.scale)
-    time_s = all_s[kept]
+    kept = kept[clock.believable_part(all_s[kept])]
+    _check_enough(path, len(kept), len(counts))
+    clock.check_clock(all_s[kept], path.name)
     # A sound log of an hour has 100 MB of values: no copy where nothing was left out.
     values = table.values if len(kept) == len(counts) else table.values[kept]
     notes = [columns.note, time_found.note]
@@ -43,20 +54,47 @@ def build_log(path: Path, name: str, table: Table, columns: Columns, options: Re
         notes.append("the clock is coarser than the samples: equal times were spread evenly")
     accel = _accel(values, options, columns, notes)
     gyro_found = _finding(options.gyro_unit, GYRO_UNITS, columns.gyro_scale, "gyro")
-    gyro_found = gyro_found or units.gyro_unit(time_s, values[:, 1:4], accel)
+    gyro_found = gyro_found or units.gyro_unit(all_s[kept], values[:, 1:4], accel)
     notes.append(gyro_found.note)
-    damage, gaps_s = _damage(table, all_s, kept)
+    gyro = np.ascontiguousarray(values[:, 1:4]) * gyro_found.scale
+    possible = _possible(path, gyro)
+    damage, gaps_s = _damage(table, all_s, kept, possible)
     return GyroLog(
         source=str(path),
         format=name,
-        time_s=time_s,
-        gyro_rad_s=np.ascontiguousarray(values[:, 1:4]) * gyro_found.scale,
-        accel_m_s2=accel,
+        time_s=all_s[kept[possible]],
+        gyro_rad_s=gyro[possible],
+        accel_m_s2=None if accel is None else accel[possible],
         gaps_s=gaps_s,
         damage=damage,
         notes=tuple(note for note in notes if note),
         origin_s=origin_s,
     )
+
+
+def _increasing(path: Path, counts: Float) -> clock.Index:
+    """Rows whose times increase. Raises LogError where they are fewer than half."""
+    kept = clock.increasing_rows(counts)
+    if len(kept) < max(2, len(counts) / 2):
+        raise LogError(
+            f"{path.name}: {len(kept)} of {len(counts)} times increase; is this the time column? (--gyro-columns)"
+        )
+    return kept
+
+
+def _check_enough(path: Path, kept: int, rows: int) -> None:
+    if kept < max(2, rows / 2):
+        raise LogError(f"{path.name}: its clock jumps so often that {kept} of {rows} rows belong together")
+
+
+def _possible(path: Path, gyro_rad_s: Float) -> NDArray[np.bool_] | slice:
+    """Rows at which a gyroscope can turn so fast; a slice where all can. Raises LogError where those are the fewer."""
+    possible = np.max(np.abs(gyro_rad_s), axis=1) <= units.MOST_RAD_S
+    if possible.all():
+        return slice(None)
+    if possible.sum() < max(2, len(possible) / 2):
+        raise LogError(f"{path.name}: most of its rates are above {units.MOST_RAD_S:g} rad/s; give --gyro-units")
+    return np.asarray(possible)
 
 
 def _finding(given: str | None, known: dict[str, float], stated: float | None, what: str) -> units.Finding | None:
@@ -98,13 +136,19 @@ def _accel(values: Float, options: ReadOptions, columns: Columns, notes: list[st
     return accel * found.scale
 
 
-def _damage(table: Table, all_s: Float, kept: clock.Index) -> tuple[tuple[Damage, ...], Float]:
-    """All reports in the order of the file, and the spans without data."""
+def _damage(
+    table: Table, all_s: Float, ordered: clock.Index, possible: NDArray[np.bool_] | slice
+) -> tuple[tuple[Damage, ...], Float]:
+    """All reports in the order of the file, and the spans without data. `ordered` are the rows whose times can be
+    used, `possible` those of them whose rates can be, too."""
+    kept = ordered[possible]
     dropped, twice = clock.dropped_rows(all_s, kept)
     bad_line = np.array([bad.line for bad in table.bad], np.int64)
     lost_line = np.sort(np.concatenate([bad_line, table.line[dropped[~twice]]]))
     gaps_s, reports = clock.lost_spans(all_s[kept], table.line[kept], lost_line)
-    reports += clock.order_damage(all_s, table.line, kept)
+    reports += clock.order_damage(all_s, table.line, ordered)
+    for row in np.setdiff1d(ordered, kept, assume_unique=True)[: clock.MAX_DAMAGE]:
+        reports.append(Damage(int(table.line[row]), float(all_s[row]), "a rate that no gyroscope can measure"))
     for bad in table.bad[: clock.MAX_DAMAGE]:
         before = max(int(np.searchsorted(table.line, bad.line)) - 1, 0)
         reports.append(Damage(bad.line, float(all_s[before]), bad.reason or "bad line"))

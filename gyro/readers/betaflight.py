@@ -10,7 +10,7 @@ from gyro.log import GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns, Triple
 from gyro.readers.options import G_M_S2, ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log
 
 MAX_HEADER_LINES = 2000
 
@@ -39,7 +39,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 def _header(path: Path) -> tuple[list[str], int, float | None]:
     """Names of the columns, lines up to and with them, and the counts of 1 g."""
     one_g = None
-    with path.open("rb") as file:
+    with open_log(path) as file:
         for count in range(1, MAX_HEADER_LINES + 1):
             line = file.readline(MAX_LINE_BYTES).decode("utf-8", "replace")
             cells = [cell.strip().strip('"') for cell in line.split(",")]

@@ -7,6 +7,7 @@ from bisect import bisect_left
 import numpy as np
 from numpy.typing import NDArray
 
+from gyro.errors import LogError
 from gyro.log import Damage, Float
 
 Index = NDArray[np.intp]
@@ -16,6 +17,10 @@ GAP_MIN, GAP_MAX = (
 )  # an even clock shows one lost sample; phones jitter by a factor of 2 or 3 without losing any
 COARSE_SHARE = 0.1  # above this share of equal neighbours the clock is coarse, below it rows were written twice
 MAX_DAMAGE = 1000
+LEAST_HZ, MOST_HZ = 2.0, 1e6  # of a gyroscope that is to show a camera's motion, and of any sensor
+# What is computed at even times costs memory by the span, so a log may claim SPARSE times the span that its samples
+# fill, and SPARE_S for a break. A jump of the clock that leads beyond costs the smaller part of the log.
+SPARSE, SPARE_S, JUMP_S = 20.0, 3600.0, 600.0
 
 
 def spread_ties(time: Float) -> Float:
@@ -71,6 +76,37 @@ def _longest_increasing(values: list[float]) -> list[int]:
     return chain[::-1]
 
 
+def believable_part(time_s: Float) -> slice:
+    """The rows (n,) of a clock whose span its samples can fill: all, or the most between two jumps.
+
+    A stray time at either end, or a clock that was set after the first samples, would else span decades.
+    """
+    if _fills(time_s):
+        return slice(0, len(time_s))
+    cuts = np.flatnonzero(np.diff(time_s) > JUMP_S) + 1
+    ends = np.concatenate([[0], cuts, [len(time_s)]])
+    longest = int(np.argmax(np.diff(ends)))
+    return slice(int(ends[longest]), int(ends[longest + 1]))
+
+
+def check_clock(time_s: Float, name: str) -> None:
+    """Raises LogError where times (n,) cannot be those of a gyroscope: too slow, too fast, or hardly ever sampled."""
+    rate_hz = 1 / max(float(np.median(np.diff(time_s))), 1e-300)
+    if not LEAST_HZ <= rate_hz <= MOST_HZ:
+        raise LogError(
+            f"{name}: {rate_hz:.3g} samples a second, where a gyroscope gives {LEAST_HZ:g} to {MOST_HZ:g}; "
+            "is the time unit right? (--time-unit)"
+        )
+    if not _fills(time_s):
+        span_s = float(time_s[-1] - time_s[0])
+        raise LogError(f"{name}: {len(time_s)} samples over {span_s:.3g} s; cut the log to the length of the video")
+
+
+def _fills(time_s: Float) -> bool:
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+    return bool(time_s[-1] - time_s[0] <= SPARSE * step * len(time_s) + SPARE_S)
+
+
 def dropped_rows(time: Float, kept: Index) -> tuple[Index, NDArray[np.bool_]]:
     """The rows that were left out, and which of them only repeat the time of the row beside them."""
     dropped = np.setdiff1d(np.arange(len(time)), kept, assume_unique=True)
@@ -88,6 +124,8 @@ def order_damage(time_s: Float, line: NDArray[np.int64], kept: Index) -> list[Da
     for start, end in zip(starts[:MAX_DAMAGE], [*starts[1:], len(dropped)], strict=False):
         row = dropped[start]
         what = "time is there twice" if np.all(repeats[start:end]) else "time does not increase"
+        if (row < kept[0] and time_s[row] < time_s[kept[0]]) or (row > kept[-1] and time_s[row] > time_s[kept[-1]]):
+            what = "time jumps"
         damage.append(Damage(int(line[row]), float(time_s[row]), f"{what} ({end - start} rows left out)"))
     return damage
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gyro.errors import LogError
+from gyro.errors import LogError, UsageError
 from gyro.log import Float
 from gyro.readers.options import ACCEL_UNITS, GYRO_UNITS, TIME_UNITS
 
@@ -40,7 +40,7 @@ class Columns:
 
 
 def chosen_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
-    """The columns that a person named, or numbered from 1. Raises LogError for a name that the header has not."""
+    """The columns that a person named, or numbered from 1. Raises UsageError for a name that the header has not."""
     names = [name.strip().strip('"').lower() for name in header]
     places = [_place(entry.strip(), names) for entry in wanted]
     accel = (places[4], places[5], places[6]) if len(places) == 7 else None
@@ -53,7 +53,7 @@ def _place(entry: str, names: list[str]) -> int:
         return names.index(entry.lower())
     if entry.isdecimal() and 1 <= int(entry) <= 10_000:
         return int(entry) - 1
-    raise LogError(
+    raise UsageError(
         f"--gyro-columns: no column {entry!r}; the file has {', '.join(names) or 'no header, so give numbers from 1'}"
     )
 

@@ -12,7 +12,7 @@ from gyro.log import Float, GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns, chosen_columns, columns_by_value, named_columns
 from gyro.readers.options import ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm, number
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, number, open_log
 
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 400
@@ -41,7 +41,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """Read a plain table. Raises LogError where the columns or the time cannot be understood."""
-    with path.open("rb") as file:
+    with open_log(path) as file:
         head = look(file.read(HEAD_BYTES), path.name)
     return read_columns(path, "delimited", head.form, find_columns(head, path, options), options)
 

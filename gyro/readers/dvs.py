@@ -10,15 +10,15 @@ import numpy as np
 
 from gyro.errors import LogError
 from gyro.log import Float, FrameLog, GyroLog, OisLog
-from gyro.readers.assemble import read_columns
+from gyro.readers.assemble import read_columns, with_file
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import TextForm, read_table
+from gyro.readers.units import MOST_READOUT_S
 
 GYRO_END, OIS_END, FRAME_END = "_gyro.txt", "_ois.txt", "_frame.txt"
 _FORM = TextForm(None, 0)
 MOST_COUNTS = 400.0  # of lens shift: a tenth of the picture's width, a few times what phones have
-MOST_READOUT_S = 0.2
 # The original program swaps x and y. For the back camera of a phone that lies on its side, top to the left, that is
 # x right = -y, y down = -x, z forward = -z; the signs make it a rotation.
 _R_CAM_PHONE = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
@@ -48,10 +48,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     for end, add in ((OIS_END, _with_ois), (FRAME_END, _with_readout)):
         beside = path.with_name(path.name.removesuffix(GYRO_END) + end)
         if path.name.endswith(GYRO_END) and beside.is_file():
-            try:
-                log = add(log, beside)
-            except LogError as error:
-                log = replace(log, notes=(*log.notes, f"not used: {error}"))
+            log = with_file(log, beside, add)
     return log
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gyro.log import GyroLog
-from gyro.readers.assemble import read_columns
+from gyro.readers.assemble import read_columns, with_file
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import TextForm
@@ -24,11 +24,12 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     columns = Columns(0, (1, 2, 3), (4, 5, 6), 1e-9, 1.0, 1.0, note="EuRoC IMU: ns, rad/s, m/s2")
     log = read_columns(path, "euroc", TextForm(",", 1), columns, options)
     sensor = path.with_name("sensor.yaml")
-    return replace(log, notes=(*log.notes, _about(sensor))) if sensor.is_file() else log
+    return with_file(log, sensor, _with_notes) if sensor.is_file() else log
 
 
-def _about(sensor: Path) -> str:
+def _with_notes(log: GyroLog, sensor: Path) -> GyroLog:
     keys = load_yaml(sensor)
     density = keys.get("gyroscope_noise_density")
     noise = f", gyro noise {density:.3g} rad/s/sqrt(Hz)" if isinstance(density, float) else ""
-    return f"sensor.yaml: {keys.get('comment', 'IMU')}, {keys.get('rate_hz', '?')} Hz{noise}"
+    note = f"sensor.yaml: {keys.get('comment', 'IMU')}, {keys.get('rate_hz', '?')} Hz{noise}"
+    return replace(log, notes=(*log.notes, note))

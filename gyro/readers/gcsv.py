@@ -13,7 +13,8 @@ from gyro.log import Float, GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns
 from gyro.readers.options import G_M_S2, ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log
+from gyro.readers.units import stated_readout
 
 MAGIC = (b"GYROFLOW IMU LOG", b"CAMERA IMU LOG")
 MAX_HEADER_LINES = 200
@@ -45,11 +46,13 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     )
     log = read_columns(path, "gcsv", TextForm(",", skip), columns, options)
     orientation = keys.get("orientation", "xzY")
+    readout_s, notes = stated_readout(_readout(path, keys))
     return replace(
         log,
         axes=orientation,
         R_cam_gyro=R_CAM_BODY @ axes_matrix(orientation),
-        readout_s=_readout(path, keys),
+        readout_s=readout_s,
+        notes=(*log.notes, *notes),
         lens=keys.get("lensprofile") or None,
     )
 
@@ -68,7 +71,7 @@ def axes_matrix(orientation: str) -> Float:
 def _header(path: Path) -> tuple[dict[str, str], int, int]:
     """Keys above the table, lines up to and with the table's names, and how many names there are."""
     keys: dict[str, str] = {}
-    with path.open("rb") as file:
+    with open_log(path) as file:
         for count in range(1, MAX_HEADER_LINES + 1):
             cells = [cell.strip() for cell in file.readline(MAX_LINE_BYTES).decode("utf-8", "replace").split(",")]
             if cells[0] in ("t", "time") and len(cells) >= 4:

@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gyro.errors import LogError
+from gyro.errors import LogError, NoLogError, file_errors
 from gyro.log import Damage, Float, GyroLog
 from gyro.readers import gpmf
-from gyro.readers.clock import MAX_DAMAGE, gap_limit_s
+from gyro.readers.clock import MAX_DAMAGE, check_clock, gap_limit_s
 from gyro.readers.options import ReadOptions
+from gyro.readers.table import MAX_ROWS, open_log
+from gyro.readers.units import MOST_RAD_S, stated_readout
+from localfiles import read_bytes
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
-MAX_TRACK_BYTES = 1 << 30
+MAX_TRACK_BYTES = 1 << 30  # of a video, payload by payload
+MAX_RAW_BYTES = 1 << 28  # of a bare file, at once: an hour and a half of the busiest camera
+MAX_PAYLOADS = 200_000
+MOST_COUNT = 2.0**53  # what a double still counts one by one
 PAYLOAD_S = 1.001  # a payload is one second of video at 29.97 fps, where nothing says better
 # GoPro's labels are X left, Y backward, Z up; this turns them into camera axes (x right, y down, z forward).
 R_CAM_GOPRO = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])
@@ -47,6 +53,7 @@ class Series:
     stamp_s: list[float] = field(default_factory=list)  # STMP or TICK, NaN where there is none
     video_s: list[float] = field(default_factory=list)
     total: int = 0
+    count: int = 0
 
     def add(self, values: Float, first: int, stamp_s: float, video_s: float) -> None:
         self.blocks.append(values)
@@ -54,6 +61,7 @@ class Series:
         self.stamp_s.append(stamp_s)
         self.video_s.append(video_s)
         self.total = first + len(values)
+        self.count += len(values)
 
 
 @dataclass(slots=True)
@@ -74,18 +82,21 @@ def sniff(head: bytes, path: Path) -> bool:
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """The gyroscope of a GoPro file, rad/s, channels in the order of the file, times on the clock of the video.
 
-    Raises LogError where there is no GPMF track, no GYRO in it, or nothing that can be read.
+    Raises NoLogError where there is no GPMF or no GYRO in it, LogError where nothing of it can be read.
     """
     found = _collect(path)
     if "GYRO" not in found.series:
-        because = f": {found.broken[0].reason}" if found.broken else ""
-        raise LogError(f"{path.name}: no gyroscope (GYRO) in its GPMF{because}")
+        if found.broken:
+            raise LogError(f"{path.name}: no gyroscope (GYRO) in its GPMF: {found.broken[0].reason}")
+        raise NoLogError(f"{path.name}: no gyroscope (GYRO) in its GPMF")
     time_s, note = _times(found.series["GYRO"], found.anchor_s)
     gyro = np.concatenate(found.series["GYRO"].blocks)
-    kept = np.all(np.isfinite(gyro), axis=1) & (np.diff(time_s, prepend=-np.inf) > 0)
+    kept = np.all(np.abs(gyro) <= MOST_RAD_S, axis=1) & (np.diff(time_s, prepend=-np.inf) > 0) & np.isfinite(time_s)
     time_s, gyro = time_s[kept], gyro[kept]
     if gyro.shape[1] != 3 or len(gyro) < 2:
         raise LogError(f"{path.name}: GYRO has {gyro.shape[1]} channels and {len(gyro)} samples")
+    check_clock(time_s, path.name)
+    readout_s, strange = stated_readout(_stated_readout_s(found))
     gaps_s, damage = _lost(found, time_s)
     orin = _orin(found)
     return GyroLog(
@@ -94,13 +105,18 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
         time_s=time_s,
         gyro_rad_s=gyro,
         accel_m_s2=_accel(found, time_s),
-        readout_s=float(np.median(found.readout_ms)) / 1000 if found.readout_ms else None,
+        readout_s=readout_s,
         axes=orin,
         gaps_s=gaps_s,
         damage=damage,
-        notes=(f"GPMF of {found.said.get('device') or 'a camera'}", note, *_stabilised(found)),
+        notes=(f"GPMF of {found.said.get('device') or 'a camera'}", note, *strange, *_stabilised(found)),
         R_cam_gyro=None if orin is None else R_CAM_GOPRO @ channel_matrix(orin),
     )
+
+
+def _stated_readout_s(found: Recording) -> float | None:
+    known = [value for value in found.readout_ms if np.isfinite(value)]
+    return float(np.median(known)) / 1000 if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +158,17 @@ def channel_matrix(orin: str) -> Float:
 
 
 def video_payloads(path: Path) -> Iterator[Payload]:
-    """The packets of the GPMF track of a local video. Raises LogError where it cannot be opened or has no such
-    track."""
-    import av
+    """The packets of the GPMF track of a local video, if it has one. Raises InputError where it cannot be opened."""
     from av.stream import Discard
 
-    try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            tracks = [s for s in container.streams if s.type == "data" and "MET" in s.metadata.get("handler_name", "")]
-            for stream in container.streams:
-                if stream not in tracks:
-                    stream.discard = Discard.all  # or an hour of picture would be read past
-            yield from _packets(container.demux(tracks)) if tracks else ()
-    except (av.FFmpegError, UnicodeDecodeError) as error:
-        raise LogError(f"{path.name}: cannot be read as a video: {error}") from error
+    from gyro.video import opened
+
+    with opened(path) as container:
+        tracks = [s for s in container.streams if s.type == "data" and "MET" in s.metadata.get("handler_name", "")]
+        for stream in container.streams:
+            if stream not in tracks:
+                stream.discard = Discard.all  # or an hour of picture would be read past
+        yield from _packets(container.demux(tracks)) if tracks else ()
 
 
 def _packets(packets: Iterator[object]) -> Iterator[Payload]:
@@ -172,9 +185,8 @@ def _packets(packets: Iterator[object]) -> Iterator[Payload]:
 
 def raw_payloads(path: Path) -> Iterator[Payload]:
     """Each second of a bare file: a run of DEVC elements that begins where a device comes again."""
-    if path.stat().st_size > MAX_TRACK_BYTES:
-        raise LogError(f"{path.name}: more than {MAX_TRACK_BYTES >> 20} MiB of GPMF")
-    data = path.read_bytes()
+    with file_errors():
+        data = read_bytes(path, MAX_RAW_BYTES, "GPMF of one recording")
     place = 0
     while data[place : place + 4] == b"DEVC" and place + 8 <= len(data):
         length = data[place + 5] * int.from_bytes(data[place + 6 : place + 8])
@@ -185,20 +197,22 @@ def raw_payloads(path: Path) -> Iterator[Payload]:
 
 def _collect(path: Path) -> Recording:
     """Read every payload once; a broken one is reported and left out."""
-    with path.open("rb") as file:
+    with open_log(path) as file:
         bare = file.read(4) == b"DEVC"
     found = Recording()
     payloads = 0
     for payload in raw_payloads(path) if bare else video_payloads(path):
         place = payload.time_s if payload.time_s is not None else payloads * PAYLOAD_S
         payloads += 1
+        if payloads > MAX_PAYLOADS:
+            raise LogError(f"{path.name}: more than {MAX_PAYLOADS} payloads of GPMF")
         try:
             for stream in gpmf.streams(payload.data):
                 _take(found, stream, place)
         except LogError as error:
             found.broken.append(Damage(0, place, str(error)))
     if not payloads:
-        raise LogError(f"{path.name}: no GPMF in it")
+        raise NoLogError(f"{path.name}: no GPMF in it")
     return found
 
 
@@ -209,10 +223,12 @@ def _take(found: Recording, stream: gpmf.Stream, place_s: float) -> None:
         if key in tags and tags[key].repeat:
             values = gpmf.scaled(stream, key)
             series = found.series.setdefault(key, Series())
+            if series.count + len(values) > MAX_ROWS:
+                raise LogError(f"GPMF {key}: more than {MAX_ROWS} samples")
             if series.blocks and series.blocks[0].shape[1] != values.shape[1]:
                 raise LogError(f"GPMF {key}: {values.shape[1]} channels after {series.blocks[0].shape[1]}")
             counted = _one(tags, "TSMP")
-            first = int(counted) - len(values) if counted is not None else series.total
+            first = int(counted) - len(values) if counted is not None and counted < MOST_COUNT else series.total
             # Streams with one sample a frame are stamped with the frame; TICK, which is coarser, when it is written.
             if key in _FRAME_KEYS and "STMP" in tags and found.anchor_s is None:
                 found.anchor_s = _stamp(tags) - place_s
@@ -235,7 +251,8 @@ def _stamp(tags: dict[str, gpmf.Element]) -> float:
 def _one(tags: dict[str, gpmf.Element], key: str) -> float | None:
     if key not in tags or tags[key].repeat != 1:
         return None
-    return float(gpmf.numbers(tags[key]).ravel()[0])
+    value = float(gpmf.numbers(tags[key]).ravel()[0])
+    return value if np.isfinite(value) else None
 
 
 def _times(series: Series, anchor_s: float | None) -> tuple[Float, str]:
@@ -289,6 +306,8 @@ def _accel(found: Recording, time_s: Float) -> Float | None:
     if values.shape[1] != 3 or not np.all(np.isfinite(values)):
         return None
     at = _times(found.series["ACCL"], found.anchor_s)[0]
+    if not np.all(np.isfinite(at)):
+        return None
     return np.stack([np.interp(time_s, at, column) for column in values.T], axis=1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gyro.errors import LogError
+from gyro.errors import UsageError
 
 TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 GYRO_UNITS = {"rad/s": 1.0, "deg/s": math.pi / 180, "mrad/s": 1e-3, "mdeg/s": math.pi / 180e3}
@@ -30,14 +30,16 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.columns is not None and len(self.columns) not in (4, 7):
-            raise LogError(f"--gyro-columns needs 4 (t,gx,gy,gz) or 7 (and ax,ay,az) entries, not {len(self.columns)}")
+            raise UsageError(
+                f"--gyro-columns needs 4 (t,gx,gy,gz) or 7 (and ax,ay,az) entries, not {len(self.columns)}"
+            )
         for unit, known in ((self.gyro_unit, GYRO_UNITS), (self.time_unit, TIME_UNITS), (self.accel_unit, ACCEL_UNITS)):
             if unit is not None:
                 unit_scale(unit, known)
 
 
 def unit_scale(unit: str, known: dict[str, float]) -> float:
-    """SI units per count of `unit`, a name in `known` or a positive number. Raises LogError for anything else."""
+    """SI units per count of `unit`, a name in `known` or a positive number. Raises UsageError for anything else."""
     if unit in known:
         return known[unit]
     try:
@@ -45,5 +47,5 @@ def unit_scale(unit: str, known: dict[str, float]) -> float:
     except ValueError:
         scale = math.nan
     if not (math.isfinite(scale) and scale > 0):
-        raise LogError(f"unknown unit {unit!r}: give one of {', '.join(known)}, or a number (SI units per count)")
+        raise UsageError(f"unknown unit {unit!r}: give one of {', '.join(known)}, or a number (SI units per count)")
     return scale

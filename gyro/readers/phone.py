@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
-from gyro.readers.assemble import read_columns
+from gyro.readers.assemble import read_columns, with_file
 from gyro.readers.columns import Columns, Triple
 from gyro.readers.delimited import HEAD_BYTES, look
 from gyro.readers.options import ReadOptions
-from gyro.readers.table import TextForm
+from gyro.readers.table import TextForm, open_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """Read the gyroscope's file; an accelerometer's file beside it is brought to the gyroscope's times."""
-    with path.open("rb") as file:
+    with open_log(path) as file:
         app = _app(file.read(HEAD_BYTES), path)
     if app is None:
         raise LogError(f"{path.name}: the header of no phone app that is known")
@@ -66,7 +67,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     for gyro_end, accel_end in app.accel_file:
         beside = path.with_name(path.name.removesuffix(gyro_end) + accel_end)
         if path.name.endswith(gyro_end) and beside.is_file():
-            return _with_accel(log, beside, app, options)
+            return with_file(log, beside, partial(_with_accel, app=app, options=options))
     return log
 
 
@@ -91,7 +92,7 @@ def _unnamed(head: bytes, path: Path) -> bool:
     return found.form.skip == 0 and found.sample.shape[1] == 4 and bool(np.all(last > 1e6))
 
 
-def _with_accel(log: GyroLog, path: Path, app: App, options: ReadOptions) -> GyroLog:
+def _with_accel(log: GyroLog, path: Path, *, app: App, options: ReadOptions) -> GyroLog:
     """The log with the accelerometer of another file of the same app, interpolated to the gyroscope's times."""
     columns = Columns(app.time, app.gyro, None, app.time_scale, 1.0)
     plain = ReadOptions(time_unit=options.time_unit)

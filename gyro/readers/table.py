@@ -6,16 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gyro.errors import LogError
+from gyro.errors import LogError, file_errors
 from gyro.log import Float
+from localfiles import local_file
 
 CHUNK_BYTES = 1 << 22
 MAX_LINE_BYTES = 1 << 16
 MAX_ROWS = 20_000_000  # eleven hours at 500 Hz; bounds the memory at about 1.5 GB
+MAX_LINES = 2 * MAX_ROWS  # with those that are blank or bad
+MAX_BYTES = 1 << 33  # of a text log: what a file system says of a size is not relied on
 REASONS_KEPT = 1000
 _BLOCK = 256  # rows of a damaged chunk that are tried at once before each is looked at alone
 _HUGE = 1e30  # no sensor says this; and its square still fits a double
@@ -48,11 +52,18 @@ class Table:
     bad: tuple[BadLine, ...]
 
 
+def open_log(path: Path) -> BinaryIO:
+    """A log's bytes. Raises InputError unless it is a regular file: no pipe to wait for, no endless device."""
+    with file_errors():
+        return local_file(path).open("rb")
+
+
 def read_table(path: Path, form: TextForm, columns: tuple[int, ...], required: int) -> Table:
     """Read the `columns` (from 0) of a delimited text file.
 
     The first `required` of them must hold finite numbers or the line is bad; the others become NaN. Blank lines count
-    as nothing. Raises LogError for lines over 64 KiB, more than MAX_ROWS rows, or more bad lines than good ones.
+    as nothing. Raises LogError for lines over 64 KiB, more than MAX_ROWS rows, MAX_LINES lines or MAX_BYTES, and for
+    more bad lines than good ones.
     """
     values: list[Float] = []
     lines: list[NDArray[np.int64]] = []
@@ -84,11 +95,13 @@ def _check_size(path: Path, good: int, bad: list[BadLine]) -> None:
 def _chunks(path: Path, form: TextForm) -> Iterator[tuple[int, list[str]]]:
     """(number of the first line, lines) until the end of the file."""
     line = 1 + form.skip
-    with path.open("rb") as file:
+    with open_log(path) as file:
         for _ in range(form.skip):
             file.readline(MAX_LINE_BYTES)
         while block := file.read(CHUNK_BYTES):
             block += file.readline(MAX_LINE_BYTES)
+            if line > MAX_LINES or file.tell() > MAX_BYTES:
+                raise LogError(f"{path.name}: too long for a gyroscope log; cut it to the length of the video")
             rows = block.replace(b"\r\n", b"\n").removesuffix(b"\n").decode("latin-1").split("\n")
             if max(map(len, rows)) >= MAX_LINE_BYTES:
                 raise LogError(f"{path.name}: a line longer than 64 KiB near line {line}: not a text log")
@@ -131,6 +144,8 @@ def _slow(
     bad: list[BadLine] = []
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
+        if not any(map(str.strip, part)):
+            continue
         block = _fast(part, form, columns)
         number = np.arange(first + start, first + start + len(part))
         if block is None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gyro.errors import LogError
+from gyro.errors import NoLogError, file_errors
 from gyro.log import GyroLog
 from gyro.readers.assemble import build_log
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import MAX_ROWS, Table
+from localfiles import local_file
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -25,25 +26,27 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     """Read by telemetry-parser: ms, deg/s, m/s2. Its bad cells are zeros, so rows that are zero throughout count as
     lost.
 
-    Raises LogError for what it refuses, and for what it panics over: its panics are no Exception.
+    Raises NoLogError for what it refuses, and for what it panics over: its panics are no Exception.
     """
     try:
         import telemetry_parser
     except ImportError:
-        raise LogError(f"{path.name}: no reader for it; 'pip install telemetry-parser' adds more formats") from None
+        raise NoLogError(f"{path.name}: no reader for it; 'pip install telemetry-parser' adds more formats") from None
+    with file_errors():
+        file = local_file(path)
     try:
-        rows = telemetry_parser.Parser(str(path)).normalized_imu()
+        rows = telemetry_parser.Parser(str(file)).normalized_imu()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # (pyo3's PanicException is a BaseException)
-        raise LogError(f"{path.name}: telemetry-parser cannot read it: {error}") from error
+        raise NoLogError(f"{path.name}: telemetry-parser cannot read it: {error}") from error
     return _log(path, rows, options)
 
 
 def _log(path: Path, rows: list[dict[str, Any]], options: ReadOptions) -> GyroLog:
     sound = [row for row in rows[:MAX_ROWS] if len(row.get("gyro") or ()) == 3 and any(row["gyro"])]
     if len(sound) < 2:
-        raise LogError(f"{path.name}: telemetry-parser finds no gyroscope in it")
+        raise NoLogError(f"{path.name}: telemetry-parser finds no gyroscope in it")
     nothing = (np.nan, np.nan, np.nan)
     accel = [row["accl"] if len(row.get("accl") or ()) == 3 else nothing for row in sound]
     values = np.column_stack([[r["timestamp_ms"] for r in sound], [r["gyro"] for r in sound], accel]).astype(float)

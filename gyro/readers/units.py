@@ -12,6 +12,8 @@ from gyro.log import Float
 from gyro.readers.options import ACCEL_UNITS, G_M_S2, GYRO_UNITS, TIME_UNITS
 
 SAMPLE_LIMIT = 200_000
+MOST_READOUT_S = 0.2  # no camera takes longer from its first to its last row
+MOST_RAD_S = 1e4  # the fastest gyroscopes end at a thirtieth of that
 EPOCH_S = (1.0e9, 2.2e9)  # 2001 to 2039
 _FULL_SCALE_DEG_S = (125, 250, 500, 1000, 2000, 4000)
 
@@ -22,6 +24,13 @@ class Finding:
 
     scale: float
     note: str
+
+
+def stated_readout(readout_s: float | None) -> tuple[float | None, tuple[str, ...]]:
+    """The readout that a file states, None where no camera can have it; and notes of that."""
+    if readout_s is None or abs(readout_s) <= MOST_READOUT_S:
+        return readout_s, ()
+    return None, (f"a readout of {readout_s * 1e3:.4g} ms: not used",)
 
 
 def time_unit(time: Float) -> Finding:

@@ -74,7 +74,7 @@ def explained(error: BaseException, debug: bool) -> tuple[str, int]:
     if said is not None:  # of the option parser; its classes have no public name
         return _usage(error, said()), int(getattr(error, "exit_code", 2))
     if isinstance(error, _package_errors()):
-        return str(error), PACKAGE_ERROR
+        return str(error), getattr(error, "exit_code", PACKAGE_ERROR)
     hint = "" if debug else "; run with --debug to see where, and report it"
     return f"internal error: {type(error).__name__}: {error}{hint}", INTERNAL_ERROR
 

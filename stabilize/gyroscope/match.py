@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +15,13 @@ from gyro.estimate import (
     Tracks,
     camera_orientation,
     estimate_shift,
-    known_settings,
     logged_shift,
+    match_logs,
     self_calibrated_lens,
-    synchronize_held,
 )
 from gyro.lens import Lens, refocused
 from gyro.log import GyroLog
+from gyro.readers import Candidate
 from stabilize.core import Float, Float32, FrameGeometry, Motion
 from stabilize.gyro_settings import GyroConfig
 from stabilize.gyroscope.stretches import END_S
@@ -41,18 +42,21 @@ class SyncedGyro:
     """How a stabilising lens moved the picture; None where it did not."""
 
 
-def synced_gyro(motion: Motion, log: GyroLog, config: GyroConfig) -> tuple[SyncedGyro | None, tuple[str, ...]]:
-    """The gyroscope of the video that a motion was measured on, if its log agrees; else the reason for a person. Raises
-    SyncError where there is too little to compare.
+def synced_gyro(
+    motion: Motion, candidates: Iterable[Candidate], config: GyroConfig
+) -> tuple[SyncedGyro | None, tuple[str, ...]]:
+    """The gyroscope of the video that a motion was measured on, by the first log that agrees with the picture, and why
+    others were not used. Raises SyncError where there is too little to compare.
     """
-    tracks = tracks_of(motion)
-    size = tracks.width, tracks.height
-    settings = known_settings(log, size, config.focal_px, config.lens)
-    sync = synchronize_held(tracks, log, settings)
+    match, notes = match_logs(candidates, lambda: tracks_of(motion), config.focal_px, config.lens)
+    if match is None:
+        return None, notes
+    log, tracks, sync = match.log, match.tracks, match.sync
     if not sync.accepted:
-        return None, (f"the gyroscope log {log.source} was not used, the picture decides: {sync.refusal}",)
-    shift = _lens_shift(tracks, log, sync, settings) if log.ois is not None or _whole(tracks) else None
-    return SyncedGyro(camera_orientation(log, sync), sync, _lens(settings.lens, sync, *size), shift), ()
+        return None, (*notes, f"the gyroscope log {log.source} was not used, the picture decides: {sync.refusal}")
+    shift = _lens_shift(tracks, log, sync, match.settings) if log.ois is not None or _whole(tracks) else None
+    lens = _lens(match.settings.lens, sync, tracks.width, tracks.height)
+    return SyncedGyro(camera_orientation(log, sync), sync, lens, shift), notes
 
 
 def tracks_of(motion: Motion) -> Tracks:

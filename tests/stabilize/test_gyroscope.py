@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -13,13 +14,14 @@ import numpy as np
 import pytest
 
 import samples
-from gyro.errors import GyroError
+from gyro.errors import GyroError, LensError
 from gyro.estimate import LensShift, OrientationTrack
 from gyro.lens import Lens
-from stabilize import analyse, rotation_of
+from stabilize import analyse, rotation_of, stabilize_video
 from stabilize.camera.grid import node_positions, sample
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
+from stabilize.gyro_settings import GyroConfig
 from stabilize.gyroscope.fields import rotation_fields
 from stabilize.gyroscope.match import SyncedGyro
 
@@ -121,6 +123,40 @@ def test_a_log_of_another_clip_is_refused_and_the_picture_decides(tmp_path: Path
     (tmp_path / "none.csv").write_text("nothing\n")
     with pytest.raises(GyroError):
         rotation_of(CLIP, motion, tmp_path / "none.csv")
+
+
+def test_a_file_that_is_only_named_like_a_log_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    """Boxes that a tracker wrote beside the clip: alone they are a note, and the log behind them is used."""
+    clip, motion = tmp_path / "clip.mp4", motion_of(CAMERAS["global"])
+    shutil.copy(CLIP, clip)
+    (tmp_path / "clip.csv").write_text("frame,x,y,w,h\n" + "".join(f"{i},{i % 7},3,40,50\n" for i in range(60)))
+    said = "clip.csv, which was found for this video, was not used: "
+    fields, notes = rotation_of(clip, motion)
+    assert fields is None
+    assert len(notes) == 1 and notes[0].startswith(said)
+    with pytest.raises(GyroError):  # it is an error only where it is named
+        rotation_of(clip, motion, tmp_path / "clip.csv")
+    shutil.copy(CLIP.with_suffix(".csv"), tmp_path / "clip_gyro.csv")
+    fields, notes = rotation_of(clip, analyse(clip))
+    assert fields is not None and fields.known.any()
+    assert len(notes) == 1 and notes[0].startswith(said)
+
+
+def test_what_is_named_is_read_before_any_work_and_what_is_switched_off_is_said(tmp_path: Path) -> None:
+    motion, log = motion_of(CAMERAS["global"]), CLIP.with_suffix(".csv")
+    off = Config(gyro=GyroConfig(use="off"))
+    assert rotation_of(CLIP, motion, log, off) == (None, (f"the gyroscope log {log} was not used: gyro.use is off",))
+    assert rotation_of(CLIP, motion, config=off) == (None, ())
+    (tmp_path / "lens.json").write_text("{}")
+    stages: list[str] = []
+    with pytest.raises(LensError):
+        stabilize_video(
+            CLIP,
+            tmp_path / "out.mp4",
+            Config(gyro=GyroConfig(lens=str(tmp_path / "lens.json"))),
+            lambda stage, *_: stages.append(stage),
+        )
+    assert not stages and not (tmp_path / "out.mp4").exists()
 
 
 def test_the_lens_log_of_a_recording_is_used(tmp_path: Path) -> None:

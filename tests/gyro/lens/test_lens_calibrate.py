@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from gyro.errors import LensError
+from gyro.errors import InputError, LensError, UsageError
 from gyro.lens import calibrate, unproject
 
 PICTURES = Path(__file__).parents[4] / "shared" / "data" / "calibration"
@@ -113,14 +113,14 @@ def test_a_video_of_a_board(tmp_path):
 def test_what_cannot_be_calibrated_says_why(tmp_path, pictures):
     with pytest.raises(LensError, match=r"0 of 13 pictures show 8 x 5"):
         calibrate(pictures, (8, 5))
-    with pytest.raises(LensError, match="no calibration for model 'pinhole'"):
+    with pytest.raises(UsageError, match="no calibration for model 'pinhole'"):
         calibrate(pictures, model="pinhole")
-    with pytest.raises(LensError, match="inner corners; 3 to 100"):
+    with pytest.raises(UsageError, match="inner corners; 3 to 100"):
         calibrate(pictures, (2, 6))
-    with pytest.raises(LensError, match="no such file"):
+    with pytest.raises(InputError, match="no such file"):
         calibrate([tmp_path / "absent.png"])
     (tmp_path / "fake.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 64)
-    with pytest.raises(LensError, match=r"fake\.png"):
+    with pytest.raises(InputError, match=r"fake\.png"):
         calibrate([tmp_path / "fake.png"])
     cv2.imwrite(str(tmp_path / "small.png"), np.zeros((48, 64), np.uint8))
     with pytest.raises(LensError, match="640 x 480 and 64 x 48"):

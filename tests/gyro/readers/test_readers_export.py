@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from gyro.cli import app, calibrate
-from gyro.errors import GyroError, LensError, LogError
+from gyro.errors import LogError, OutputError, UsageError
 from gyro.estimate import known_settings
 from gyro.estimate.tracks import Tracks
 from gyro.export import orientation_string, write_gcsv, write_path
@@ -86,9 +86,9 @@ def test_a_camera_path_keeps_its_rotations(tmp_path, name):
 
 def test_what_cannot_be_written_says_so(tmp_path, truth):
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
-    with pytest.raises(GyroError, match="No such file"):
+    with pytest.raises(OutputError, match="its folder does not exist"):
         write_gcsv(log, tmp_path / "no" / "a.gcsv")
-    with pytest.raises(GyroError, match="No such file"):
+    with pytest.raises(OutputError, match="its folder does not exist"):
         write_path(np.zeros(1), Rotation.identity(1), tmp_path / "no" / "a.csv")
 
 
@@ -101,7 +101,7 @@ def test_info_says_what_was_found_and_what_is_damaged(tmp_path):
     assert "0.495 to 0.505 s" in said
     facts = json.loads(run("info", tmp_path / "log.csv", "--json", "--time-unit", "us"))
     assert facts["rate_hz"] == pytest.approx(200_000)
-    with pytest.raises(LogError, match=r"4 .* or 7"):
+    with pytest.raises(UsageError, match=r"4 .* or 7"):
         run("info", tmp_path / "log.csv", "--gyro-columns", "t_ms,gx")
 
 
@@ -110,9 +110,9 @@ def test_export_refuses_what_would_harm(tmp_path, truth):
     log = tmp_path / "log.csv"
     log.write_text("t,gx,gy,gz,ax,ay,az\n" + rows + "\n")
     before = log.read_bytes()
-    with pytest.raises(LogError, match="is the log itself"):
+    with pytest.raises(UsageError, match="is the input itself"):
         run("export", log, "-o", log)
-    with pytest.raises(LogError, match=r"\.gcsv, \.csv or \.json"):
+    with pytest.raises(UsageError, match=r"\.gcsv, \.csv or \.json"):
         run("export", log, "-o", tmp_path / "log.xlsx")
     assert log.read_bytes() == before
     run("export", log, "-o", tmp_path / "log.gcsv")
@@ -189,7 +189,7 @@ def test_calibrate_writes_a_profile(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "fx  533.14 +- 0.4" in said and "13 of 13 views" in said
     assert load_lens(tmp_path / "lens.json").K[0, 0] == pytest.approx(533.14, abs=0.01)
-    with pytest.raises(LensError, match="--pattern"):
+    with pytest.raises(UsageError, match="--pattern"):
         calibrate([pictures], tmp_path / "lens.json", "9by6")
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gyro.errors import LogError
-from gyro.readers import ReadOptions, detect_format, embedded_log, find_log, gcsv, read_log
+from gyro.errors import InputError, LogError, UsageError
+from gyro.readers import ReadOptions, detect_format, find_logs, gcsv, read_log
 from gyro.readers.dvs import read_dvs
 
 GCSV = """GYROFLOW IMU LOG
@@ -182,22 +182,37 @@ def test_dvs_triple(tmp_path):
 def test_the_log_beside_a_video_is_found(tmp_path):
     video = tmp_path / "clip.mp4"
     video.write_bytes(b"no video")
-    assert find_log(video) is None
+    assert list(find_logs(video)) == []
     (tmp_path / "clip.txt").write_text("notes on this clip\n")
-    assert find_log(video) is None  # a text of the same name that is no log
+    assert list(find_logs(video)) == []  # a text of the same name that is no log
     (tmp_path / "clip.csv").write_text("t,gx,gy,gz\n" + "\n".join(f"{i / 100},0,0,1" for i in range(50)))
-    assert find_log(video) == tmp_path / "clip.csv"
+    assert found(video) == ["clip.csv"]
     write_gcsv(tmp_path / "clip.gcsv")
-    assert find_log(video) == tmp_path / "clip.gcsv"
-    assert embedded_log(video) is None
+    assert found(video) == ["clip.gcsv", "clip.csv"]  # the best first
+
+
+def test_a_file_beside_a_video_that_cannot_be_used_is_named_and_hides_no_other(tmp_path):
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"no video")
+    (tmp_path / "clip.gcsv").write_text("GYROFLOW IMU LOG\nversion,1.3\n")
+    (tmp_path / "clip.csv").write_text("frame,x,y,w,h\n" + "".join(f"{i},{i % 7},3,40,50\n" for i in range(60)))
+    (tmp_path / "clip_gyro.csv").write_text("t,gx,gy,gz\n" + "\n".join(f"{i / 100},0,0,1" for i in range(50)))
+    broken, boxes, sound = find_logs(video)
+    assert broken.log is None and broken.problem.startswith("clip.gcsv, which was found for this video, was not used: ")
+    assert boxes.log is None and boxes.problem.startswith("clip.csv, which was found for this video, was not used: ")
+    assert sound.log is not None and sound.log.source.endswith("clip_gyro.csv")
+
+
+def found(video: Path) -> list[str]:
+    return [Path(one.log.source).name for one in find_logs(video) if one.log is not None]
 
 
 def test_errors_name_the_file_and_what_to_do(tmp_path):
-    with pytest.raises(LogError, match="no such file"):
+    with pytest.raises(InputError, match=r"absent\.csv: cannot be read \(no such file"):
         read_log(tmp_path / "absent.csv")
-    with pytest.raises(LogError, match="no such file"):
+    with pytest.raises(InputError, match="not a regular file"):
         read_log(tmp_path)
-    with pytest.raises(LogError, match="no reader 'nix'; there are gcsv"):
+    with pytest.raises(UsageError, match="no reader 'nix'; there are gcsv"):
         read_log(write_gcsv(tmp_path / "a.gcsv"), ReadOptions(format="nix"))
     assert detect_format(tmp_path / "a.gcsv") == "gcsv"
 
@@ -229,9 +244,10 @@ def test_telemetry_parser_is_guarded(tmp_path, monkeypatch):
     np.testing.assert_allclose(log.gaps_s, [[0.195, 0.205]])
     with pytest.raises(LogError, match="index out of bounds"):
         read_log(tmp_path / "panic.bin", ReadOptions(format="telemetry"))
-    # Another maker's MP4 has no GPMF: what read_log and embedded_log do with it is left to the package, if it is there.
-    other = tmp_path / "fine.mp4"
+    # Another maker's MP4 has no GPMF: what read_log and find_logs do with it is left to the package, if it is there.
+    other = tmp_path / "other.mp4"
     other.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 500)
-    assert read_log(other).format == "telemetry" and embedded_log(other).format == "telemetry"
+    assert read_log(other).format == "telemetry" and [one.log.format for one in find_logs(other)] == ["telemetry"]
     monkeypatch.delitem(sys.modules, "telemetry_parser")
-    assert embedded_log(other) is None
+    with pytest.raises(InputError, match=r"other\.mp4: not a readable video"):
+        list(find_logs(other))

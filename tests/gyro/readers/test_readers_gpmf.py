@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gyro.errors import LogError
-from gyro.readers import embedded_log, gopro, gpmf, read_log
+from gyro.errors import InputError, LogError
+from gyro.readers import find_logs, gopro, gpmf, read_log
 
 GYRO_SCALE, RATE_HZ = 939, 200.0
 
@@ -240,7 +240,7 @@ def test_times_of_a_video_are_those_of_its_container(tmp_path, recording):
     """Twelve payloads of 1.001 s with jittering shares: even samples, on the clock of the container."""
     path = tmp_path / "video.mp4"
     remux(recording("karma.mp4"), path, bursts(12, False))
-    log = embedded_log(path)
+    (log,) = [one.log for one in find_logs(path)]
     assert log is not None and log.format == "gpmf"
     true_s = log.gyro_rad_s[:, 0] * GYRO_SCALE / RATE_HZ * 1.001
     assert np.max(np.abs(log.time_s - true_s)) < 25 / RATE_HZ  # emptied up to 25 samples late
@@ -251,11 +251,28 @@ def test_a_video_without_a_log_has_none():
     clip = Path(__file__).parents[4] / "shared" / "data" / "clips" / "hippo.mp4"
     if not clip.exists():
         pytest.skip(f"{clip} is absent")
-    assert embedded_log(clip) is None
+    assert list(find_logs(clip)) == []
+
+
+def test_a_broken_log_inside_a_video_is_said_and_a_good_one_is_found_behind_a_broken_file(tmp_path, recording):
+    remux(recording("karma.mp4"), tmp_path / "sound.mp4", bursts(4, False))
+    remux(
+        recording("karma.mp4"), tmp_path / "broken.mp4", [p.replace(b"GYRO", b"GYRO"[::-1]) for p in bursts(4, False)]
+    )
+    remux(
+        recording("karma.mp4"), tmp_path / "torn.mp4", [p[:8] + b"STRM\0\1\xff\xff" + p[16:] for p in bursts(4, False)]
+    )
+    (tmp_path / "sound.csv").write_text("frame,x,y,w,h\n" + "".join(f"{i},{i % 7},3,40,50\n" for i in range(60)))
+    beside, inside = find_logs(tmp_path / "sound.mp4")
+    assert beside.log is None and "sound.csv" in beside.problem
+    assert inside.log is not None and inside.log.format == "gpmf"
+    assert list(find_logs(tmp_path / "broken.mp4")) == []  # nothing is broken: there is just no gyroscope in it
+    (torn,) = find_logs(tmp_path / "torn.mp4")
+    assert torn.log is None and "inside the video was not used: torn.mp4: no gyroscope" in torn.problem
 
 
 def test_a_video_that_is_none_is_refused(tmp_path):
     path = tmp_path / "fake.mp4"
     path.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 500)
-    with pytest.raises(LogError, match=r"fake\.mp4"):
+    with pytest.raises(InputError, match=r"fake\.mp4: not a readable video"):
         read_log(path)
