@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula (OWASP: CSV injection)
+FORMULA_STARTS = tuple(
+    "=+-@＝＋－＠"
+)  # what a spreadsheet takes for a formula (OWASP: CSV injection); some know wide ones
+_MARKDOWN = frozenset("\\|`*_[]<>~@&$#!")
+_ADDRESSES = {"://": "\\://", "www.": "www\\."}  # which GitHub makes links of
 
 
 def clean(text: object) -> str:
@@ -15,14 +19,14 @@ def clean(text: object) -> str:
 def csv_text(text: object) -> str:
     """A string as the cell of a CSV file: quoted where it must be, and no formula. Numbers need none of this."""
     shown = clean(text)
-    if shown.startswith(FORMULA_STARTS):
+    if shown.lstrip().startswith(FORMULA_STARTS):
         shown = f"'{shown}"
     return '"' + shown.replace('"', '""') + '"' if any(c in shown for c in ",\";'") else shown
 
 
 def markdown_text(text: object) -> str:
     """A string as the cell of a Markdown table: no column, link, image or HTML of its own."""
-    shown = clean(text).replace("\\", "\\\\")
-    for mark in "|`*_[]<>":
-        shown = shown.replace(mark, f"\\{mark}")
+    shown = "".join(f"\\{c}" if c in _MARKDOWN else c for c in clean(text))
+    for plain, broken in _ADDRESSES.items():
+        shown = shown.replace(plain, broken)
     return shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,23 +32,33 @@ def check_target(target: PathLike, inputs: Iterable[PathLike], overwrite: bool) 
 
     Raises SameFileError for an input, WriteError for everything else.
     """
-    file = Path(target)
+    shown = os.fspath(target) or "''"
     try:
+        if not os.fspath(target):
+            raise WriteError("'': is no name of a file")
+        file = Path(os.path.abspath(target))
         exists = _exists(file)
+        if not file.parent.is_dir():
+            raise WriteError(f"{shown}: its folder does not exist")
     except (OSError, ValueError) as error:  # a name too long for any file, a folder that may not be entered
-        raise WriteError(f"{target}: cannot be written there ({reason(error)})") from error
-    if not file.absolute().parent.is_dir():
-        raise WriteError(f"{target}: its folder does not exist")
+        raise WriteError(f"{shown}: cannot be written there ({reason(error)})") from error
     if file.is_dir():
-        raise WriteError(f"{target}: is a folder; give the name of a file")
-    if not exists:
-        return
+        raise WriteError(f"{shown}: is a folder; give the name of a file")
+    if not exists and file.is_symlink():
+        raise WriteError(f"{shown}: is a link that leads to no file; remove it or give another name")
+    if exists:
+        _check_existing(file, shown, inputs, overwrite)
+    if not os.access(os.path.dirname(os.path.realpath(file)), os.W_OK | os.X_OK):
+        raise WriteError(f"{shown}: cannot be written there (its folder may not be written to)")
+
+
+def _check_existing(file: Path, shown: str, inputs: Iterable[PathLike], overwrite: bool) -> None:
     if any(_same(file, source) for source in inputs):
-        raise SameFileError(f"{target}: is the input itself; give another name for the output")
+        raise SameFileError(f"{shown}: is the input itself; give another name for the output")
     if not file.is_file():
-        raise WriteError(f"{target}: is no regular file; give the name of a new one")
+        raise WriteError(f"{shown}: is no regular file; give the name of a new one")
     if not overwrite:
-        raise WriteError(f"{target}: already exists: use --overwrite to replace it, or choose another name")
+        raise WriteError(f"{shown}: already exists: use --overwrite to replace it, or choose another name")
 
 
 def _exists(file: Path) -> bool:
@@ -69,32 +80,59 @@ def _same(target: Path, source: PathLike) -> bool:
 def pending_file(target: PathLike, inputs: Iterable[PathLike] = (), overwrite: bool = False) -> Iterator[Path]:
     """A new file beside `target` that is renamed to it at the end, and removed if the body raises anything at all.
 
-    Raises as `check_target`, before the body and once more before the file is renamed.
+    Where `target` is a link, it stays one, and what it leads to is replaced. Raises as `check_target`, before the body
+    and once more before the file is renamed, and WriteError where the system refuses the file or its new name.
     """
-    file, inputs = Path(target), tuple(inputs)
-    check_target(file, inputs, overwrite)
-    _remove_abandoned(file.absolute().parent)
+    inputs = tuple(inputs)
+    check_target(target, inputs, overwrite)
+    file = Path(os.path.realpath(target))
+    _remove_abandoned(file.parent)
     start = os.fsencode(file.name)[:NAME_BYTES].decode(errors="ignore")
     pending = file.with_name(f".{start}.{secrets.token_hex(4)}{SUFFIX}")
-    try:
+    with _system_errors(target):
         # Not mkstemp: the result gets the permissions that any other new file would have.
         handle = os.open(pending, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-    except OSError as error:
-        raise WriteError(f"{target}: cannot be written there ({reason(error)})") from error
     try:
         _lock(handle)
         yield pending
-        os.fsync(handle)
-        if not overwrite and file.exists():
-            raise WriteError(f"{target}: was created by someone else in the meantime; it is left as it is")
-        check_target(file, inputs, overwrite)
-        os.replace(pending, file)
+        check_target(target, inputs, overwrite=True)  # what may not be replaced shows below
+        with _system_errors(target):
+            os.fsync(handle)
+            _give_name(pending, file, overwrite)
     except BaseException:
         with suppress(OSError):
             pending.unlink()
         raise
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _system_errors(target: PathLike) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        said = f"{target}: was created by someone else in the meantime; it is left as it is"
+        raise WriteError(said) from error
+    except OSError as error:
+        raise WriteError(f"{target}: cannot be written there ({reason(error)})") from error
+
+
+def _give_name(pending: Path, file: Path, overwrite: bool) -> None:
+    """Raises FileExistsError where the name is taken and may not be."""
+    if overwrite:
+        os.replace(pending, file)
+        return
+    try:
+        os.link(pending, file)  # a rename would replace what someone else made a moment ago
+    except FileExistsError:
+        raise
+    except OSError:  # this file system has no second names
+        if os.path.lexists(file):
+            raise FileExistsError(file) from None
+        os.replace(pending, file)
+    else:
+        pending.unlink()
 
 
 def _lock(handle: int) -> bool:
@@ -109,6 +147,8 @@ def _lock(handle: int) -> bool:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove temporary files that a killed process left: ours by their name, and nobody holds their lock."""
+    if fcntl is None:
+        return
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             if entry.name.startswith(".") and entry.name.endswith(SUFFIX):
@@ -119,7 +159,9 @@ def _remove_abandoned(folder: Path) -> None:
 def _remove_if_dead(file: Path) -> None:
     handle = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if time.time() - os.fstat(handle).st_mtime > YOUNG_S and _lock(handle):
+        status = os.fstat(handle)
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if ours and time.time() - status.st_mtime > YOUNG_S and _lock(handle):
             file.unlink()
     finally:
         os.close(handle)

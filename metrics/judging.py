@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from metrics.errors import MetricsError
+from metrics.errors import UsageError
 from metrics.model import Judgement
 from metrics.video import (
     GrayFrame,
@@ -19,6 +19,7 @@ from metrics.video import (
     pairing_tolerance_s,
     probe,
     read_gray,
+    unchanged,
     working_size,
 )
 
@@ -34,7 +35,7 @@ class _Source:
     name: str
     log: ReadLog = field(default_factory=ReadLog)
 
-    def frames(self, size: Size | None) -> Iterator[GrayFrame]:
+    def frames(self, size: Size) -> Iterator[GrayFrame]:
         return ahead(read_gray(self.info.path, size, self.log))
 
     def damage(self) -> tuple[str, ...]:
@@ -52,12 +53,23 @@ def judge(out: str | Path, ref: str | Path | None = None, mode: str = "robust", 
     Frames are matched by time since each video's first frame. Only `robust` can judge without `ref`. Raises
     `MetricsError` (and its children) for what cannot be read or is not a mode.
     """
+    check_mode(mode, ref is not None)
+    paths = Path(out), Path(ref) if ref is not None else None
+    with unchanged(*paths):
+        return _judged(*paths, mode, tick)
+
+
+def check_mode(mode: str, with_ref: bool) -> None:
+    """Raises `UsageError` for what is no mode, and for one that needs the input where there is none."""
     if mode not in MODES:
-        raise MetricsError(f"mode {mode!r} does not exist; choose from {', '.join(MODES)}")
-    if ref is None and mode != "robust":
-        raise MetricsError(f"mode {mode} compares with the input video: give it with --ref")
-    output = _Source(probe(Path(out)), "output")
-    source = _Source(probe(Path(ref)), "input") if ref is not None else None
+        raise UsageError(f"mode {mode!r} does not exist; choose from {', '.join(MODES)}")
+    if not with_ref and mode != "robust":
+        raise UsageError(f"mode {mode} compares with the input video: give it with --ref")
+
+
+def _judged(out: Path, ref: Path | None, mode: str, tick: Tick | None) -> Judgement:
+    output = _Source(probe(out), "output")
+    source = _Source(probe(ref), "input") if ref is not None else None
     if mode == "robust":
         judgement = _robust(output, source, tick)
     elif source is not None:
@@ -79,7 +91,9 @@ def _robust(output: _Source, source: _Source | None, tick: Tick | None) -> Judge
 
 
 def _published(output: _Source, source: _Source, mode: str, tick: Tick | None) -> Judgement:
-    native = pair_by_time(output.frames(None), source.frames(None), pairing_tolerance_s(source.info))
+    # By name, not None: some files change their size on the way.
+    out_frames, ref_frames = output.frames(output.info.size), source.frames(source.info.size)
+    native = pair_by_time(out_frames, ref_frames, pairing_tolerance_s(source.info))
     if mode == "nndvs":
         from metrics.compat.nndvs import judge_nndvs
 

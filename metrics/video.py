@@ -6,6 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.errors import VideoReadError
+from metrics.errors import MetricsError, VideoReadError, file_errors
 
 Gray = NDArray[np.uint8]
 Size = tuple[int, int]  # width, height in pixels, upright
 
-MAX_SIDE = 16384
-MAX_PIXELS = 1 << 27  # 134 megapixels: a claimed size beyond this is refused before anything is allocated
+MIN_SIDE = 16  # px; there is nothing to follow in less
 FULL_RANGE = frozenset({"gray", "yuvj420p", "yuvj422p", "yuvj444p"})
 LUMA_FIRST = FULL_RANGE | {"yuv420p", "yuv422p", "yuv444p", "nv12"}
 LIMITED_TO_FULL = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
@@ -49,34 +49,34 @@ class GrayFrame:
     gray: Gray
 
 
-def _open(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The container and its video stream. Whatever FFmpeg cannot do with the file later on is a `VideoReadError`."""
     import av
 
-    if not path.is_file():
-        raise VideoReadError(f"{path}: no such file; only local files are judged")
-    try:
-        return av.open(f"file:{path.resolve()}", options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, ValueError) as error:
-        raise VideoReadError(f"{path}: cannot be opened as a video ({error}); is it complete?") from error
+    from localfiles.videos import open_video, pick_video
 
-
-def _video_stream(container: Any, path: Path) -> Any:
-    streams = [s for s in container.streams.video if not s.disposition.value & 0x400]  # 0x400: attached picture
-    if not streams:
-        raise VideoReadError(f"{path}: has no video stream")
-    stream = streams[0]
-    width, height = stream.width, stream.height
-    if not (16 <= width <= MAX_SIDE and 16 <= height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise VideoReadError(f"{path}: frame size {width}x{height} is outside 16..{MAX_SIDE} px a side")
-    # Frame threads can hang when decoding stops before the end of the file; slices cannot.
-    stream.thread_type = "SLICE"
-    return stream
+    with file_errors():
+        container = open_video(path)
+    with container:
+        with file_errors():
+            stream = pick_video(container, path)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if min(width, height) < MIN_SIDE:
+            raise VideoReadError(
+                f"{path}: pictures of {width}x{height} are too small to be judged ({MIN_SIDE} px a side)"
+            )
+        # Frame threads can hang when decoding stops before the end of the file; slices cannot.
+        stream.thread_type = "SLICE"
+        try:
+            yield container, stream
+        except av.FFmpegError as error:
+            raise VideoReadError(f"{path}: cannot be read on ({error.strerror}); is it complete?") from error
 
 
 def probe(path: Path) -> VideoInfo:
     """Size, rate and length of `path`; decodes one frame, for the rotation tag. Raises `VideoReadError`."""
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with _opened(path) as (container, stream):
         frame = next(_decoded(container, stream, ReadLog()), None)
         if frame is None:
             raise VideoReadError(f"{path}: not one frame could be decoded; the file is empty or damaged")
@@ -85,6 +85,35 @@ def probe(path: Path) -> VideoInfo:
         rate = stream.average_rate or stream.guessed_rate
         duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / 1e6
         return VideoInfo(path, size, float(rate or 0), int(stream.frames), float(duration), rotation)
+
+
+@contextmanager
+def unchanged(*paths: Path | None) -> Iterator[None]:
+    """Raises `VideoReadError` where one of the files is replaced, removed or written to during the body."""
+    before = {path: stamp(path) for path in paths if path is not None}
+    try:
+        yield
+        _require(before)
+    except MetricsError:
+        raise
+    except Exception:
+        _require(before)  # what went wrong comes of that
+        raise
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """Tells one state of a file from another; empty where there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _require(before: dict[Path, tuple[int, ...]]) -> None:
+    changed = [str(path) for path, state in before.items() if stamp(path) != state]
+    if changed:
+        raise VideoReadError(f"{', '.join(changed)}: changed while it was being judged; judge it again")
 
 
 @dataclass
@@ -183,8 +212,7 @@ def read_rgb(path: Path, size: Size) -> Iterator[tuple[float, Gray]]:
 
 
 def _timed(path: Path, size: Size | None, form: str, log: ReadLog) -> Iterator[tuple[float, Gray]]:
-    with _open(path) as container:
-        stream = _video_stream(container, path)
+    with _opened(path) as (container, stream):
         first_pts, last_t = None, -1.0
         for pts, picture in _in_order(_decoded(container, stream, log), size, form, log):
             first_pts = pts if first_pts is None else first_pts

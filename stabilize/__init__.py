@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `typing` itself is slow to load, and until the program catches signals every moment counts
 if TYPE_CHECKING:
+    from typing import Any
+
     from stabilize.config import Config
     from stabilize.pipeline import Report, analyse, render, rotation_of, solve, stabilize_video
 

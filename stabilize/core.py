@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from stabilize.spool import chunks
 
@@ -23,13 +23,46 @@ Int = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
 
 
+TIME_LIMIT = 1 << 62  # of a pts: differences of two are whole numbers of 64 bits still
+RATIO_LIMIT = 1 << 31  # of either part of a time base, as in every container
+SIDE_LIMIT = 1 << 16  # pixels
+ASPECT_LIMIT = 1e10  # more than any ratio of two numbers of 32 bits
+USUAL_S = 1 / 30  # between two frames, where nothing says so
+LEAST_INTERVAL_S = 1e-4  # below, a clock is damaged: nobody shows 10,000 frames a second
+UNEVEN = 1e4  # times the usual interval, and its part
+NODES_LIMIT = 64  # of a mesh, each way
+MESH_LIMIT = 4.0  # units: twice the long side
+STRETCH = (1e-3, 1e3)  # by which a motion between two frames may change areas, anywhere in the frame
+FARTHEST = 16.0  # units that it may move a corner
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
 
 
-def _finite(fields: Float16) -> bool:
-    return all(bool(np.isfinite(fields[part]).all()) for part in chunks(len(fields), fields))
+def _within(fields: Float16, limit: float) -> bool:
+    """Whether all is finite, and no larger."""
+    return all(bool((np.abs(fields[part]) <= limit).all()) for part in chunks(len(fields), fields))
+
+
+def _check_array(array: NDArray[np.generic], name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
+    _require(array.dtype == dtype, f"{name} must hold {np.dtype(dtype)}, not {array.dtype}")
+    _require(array.shape == shape, f"{name} must be {shape}, not {array.shape}")
+
+
+def possible(H_next_prev: Float) -> NDArray[np.bool_]:
+    """Which homographies (n, 3, 3) a camera can have made between two frames: of the unit frame's corners none goes to
+    infinity or far away, and the picture is neither folded nor crushed.
+    """
+    corners = np.array([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1.0]]).T
+    with np.errstate(all="ignore"):  # what is not finite is refused
+        image = H_next_prev / H_next_prev[:, 2:, 2:] @ corners
+        moved = np.abs(image[:, :2] / image[:, 2:] - corners[:2]).max(axis=(1, 2))
+        det = np.linalg.det(H_next_prev / H_next_prev[:, 2:, 2:])
+        stretch = det[:, None] / image[:, 2] ** 3  # determinant of the Jacobian at each corner
+    fair = (stretch > STRETCH[0]) & (stretch < STRETCH[1]) & (image[:, 2] > 0)
+    return np.asarray(fair.all(axis=1) & (moved < FARTHEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +75,11 @@ class Timeline:
     def __post_init__(self) -> None:
         _require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
         _require(self.time_base > 0, "time_base must be positive")
-        _require(bool(np.all(np.diff(self.pts) > 0)), "pts must increase strictly")
+        parts = self.time_base.numerator, self.time_base.denominator
+        _require(max(parts) <= RATIO_LIMIT, "time_base must be a ratio of two numbers of 32 bits")
+        _require(bool(np.all(self.pts[1:] > self.pts[:-1])), "pts must increase strictly")
+        ends = self.pts[[0, -1]].tolist() if len(self.pts) else [0, 0]
+        _require(ends[1] - ends[0] < TIME_LIMIT, "pts must lie within 2^62 of each other")
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -54,8 +91,19 @@ class Timeline:
 
     @property
     def interval_s(self) -> float:
-        """The usual (median) time between two frames; 1/30 s where there are fewer than two."""
-        return float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else 1 / 30
+        """The usual (median) time between two frames; 1/30 s where there are fewer or the clock is damaged."""
+        return self._median_s if self._median_s >= LEAST_INTERVAL_S else USUAL_S
+
+    @property
+    def intervals(self) -> Float:
+        """Times between neighbours (n-1,) in units of the usual one; bounded, or the last digits of what is computed
+        with them were lost.
+        """
+        return np.asarray((np.diff(self.time_s) / self._median_s).clip(1 / UNEVEN, UNEVEN))
+
+    @property
+    def _median_s(self) -> float:
+        return float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else USUAL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +116,14 @@ class FrameGeometry:
     width: int
     height: int
     pixel_aspect: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height"):
+            side = getattr(self, name)
+            fits = isinstance(side, int) and 0 < side <= SIDE_LIMIT
+            _require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
+        _require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
+        _require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
 
     @property
     def half_long_px(self) -> float:
@@ -124,6 +180,15 @@ class MotionModel(IntEnum):
     HOMOGRAPHY = 5
 
 
+def _check_mesh(mesh: Float16, name: str, count: int) -> None:
+    _require(mesh.dtype == np.float16, f"{name} must hold float16, not {mesh.dtype}")
+    whole = mesh.ndim == 4 and (mesh.shape[0], mesh.shape[3]) == (count, 2)
+    _require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
+    fewest, most = sorted(mesh.shape[1:3])
+    _require(fewest >= 2 and most <= NODES_LIMIT, f"{name} must have 2 to {NODES_LIMIT} nodes each way")
+    _require(_within(mesh, MESH_LIMIT), f"{name} must be finite, and within {MESH_LIMIT:g} units")
+
+
 @dataclass(frozen=True, slots=True)
 class PairMotion:
     """Motion from one frame to the next in the unit frame, with its quality.
@@ -161,11 +226,14 @@ class Matches:
 
     def __post_init__(self) -> None:
         m = len(self.pair)
-        _require(self.pair.shape == (m,) and self.pair.dtype == np.int64, "pair must be a 1-D int64 array")
-        for name, shape in (("prev_unit", (m, 2)), ("next_unit", (m, 2)), ("weight", (m,))):
+        _check_array(self.pair, "pair", np.int64, (m,))
+        ascends = bool(np.all(self.pair[1:] >= self.pair[:-1])) and not (m and self.pair[0] < 0)
+        _require(ascends, "pair must ascend from 0")
+        for name, most in (("prev_unit", FARTHEST), ("next_unit", FARTHEST), ("weight", 1.0)):
             values = getattr(self, name)
-            _require(values.shape == shape and bool(np.isfinite(values).all()), f"{name} must be finite, {shape}")
-        _require(bool(np.all(np.diff(self.pair) >= 0)) and not (m and self.pair[0] < 0), "pair must ascend from 0")
+            _check_array(values, name, np.float32, (m,) if name == "weight" else (m, 2))
+            _require(bool((np.abs(values) <= most).all()), f"{name} must be finite, and at most {most:g}")
+        _require(bool((self.weight > 0).all()), "weight must be over 0")
 
     def __len__(self) -> int:
         return len(self.pair)
@@ -204,14 +272,31 @@ class Motion:
     """What synchronisation with a gyroscope needs; of a long video only in part."""
 
     def __post_init__(self) -> None:
-        pairs = max(len(self.timeline) - 1, 0)
-        _require(self.H_next_prev.shape == (pairs, 3, 3), f"H_next_prev must be ({pairs}, 3, 3)")
-        shape = self.mesh.shape
-        _require(len(shape) == 4 and shape[0] == pairs and shape[3] == 2, f"mesh must be ({pairs}, rows, cols, 2)")
-        for name in ("status", "model", "coverage", "residual"):
-            _require(getattr(self, name).shape == (pairs,), f"{name} must be ({pairs},)")
-        _require(bool(np.isfinite(self.H_next_prev).all()) and _finite(self.mesh), "motion must be finite")
+        frames = len(self.timeline)
+        _require(frames > 0, "a motion needs a frame")
+        pairs = frames - 1
+        _check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
+        _check_mesh(self.mesh, "mesh", pairs)
+        for name in ("status", "model"):
+            _check_array(getattr(self, name), name, np.uint8, (pairs,))
+        for name in ("coverage", "residual"):
+            _check_array(getattr(self, name), name, np.float32, (pairs,))
+        _check_array(self.sharpness, "sharpness", np.float32, (frames if len(self.sharpness) else 0,))
         _require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
+        self._check_values()
+
+    def _check_values(self) -> None:
+        for kind, name in ((PairStatus, "status"), (MotionModel, "model")):
+            highest = max(kind)
+            _require(bool((getattr(self, name) <= highest).all()), f"{name} must be a {kind.__name__}, 0 to {highest}")
+        contradiction = self.measured == (self.model == MotionModel.NONE)
+        _require(not contradiction.any(), "status and model contradict: a pair has a model where it is measured")
+        for name, most in (("coverage", 1), ("residual", np.inf), ("sharpness", np.inf)):
+            values = getattr(self, name)
+            fine = np.isfinite(values) & (values >= 0) & (values <= most)
+            _require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
+        wrong = np.flatnonzero(~possible(self.H_next_prev)).tolist()
+        _require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
 
     @property
     def mesh_shape(self) -> tuple[int, int]:
@@ -253,11 +338,15 @@ class CameraPath:
     def __post_init__(self) -> None:
         frames = len(self.timeline)
         pairs = max(frames - 1, 0)
-        _require(self.step.shape == (pairs, 4), f"step must be ({pairs}, 4)")
-        _require(self.weight.shape == (pairs,), f"weight must be ({pairs},)")
-        _require(self.wobble.ndim == 4 and self.wobble.shape[0] == frames, "wobble must be (n, rows, cols, 2)")
-        _require(bool(np.isfinite(self.step).all()) and _finite(self.wobble), "path must be finite")
+        _check_array(self.step, "step", np.float64, (pairs, 4))
+        _check_array(self.weight, "weight", np.float64, (pairs,))
+        _check_mesh(self.wobble, "wobble", frames)
+        _require(bool(np.isfinite(self.step).all()), "step must be finite")
+        _require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
         _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
+        edges = [0, *(shot.stop for shot in self.shots)]
+        tiled = [(shot.start, shot.stop) for shot in self.shots] == list(pairwise(edges)) and edges[-1] == frames
+        _require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +355,16 @@ class StablePath:
 
     `crop_pose` (n, 4) is the similarity (a, b, x, y), unit frame, that places the output picture in each rectified
     frame: p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays.
+    `notes` say for a person what was left as filmed, and why.
     """
 
     camera: CameraPath
     crop_pose: Float
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(self.crop_pose.shape == (len(self.camera.timeline), 4), "crop_pose must be (n, 4)")
+        _check_array(self.crop_pose, "crop_pose", np.float64, (len(self.camera.timeline), 4))
+        _require(bool(np.isfinite(self.crop_pose).all()), "crop_pose must be finite")
 
 
 def field_nodes(count: int, length: int) -> Float:

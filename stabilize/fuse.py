@@ -1,9 +1,8 @@
 """Motion, and rotation from a gyroscope where there is one -> CameraPath.
 
 The picture gives each pair's whole field of motion; a gyroscope gives the part of it that rotation and rolling shutter
-explain. What is
-taken from where is decided pair by pair. Then each field is split into the similarity that the path solver works on
-and the wobble around it.
+explain. What is taken from where is decided pair by pair. Then each field is split into the similarity that the path
+solver works on and the wobble around it.
 """
 
 from __future__ import annotations
@@ -16,13 +15,16 @@ from numpy.typing import NDArray
 
 from stabilize import spool
 from stabilize.camera.grid import node_positions, sample
-from stabilize.camera.smoothing import TRUNCATE, gaussian_mean
+from stabilize.camera.smoothing import TRUNCATE, gaussian_mean, in_frames
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
 FAINT_S = 0.035  # over which it is averaged where it is rough: noise differs from pair to pair, parallax hardly
 RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
+SCALES, FARTHEST = (0.1, 10.0), 16.0  # of a step that a camera can have made; units of its shift
+SHUTTER_LIMIT = 2.0  # units: more is no rolling shutter
+LOCAL_LIMIT = 20.0  # units: what is near it is scaled back anyway, and 16 bits hold its sum over the longest window
 Mask = NDArray[np.bool_]
 
 
@@ -64,20 +66,26 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
     wobble: Float16 = spool.zeros((len(motion.timeline), *motion.mesh.shape[1:]), np.float16)
     local = wobble[1:]  # first each pair's local motion, then, in its place, what has to be taken out of each frame
     step = _split(motion, rotation, local)
-    sure = measured if rotation is None else measured | rotation.known
+    sure = (measured if rotation is None else measured | rotation.known) & _likely(step)
     step[~sure] = (1, 0, 0, 0)
     local[~sure] = 0
     for shot in motion.shots:
         inner = _pairs_of(shot)
         _bridge(step[inner], sure[inner])
-        _accumulate(wobble[shot], config.wobble_s / motion.timeline.interval_s)
+        _accumulate(wobble[shot], in_frames(config.wobble_s, motion.timeline.interval_s))
     _limit(wobble, config.wobble_limit)
     if rotation is not None:
         for part in spool.chunks(len(wobble), wobble, rotation.shutter):
-            wobble[part] += rotation.shutter[part].astype(np.float16)
+            wobble[part] += rotation.shutter[part].clip(-SHUTTER_LIMIT, SHUTTER_LIMIT).astype(np.float16)
     level = None if rotation is None else rotation.level
     weight = sure.astype(np.float64)
     return CameraPath(motion.timeline, motion.geometry, step, weight, wobble, tuple(motion.shots), level)
+
+
+def _likely(step: Float) -> Mask:
+    """Which steps (m, 4) a camera can have made; a mesh or a log that is wrong says anything."""
+    scale, shift = np.hypot(step[:, 0], step[:, 1]), np.hypot(step[:, 2], step[:, 3])
+    return np.asarray((scale > SCALES[0]) & (scale < SCALES[1]) & (shift < FARTHEST))
 
 
 def _pairs_of(shot: slice) -> slice:
@@ -105,7 +113,8 @@ def _split(motion: Motion, rotation: RotationFields | None, local: Float16) -> F
         z = (q @ p.conj()) / spread
         rest = q - z[:, None] * p - w[:, None]
         step[part] = np.stack([z.real, z.imag, w.real, w.imag], axis=1)
-        local[part] = np.stack([rest.real, rest.imag], axis=-1).reshape(-1, rows, cols, 2)
+        beyond = np.stack([rest.real, rest.imag], axis=-1).clip(-LOCAL_LIMIT, LOCAL_LIMIT)
+        local[part] = beyond.reshape(-1, rows, cols, 2)
     return step
 
 
@@ -125,8 +134,8 @@ def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32
     faint = motion.status == PairStatus.FAINT
     for shot in motion.shots:
         pairs = _pairs_of(shot)
-        _calm(residual[pairs], trust[pairs], RESIDUAL_S / motion.timeline.interval_s)
-        _even(residual[pairs], faint[pairs], FAINT_S / motion.timeline.interval_s)
+        _calm(residual[pairs], trust[pairs], in_frames(RESIDUAL_S, motion.timeline.interval_s))
+        _even(residual[pairs], faint[pairs], in_frames(FAINT_S, motion.timeline.interval_s))
     return residual
 
 

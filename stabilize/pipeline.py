@@ -86,7 +86,7 @@ def measure(
     with one_thread_each(), read(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
-        return motion, reading.report.warnings
+        return motion, (*reading.report.warnings, *spool.note(motion.mesh))
 
 
 def _duration_s(info: MediaInfo) -> float:
@@ -104,11 +104,13 @@ def solve(
 ) -> StablePath:
     """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`).
 
-    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture.
+    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture. Raises SolveError
+    where nothing fits the crop.
     """
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
-    return solve_path(camera_path(motion, config.fuse, gyro), _turned(config.path, rotation), step)
+    path = solve_path(camera_path(motion, config.fuse, gyro), _turned(config.path, rotation), step)
+    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
 
 
 def rotation_of(
@@ -229,8 +231,13 @@ def stabilize_video(
     What cannot be written is refused before any work is done: a target that exists, unless the config says to
     overwrite, and settings that do not fit its container. So is a named log that cannot be read.
     """
-    config = config or Config()
-    info = probe(source)
+    with spool.beside(target):
+        return _stabilize_video(probe(source), target, config or Config(), progress, gyro)
+
+
+def _stabilize_video(
+    info: MediaInfo, target: PathLike, config: Config, progress: Progress | None, gyro: PathLike | None
+) -> Report:
     VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
     logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
     clock = [time.perf_counter()]
@@ -249,8 +256,7 @@ def stabilize_video(
     notes = _render(info, path, target, config, progress)
     clock.append(time.perf_counter())
     seconds = dict(zip(("analyse", "gyro", "solve", "render"), np.diff(clock).tolist(), strict=True))
-    warnings = tuple(dict.fromkeys((*read_notes, *gyro_notes, *notes)))
-    return report(info.path, target, path, lost, used, seconds, warnings)
+    return report(info.path, target, path, lost, used, seconds, (*read_notes, *gyro_notes, *notes))
 
 
 def unmeasured(motion: Motion) -> int:
@@ -267,7 +273,7 @@ def report(  # noqa: PLR0917
     seconds: dict[str, float],
     warnings: tuple[str, ...],
 ) -> Report:
-    """What is to be said of a run."""
+    """What is to be said of a run; the path's own notes are among the warnings, and nothing twice."""
     kept: Float = np.hypot(path.crop_pose[:, 0], path.crop_pose[:, 1]) ** 2
     before, after = shake(path)
     return Report(
@@ -282,7 +288,7 @@ def report(  # noqa: PLR0917
         shake_before=before,
         shake_after=after,
         seconds=seconds,
-        warnings=warnings,
+        warnings=tuple(dict.fromkeys((*warnings, *path.notes))),
     )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from metrics.errors import DatasetError
+from localfiles import read_text
+from localfiles.errors import reason
+from metrics.errors import DatasetError, file_errors
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".3gp", ".wmv"})
 INPUT_FOLDERS = ("input", "inputs", "original", "originals", "unstable", "source")
 MANIFEST = ("method", "category", "clip", "input", "output")
+MAX_MANIFEST = 16 << 20  # bytes: some hundred thousand clips
 Videos = dict[tuple[str, str], Path]  # by (category, clip)
 
 
@@ -32,12 +36,10 @@ def find_jobs(dataset: Path) -> tuple[Job, ...]:
     `<category>/<clip>` for inputs beside `<method>/<category>/<clip>` (categories may be missing; the inputs may lie in
     a folder `input`, `original`, ...), or one folder with `<clip>.mp4` beside `<clip>_<method>.mp4`.
     """
-    if dataset.is_file():
-        jobs = _from_manifest(dataset)
-    elif dataset.is_dir():
-        jobs = _from_folders(dataset) or _from_names(dataset)
-    else:
-        raise DatasetError(f"{dataset}: no such folder or manifest")
+    try:
+        jobs = (_from_folders(dataset) or _from_names(dataset)) if dataset.is_dir() else _from_manifest(dataset)
+    except OSError as error:  # of a folder; `localfiles` speaks of files
+        raise DatasetError(f"{error.filename}: cannot be looked into ({reason(error)})") from error
     if not jobs:
         raise DatasetError(
             f"{dataset}: no pair of input and output found; expected <category>/<clip> beside"
@@ -48,10 +50,11 @@ def find_jobs(dataset: Path) -> tuple[Job, ...]:
 
 
 def _from_manifest(path: Path) -> list[Job]:
+    with file_errors(DatasetError):
+        text = read_text(path, MAX_MANIFEST, "manifest of a dataset")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
         raise DatasetError(f"{path}: is not a CSV manifest ({error})") from error
     jobs = []
     for line, row in enumerate(rows, 2):

@@ -12,7 +12,8 @@ from typing import Any
 
 from metrics.dataset import state
 from metrics.dataset.layout import Job
-from metrics.errors import MetricsError
+from metrics.errors import MetricsError, VideoReadError
+from metrics.video import stamp
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,16 @@ def score_dataset(
 
 
 def _outcomes(jobs: tuple[Job, ...], mode: str, folder: Path, workers: int) -> Iterator[Outcome]:
-    todo: dict[Job, str] = {}
+    todo: dict[Job, _Content] = {}
     for job in jobs:
         try:
-            key = state.fingerprint(job, mode)
-        except OSError as error:
-            yield Outcome(job, None, f"cannot be read: {error.strerror}: {error.filename}")
+            content = _Content.of(job, mode)
+        except VideoReadError as error:
+            yield Outcome(job, None, str(error))
             continue
-        stored = state.load(folder, key)
+        stored = state.load(folder, content.key)
         if stored is None:
-            todo[job] = key
+            todo[job] = content
         else:
             yield Outcome(job, stored, reused=True)
     crashed: list[Job] = []
@@ -67,9 +68,29 @@ def _outcomes(jobs: tuple[Job, ...], mode: str, folder: Path, workers: int) -> I
             yield Outcome(job, None, "the process that judged it was killed (a crash in a decoder, or no memory)")
 
 
-def _kept(outcome: Outcome, folder: Path, key: str) -> Outcome:
+@dataclass(frozen=True)
+class _Content:
+    """What a job's files hold: the name under which its scores are kept, and the state of the files at that time."""
+
+    key: str
+    stamps: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, job: Job, mode: str) -> _Content:
+        stamps = _stamps(job)  # before the files are read, so that a later change shows
+        return cls(state.fingerprint(job, mode), stamps)
+
+
+def _stamps(job: Job) -> tuple[tuple[int, ...], ...]:
+    return stamp(job.ref), stamp(job.out)
+
+
+def _kept(outcome: Outcome, folder: Path, content: _Content) -> Outcome:
+    job = outcome.job
+    if _stamps(job) != content.stamps:
+        return Outcome(job, None, f"{job.out} or {job.ref}: changed while it was being judged; run `score` again")
     if outcome.judgement is not None:
-        state.store(folder, key, outcome.judgement)
+        state.store(folder, content.key, outcome.judgement, (job.ref, job.out))
     return outcome
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from metrics.dataset.run import Outcome
@@ -21,15 +21,21 @@ HEADLINES = {
 INPUT = "(input)"
 
 
-def summary_tables(outcomes: Sequence[Outcome], mode: str) -> tuple[Table, ...]:
-    """Clips, categories, methods and win rates, in this order."""
+def summary_tables(outcomes: Sequence[Outcome], mode: str) -> dict[str, Table]:
+    """Clips, categories, methods and win rates, by name; without outcomes their headers."""
     names = HEADLINES[mode]
-    return (
-        clip_table(outcomes, names, mode),
-        group_table(f"By method and category · {mode}", outcomes, names, lambda o: (o.job.method, o.job.category)),
-        group_table(f"By method · {mode}", outcomes, names, lambda o: (o.job.method,)),
-        duel_table(outcomes, names, mode),
-    )
+    return {
+        "clips": clip_table(outcomes, names, mode),
+        "categories": group_table(f"By method and category · {mode}", outcomes, names, ("method", "category")),
+        "methods": group_table(f"By method · {mode}", outcomes, names, ("method",)),
+        "wins": duel_table(outcomes, names, mode),
+    }
+
+
+def worth_showing(tables: dict[str, Table]) -> tuple[Table, ...]:
+    """Those that say anything which the others do not."""
+    same = len(tables["categories"].rows) == len(tables["methods"].rows)  # one category each
+    return tuple(table for name, table in tables.items() if table.rows and not (name == "categories" and same))
 
 
 def clip_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> Table:
@@ -38,7 +44,7 @@ def clip_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> 
     for o in outcomes:
         figures = [number(o.value(name), _unit(outcomes, name)) for name in names]
         rows.append((o.job.method, o.job.category, o.job.clip, *figures, o.error or _failures(o)))
-    return Table(f"Clips · {mode}", ("method", "category", "clip", *names, "failures"), tuple(rows))
+    return Table(f"Clips · {mode}", ("method", "category", "clip", *names, "failures"), tuple(rows), keys=3)
 
 
 def _failures(outcome: Outcome) -> str:
@@ -48,18 +54,20 @@ def _failures(outcome: Outcome) -> str:
     return f"{worst[0]}/{worst[1]}" if worst[0] else ""
 
 
-def group_table(
-    title: str, outcomes: Sequence[Outcome], names: Sequence[str], key: Callable[[Outcome], tuple[str, ...]]
-) -> Table:
-    """Means with 95 % bootstrap intervals over the clips of each group, and the same scores of the inputs."""
-    groups = sorted({key(o) for o in outcomes})
-    rows = [_group_row(g, [o for o in outcomes if key(o) == g], names) for g in groups]
+def group_table(title: str, outcomes: Sequence[Outcome], names: Sequence[str], fields: tuple[str, ...]) -> Table:
+    """Means with 95 % bootstrap intervals over the clips of each group, and the same scores of the inputs.
+
+    `fields` of a job tell the groups apart.
+    """
+    groups: dict[tuple[str, ...], list[Outcome]] = {}
+    for o in outcomes:
+        groups.setdefault(tuple(getattr(o.job, field) for field in fields), []).append(o)
+    rows = [_group_row(group, groups[group], names) for group in sorted(groups)]
     one_each = {(o.job.category, o.job.clip): o for o in outcomes if o.judgement}.values()
     of_inputs = [_means(one_each, name, "input") for name in names]
-    rows.append(_row((INPUT, *[""] * (len(groups[0]) - 1)), of_inputs, names, one_each))
-    header = ("method", "category")[: len(groups[0])]
+    rows.append(_row((INPUT, *[""] * (len(fields) - 1)), of_inputs, names, one_each))
     note = "mean over clips [95 % bootstrap interval]; (input): the same score of the unstabilised clips"
-    return Table(title, (*header, "clips", *names), tuple(rows), note)
+    return Table(title, (*fields, "clips", *names), tuple(rows), (note,), keys=len(fields))
 
 
 def _group_row(group: tuple[str, ...], members: Sequence[Outcome], names: Sequence[str]) -> tuple[str, ...]:
@@ -106,7 +114,7 @@ def duel_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> 
             rate = duel(a, b, pairs, better).rate
             rates.append("–" if rate is None else f"{100 * rate:.0f} %")
         rows.append((a, b, str(len(common)), *rates))
-    return Table(f"Win rates · {mode}", ("method", "over", "clips", *names), tuple(rows), "ties count half")
+    return Table(f"Win rates · {mode}", ("method", "over", "clips", *names), tuple(rows), ("ties count half",), keys=2)
 
 
 def as_dict(outcomes: Sequence[Outcome], mode: str) -> dict[str, Any]:

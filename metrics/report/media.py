@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,14 +38,15 @@ def embed(info: VideoInfo, times_s: tuple[float, ...] = ()) -> Embedded:
     thumbs: list[bytes | None] = []
     with _writer(target) as container:
         stream = _stream(container, size)
-        last = 0.0
+        last, pts = 0.0, -1
         full = False
         for t_s, rgb in read_rgb(info.path, size):
             while len(thumbs) < len(times_s) and t_s >= times_s[len(thumbs)] - 1e-6:
                 thumbs.append(_jpeg(rgb))
             full = full or t_s > MAX_S or target.tell() > MAX_BYTES
             if not full:
-                container.mux(stream.encode(_frame(rgb, t_s)))
+                pts = max(round(t_s / TIME_BASE), pts + 1)  # a damaged clock may be finer than this one
+                container.mux(stream.encode(_frame(rgb, pts)))
                 last = t_s
             elif len(thumbs) == len(times_s):
                 break
@@ -82,11 +82,11 @@ def _stream(container: Any, size: Size) -> Any:
     return stream
 
 
-def _frame(rgb: NDArray[np.uint8], t_s: float) -> Any:
+def _frame(rgb: NDArray[np.uint8], pts: int) -> Any:
     import av
 
     frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
-    frame.pts, frame.time_base = round(t_s / TIME_BASE), TIME_BASE
+    frame.pts, frame.time_base = pts, TIME_BASE
     return frame
 
 
@@ -103,9 +103,3 @@ def mime_data(kind: str, data: bytes) -> str:
     import base64
 
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def name(path: Path) -> str:
-    """The file's name as it may be shown: undecodable bytes and control characters replaced."""
-    text = path.name.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

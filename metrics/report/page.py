@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from metrics.errors import MetricsError
+from localfiles.text import clean
+from metrics.errors import UsageError
 from metrics.model import Judgement, Score, Series
-from metrics.report.media import MAX_S, Embedded, embed, mime_data, name
+from metrics.report.media import MAX_S, Embedded, embed, mime_data
 from metrics.report.moments import Moment, worst_moments
 from metrics.report.words import MEANINGS
 from metrics.tables import ARROWS, number
@@ -25,13 +26,13 @@ MAX_POINTS = 3000  # of a drawn line; longer ones are thinned
 def report_page(judgement: Judgement) -> str:
     """A whole HTML document of a `robust` judgement; reads the judged videos again to embed small copies."""
     if judgement.mode != "robust":
-        raise MetricsError(f"a report shows the mode robust, not {judgement.mode}")
+        raise UsageError(f"a report shows the mode robust, not {judgement.mode}")
     moments = worst_moments(judgement)
     out = embed(judgement.out, tuple(m.t_s for m in moments))
     ref = embed(judgement.ref) if judgement.ref else None
     style, script, page = (_asset(f) for f in ("style.css", "app.js", "template.html"))
     return Template(page).substitute(
-        title=escape(name(judgement.out.path)),
+        title=_shown(judgement.out.path.name),
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -44,6 +45,11 @@ def report_page(judgement: Judgement) -> str:
         without_ref="" if judgement.ref else "hidden",
         data=_json(_data(judgement)),
     )
+
+
+def _shown(text: str) -> str:
+    """Text of a file as HTML: neither markup nor control characters of its own."""
+    return escape(clean(text))
 
 
 def _asset(file: str) -> str:
@@ -64,41 +70,41 @@ def _lead(judgement: Judgement) -> str:
     out, ref = judgement.out, judgement.ref
     text = f"{out.size[0]}×{out.size[1]}, {out.fps:.3g} fps, {out.duration_s:.1f} s"
     if ref is None:
-        return escape(f"{text}; judged alone, without its input")
-    return escape(f"{text}; against {name(ref.path)} ({ref.size[0]}×{ref.size[1]}, {ref.fps:.3g} fps)")
+        return _shown(f"{text}; judged alone, without its input")
+    return _shown(f"{text}; against {ref.path.name} ({ref.size[0]}×{ref.size[1]}, {ref.fps:.3g} fps)")
 
 
 def _says(judgement: Judgement, out: Embedded) -> str:
     said = list(judgement.says)
     if judgement.out.duration_s > out.seconds + 1:
         said.append(f"the players hold the first {out.seconds:.0f} s (at most {MAX_S:.0f} s), the scores the whole")
-    return "".join(f"<li>{escape(text)}</li>" for text in said)
+    return "".join(f"<li>{_shown(text)}</li>" for text in said)
 
 
 def _players(judgement: Judgement, out: Embedded, ref: Embedded | None) -> str:
-    players = [_player("in", f"Input · {name(judgement.ref.path)}", ref)] if ref and judgement.ref else []
-    players.append(_player("out", f"Output · {name(judgement.out.path)}", out))
+    players = [_player("in", f"Input · {judgement.ref.path.name}", ref)] if ref and judgement.ref else []
+    players.append(_player("out", f"Output · {judgement.out.path.name}", out))
     return "\n".join(players)
 
 
 def _player(key: str, title: str, video: Embedded) -> str:
     return (
-        f'<figure><figcaption><span class="key {key}"></span>{escape(title)}</figcaption>'
-        f'<video id="video-{key}" muted playsinline preload="auto" aria-label="{escape(title)}"'
+        f'<figure><figcaption><span class="key {key}"></span>{_shown(title)}</figcaption>'
+        f'<video id="video-{key}" muted playsinline preload="auto" aria-label="{_shown(title)}"'
         f' src="{mime_data("video/mp4", video.mp4)}"></video></figure>'
     )
 
 
 def _score_row(score: Score) -> str:
-    note = f'<span class="note">{escape(score.note)}</span>' if score.note else ""
+    note = f'<span class="note">{_shown(score.note)}</span>' if score.note else ""
     failed = f"{score.failures}/{score.total}"
     cells = [
-        f'<th scope="row">{escape(score.name)} <span class="better">{ARROWS[score.better]}</span></th>',
+        f'<th scope="row">{_shown(score.name)} <span class="better">{ARROWS[score.better]}</span></th>',
         f'<td class="figure">{number(score.value, score.unit)}</td>',
         f'<td class="figure">{number(score.input, score.unit)}</td>',
-        f"<td>{escape(score.unit)}</td>",
+        f"<td>{_shown(score.unit)}</td>",
         f'<td class="figure{" failed" if score.failures else ""}">{failed}</td>',
-        f'<td class="meaning">{escape(MEANINGS[score.name])} {note}</td>',
+        f'<td class="meaning">{_shown(MEANINGS[score.name])} {note}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -113,7 +119,7 @@ def _moment(moment: Moment, thumb: bytes | None, embedded_s: float) -> str:
     picture = f'<img alt="" src="{mime_data("image/jpeg", thumb)}">' if thumb else ""
     beyond = "" if moment.t_s <= embedded_s + 0.5 else " disabled"
     text = f"{moment.t_s:.2f} s: {moment.what}" + (" (after the embedded part)" if beyond else "")
-    return f'<button class="moment" data-t="{moment.t_s:.4f}"{beyond}>{picture}<span>{escape(text)}</span></button>'
+    return f'<button class="moment" data-t="{moment.t_s:.4f}"{beyond}>{picture}<span>{_shown(text)}</span></button>'
 
 
 def _data(judgement: Judgement) -> dict[str, Any]:

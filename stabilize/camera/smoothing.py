@@ -8,6 +8,12 @@ import numpy as np
 from stabilize.core import Float
 
 TRUNCATE = 3.0  # standard deviations at which the kernel ends
+MOST_FRAMES = 2000.0  # of a standard deviation: memory and time follow it
+
+
+def in_frames(seconds: float, interval_s: float) -> float:
+    """A standard deviation in frames; bounded, for a damaged clock may say that any number of them fit in a second."""
+    return min(seconds / interval_s, MOST_FRAMES)
 
 
 def gaussian_mean(signal: Float, sigma: float) -> Float:

@@ -4,6 +4,20 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would spin while others have work
 
-from stabilize.cli.boundary import main
+from stabilize.cli import signals
 
 __all__ = ["main"]
+
+
+def main(arguments: "list[str] | None" = None) -> None:
+    """The command `stabilize`; ends the process with a documented exit code."""
+    try:
+        signals.catch()
+        from stabilize.cli.boundary import ended  # takes a tenth of a second, in which people press Ctrl-C
+
+        code = ended(arguments)
+        signals.ignore()
+    except signals.Interrupted as stopped:
+        code = signals.said(stopped)
+        signals.ignore()
+    raise SystemExit(code)

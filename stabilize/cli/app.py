@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from typing import Annotated, Any
@@ -17,8 +20,9 @@ LAZY = {  # command -> (module, name in it, short help)
     "gyro": ("stabilize.cli.gyroscope", "app", "Gyroscope logs: what is in them, how they fit a video."),
     "calibrate": ("gyro.cli", "calibrate", "Calibrate a lens from views of a chessboard."),
 }
+MEANT = {"stabilize": "run", "stabilise": "run", "analysis": "analyse", "judge": "metrics", "probe": "info"}
 EPILOG = (
-    "Exit codes: 0 done; 1 error of a gyroscope log or of the judge; 2 wrong usage or settings; 3 the input cannot be "
+    "Exit codes: 0 done; 1 error of a gyroscope log; 2 wrong usage or settings; 3 the input cannot be "
     "read; 4 the output cannot be written; 5 no usable motion, or a motion of another video; 6 no path fits the crop; "
     "70 internal error; 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM."
 )
@@ -56,7 +60,17 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in LAZY and _exists(args[0]):
             return args[0], _load(args[0]), args[1:]
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            ctx.fail(f"no such command: {args[0]}{_hint(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
+
+
+def _hint(word: str, names: list[str]) -> str:
+    """What was meant instead of a command: a video, or a command that is written much like it."""
+    if os.path.isfile(word) or os.path.splitext(word)[1]:
+        return f"; to make a video steady: stabilize run {shlex.quote(word)}"
+    near = get_close_matches(word.lower(), [*names, *MEANT], n=1)
+    return f"; did you mean: stabilize {MEANT.get(near[0], near[0])}" if near else ""
 
 
 def _exists(name: str) -> bool:

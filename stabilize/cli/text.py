@@ -1,24 +1,23 @@
-"""What goes to a terminal: strings of files are made harmless, and a reader who left is no error."""
+"""What goes to a terminal: strings of files are made harmless. What becomes of it there is the matter of `streams`."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any
 
 from localfiles.text import clean
 
 
 def say(line: str) -> None:
     """A line on stdout; `line` must be clean."""
-    _write(sys.stdout, line)
+    print(line, flush=True)
 
 
 def complain(line: str) -> None:
     """A line on stderr; `line` must be clean."""
-    _write(sys.stderr, line)
+    print(line, file=sys.stderr, flush=True)
 
 
 def say_json(value: Any) -> None:
@@ -35,19 +34,3 @@ def say_table(title: str, rows: Iterable[tuple[str, str]]) -> None:
     for label, value in rows:
         say(f"  {'' if label == before else label:<{width}}  {clean(value)}")
         before = label
-
-
-def _write(stream: TextIO, line: str) -> None:
-    try:
-        stream.write(line.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8"))
-        stream.write("\n")
-        stream.flush()
-    except BrokenPipeError:
-        mute(stream)
-
-
-def mute(stream: TextIO) -> None:
-    """Send what is still to come to nowhere; else the interpreter complains of the broken pipe at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
 from stabilize.core import FrameGeometry, Motion
-from stabilize.errors import MotionError
 from stabilize.motion.observation import FrameMotion
 from stabilize.motion.records import collect
 from stabilize.motion.settings import MotionConfig
@@ -29,18 +28,14 @@ def estimate_motion(  # noqa: PLR0917
     """Motion between all neighbours among `pictures` (pts and uint8 pixels of `picture_size`, gray or RGB as the
     source needs). `keep` says of which pairs the matches stay; None: of none.
 
-    Raises MotionError where there are none.
+    Raises MotionError where there are none, or their times cannot be used.
     """
     stream = MotionStream(geometry, time_base, config, keep)
     with prefetch(map(prepare_view, pictures), AHEAD_FRAMES) as views:
         if config.reference:  # the key frame that a frame is held against is not known ahead
-            motion = collect(_final(stream, views, progress), geometry, time_base)
-        else:
-            with prefetch(follow_views(views, SOURCES[config.flow]), AHEAD_FRAMES) as followed:
-                motion = collect(_final(stream, followed, progress), geometry, time_base)
-    if not len(motion.timeline):
-        raise MotionError("the video has no frame to analyse")
-    return motion
+            return collect(_final(stream, views, progress), geometry, time_base)
+        with prefetch(follow_views(views, SOURCES[config.flow]), AHEAD_FRAMES) as followed:
+            return collect(_final(stream, followed, progress), geometry, time_base)
 
 
 def _final(stream: MotionStream, views: Iterable[View], progress: Progress | None) -> Iterator[FrameMotion]:

@@ -20,7 +20,8 @@ def kept_matches(
 ) -> PairMatches:
     """At most KEPT_MAX matches of the corners of a picture, in the unit frame of a video with this `half_extent`."""
     height, width = picture.gray.shape
-    usable = np.flatnonzero(matches.weight >= WEIGHT_MIN)
+    inside = ((matches.points >= 0) & (matches.points <= (width - 1, height - 1))).all(axis=1)
+    usable = np.flatnonzero(inside & (matches.weight >= WEIGHT_MIN))
     chosen = usable[_strongest(corners.points[usable], corners.strength[usable], (width, height))]
 
     def unit(points_px: Float32) -> Float32:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stabilize.core import Float, Float16, FrameGeometry, MotionModel, PairMotion, PairStatus
+from stabilize.core import Float, Float16, FrameGeometry, MotionModel, PairMotion, PairStatus, possible
 from stabilize.motion.background import POINTS_MIN, Belief, Found, Mask, camera_motion, first_belief, found_of, learn
 from stabilize.motion.features import Corners
 from stabilize.motion.mesh import Shape, flat_mesh, local_motion
@@ -73,7 +73,10 @@ def fit_pair(  # noqa: PLR0917
     trust = belief.cells.ravel()[found.cell].astype(np.float64) * found.weight
     status = PairStatus.FAINT if corners.faint else PairStatus.OK
     coverage = float(best.support.sum() / cells)
-    model, H, local, residual = _measure(found, best.support, trust, FrameGeometry(width, height), shape, mesh)
+    measured = _measure(found, best.support, trust, FrameGeometry(width, height), shape, mesh)
+    if measured is None:
+        return FittedPair(failed(PairStatus.NO_CONSENSUS, shape), tracked, grown)
+    model, H, local, residual = measured
     return FittedPair(PairMotion(status, model, H, local, coverage, residual), tracked, grown)
 
 
@@ -88,12 +91,16 @@ def _why(pictures: tuple[Picture, Picture], corners: int, usual_sharpness: float
 
 def _measure(  # noqa: PLR0917
     found: Found, support: Mask, trust: Float, geometry: FrameGeometry, shape: Shape, mesh: bool
-) -> tuple[MotionModel, Float, Float16, float]:
-    """Model, homography, local motion, and median distance of the inliers, in units."""
+) -> tuple[MotionModel, Float, Float16, float] | None:
+    """Model, homography, local motion, and median distance of the inliers, in units; None where the points agree on
+    what no camera can have done, as on a line of them.
+    """
     unit_px = geometry.half_long_px
     prev, next_ = (geometry.to_unit(points.astype(np.float64)) for points in (found.prev, found.next))
     outlier, noise = (px * found.coarseness / unit_px for px in (OUTLIER_PX, NOISE_PX))
     model, H = choose(prev[support], next_[support], trust[support], outlier, noise)
+    if not possible(H[None])[0]:
+        return None
     distance = errors(H, prev[support], next_[support])
     local = flat_mesh(shape)
     if mesh and model is not MotionModel.STILL and found.coarseness == 1:

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from stabilize import spool
 from stabilize.core import FrameGeometry, Matches, Motion, Timeline
+from stabilize.errors import MotionError
 from stabilize.motion.mesh import mesh_shape
 from stabilize.motion.observation import FrameMotion
 
@@ -35,7 +36,7 @@ MATCH_ROWS = 1 << 16  # that are taken from the file at a time
 
 
 def collect(frames: Iterable[FrameMotion], geometry: FrameGeometry, time_base: Fraction) -> Motion:
-    """The motion of all frames."""
+    """The motion of all frames. Raises MotionError where there is none, or their times cannot be used."""
     pts: list[int] = []
     sharpness: list[float] = []
     records = np.zeros(spool.CHUNK, PAIR)
@@ -53,15 +54,25 @@ def collect(frames: Iterable[FrameMotion], geometry: FrameGeometry, time_base: F
         mesh.add(motion.mesh[None])
         if frame.matches is not None:
             matches.add(_rows(pair, frame))
-    pairs = max(len(pts) - 1, 0)
+    timeline = _timeline(pts, time_base)
+    pairs = len(pts) - 1
     return Motion(
-        timeline=Timeline(np.array(pts, np.int64), time_base),
+        timeline=timeline,
         geometry=geometry,
         **{name: records[name][:pairs] for name in ("H_next_prev", "status", "model", "coverage", "residual")},
         mesh=mesh.array,
         sharpness=np.array(sharpness, np.float32),
         matches=Matches(**{name: matches.array[name] for name in MATCH.names or ()}),
     )
+
+
+def _timeline(pts: list[int], time_base: Fraction) -> Timeline:
+    if not pts:
+        raise MotionError("the video has no frame to analyse")
+    try:
+        return Timeline(np.array(pts, np.int64), time_base)
+    except (ValueError, OverflowError) as error:
+        raise MotionError(f"the times of the video's frames are damaged beyond use ({error})") from error
 
 
 def _rows(pair: int, frame: FrameMotion) -> NDArray[np.void]:

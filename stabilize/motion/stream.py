@@ -11,14 +11,14 @@ from itertools import islice, pairwise
 import cv2
 import numpy as np
 
-from stabilize.core import FrameGeometry, PairMotion, UInt8
+from stabilize.core import FrameGeometry, PairMotion, PairStatus, UInt8, possible
 from stabilize.motion.background import Belief, first_belief
 from stabilize.motion.cuts import CutFilter, thumbnail
 from stabilize.motion.features import Corners, corners
 from stabilize.motion.matches import kept_matches
 from stabilize.motion.mesh import mesh_shape
 from stabilize.motion.observation import FrameMotion, Observation, PairMatches
-from stabilize.motion.pair import FittedPair, fit_pair, sharpness
+from stabilize.motion.pair import FittedPair, failed, fit_pair, sharpness
 from stabilize.motion.settings import MotionConfig
 from stabilize.motion.sources import (
     SOURCES,
@@ -204,4 +204,7 @@ class _PairEstimator:
         if not motion.measured or before is None:
             return motion
         H = motion.H_next_prev @ np.linalg.inv(before.H_next_prev)
+        if not possible(H[None])[0]:
+            self._since_key = None
+            return failed(PairStatus.NO_CONSENSUS, self._shape)
         return replace(motion, H_next_prev=H / H[2, 2], mesh=motion.mesh - before.mesh)

@@ -25,6 +25,7 @@ MAX_ITERATIONS = 60
 ENOUGH = 1e-2  # mean complementarity against the objective with which a path is still accepted
 BALANCE = 0.05  # share of the cost by which the forces on a pose may be out of balance at the end
 BACK_OFF = 0.9  # share of the way to the nearest boundary
+UNSETTLED = "the path did not settle: try another --smoothness, or --set path.loss=l2, and report the clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _factorise(band: Float) -> Float:
     try:
         return np.asarray(cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False))
     except LinAlgError as error:
-        raise SolveError("the path's equations are singular; please report this clip") from error
+        raise SolveError(UNSETTLED) from error
 
 
 def _start(problem: Problem) -> _State:
@@ -265,11 +266,18 @@ def solve(problem: Problem, tolerance: float = 1e-5) -> Float:
 
     Raises SolveError where the start is not inside, or no convergence is reached.
     """
+    with np.errstate(all="ignore"):  # what overflows does not settle, and is refused
+        return _solve(problem, tolerance)
+
+
+def _solve(problem: Problem, tolerance: float) -> Float:
     state = _start(problem)
     n = len(problem.start)
     for _ in range(MAX_ITERATIONS):
         mu = _gap(problem, state)
         scale = max(abs(objective(problem, state.pose)) / (n * 4), 1e-9)
+        if not (np.isfinite(mu + scale) and np.isfinite(state.pose).all()):
+            raise SolveError(UNSETTLED)
         if mu < tolerance * scale and _unbalanced(problem, state) < BALANCE:
             break
         d = _elastic(problem, state)
@@ -281,8 +289,8 @@ def solve(problem: Problem, tolerance: float = 1e-5) -> Float:
         state = _advance(state, step, *_steps(problem, state, step))
     else:
         # Every iterate lies inside the crop; one that is near the best will do, if the last digits do not come.
-        if mu > ENOUGH * scale:
-            raise SolveError(f"the path did not settle in {MAX_ITERATIONS} iterations; please report this clip")
+        if mu > ENOUGH * scale or not np.isfinite(state.pose).all():
+            raise SolveError(UNSETTLED)
     return state.pose
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stabilize.camera.smoothing import gaussian_mean
+from stabilize.camera.smoothing import gaussian_mean, in_frames
 from stabilize.core import CameraPath, Float, StablePath
 from stabilize.path.differences import Complex, compose, inverse, to_complex
 
@@ -47,7 +47,7 @@ def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
     before = _poses(camera)[shot]
     after = compose(before, to_complex(pose))
     zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])
-    sigma = SIGMA_S / camera.timeline.interval_s
+    sigma = in_frames(SIGMA_S, camera.timeline.interval_s)
     for measure in (lambda w: _quick(w.real, sigma) + 1j * _quick(w.imag, sigma), lambda w: np.diff(w, 2)):
         was, is_ = measure(before[:, 1]), measure(after[:, 1])
         if _rms(np.abs(is_) * zoom[: len(is_)]) > _rms(np.abs(was)) * (1 + 1e-6):
@@ -56,7 +56,7 @@ def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
 
 
 def _shake(poses: Complex, camera: CameraPath) -> Shake:
-    sigma = SIGMA_S / camera.timeline.interval_s
+    sigma = in_frames(SIGMA_S, camera.timeline.interval_s)
     shifts, rolls = [np.zeros(0)], [np.zeros(0)]
     for shot in camera.shots:
         shifts.append(np.abs(_quick(poses[shot, 1].real, sigma) + 1j * _quick(poses[shot, 1].imag, sigma)))

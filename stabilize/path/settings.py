@@ -39,7 +39,7 @@ class PathConfig:
         if not 0 < self.smoothness_s <= 60:
             raise ValueError(f"smoothness_s must be above 0 and at most 60 seconds, not {self.smoothness_s}")
         if not 0 <= self.max_crop <= 0.6:
-            raise ValueError(f"max_crop must be between 0 and 0.6, not {self.max_crop}")
+            raise ValueError(f"max_crop must be between 0 and 0.6, not {self.max_crop}{_share(self.max_crop)}")
         for name, allowed in (("zoom", ("dynamic", "static")), ("loss", ("l1", "l2"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
@@ -47,4 +47,10 @@ class PathConfig:
             raise ValueError(f"horizon_deg must be between 0 and 45, not {self.horizon_deg}")
         for axis in ("x", "y", "roll"):
             if not 0 <= getattr(self.strength, axis) <= 1:
-                raise ValueError(f"strength.{axis} must be between 0 and 1, not {getattr(self.strength, axis)}")
+                given = getattr(self.strength, axis)
+                raise ValueError(f"strength.{axis} must be between 0 and 1, not {given}{_share(given)}")
+
+
+def _share(value: float) -> str:
+    """For whoever thinks in percent."""
+    return f"; it is a share: {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""

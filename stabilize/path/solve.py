@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stabilize import spool
 from stabilize.core import CameraPath, Float, Float16, StablePath
@@ -36,25 +38,59 @@ GIVE_WAY = 4.0  # by which the reward grows where cropping does more harm than g
 # Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
 HORIZON = 300.0
 CENTRE = 1e-6  # keeps L2-flat directions defined
+STATIC_ROUNDS = 2  # each brings the scale of a static crop nearer to one number; what is left is cut
+FADE = 30  # frames around one that is pulled in over which its neighbours are, less and less
+AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
+LESS_WOBBLE = (
+    "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
+)
 Progress = Callable[[int, int], None]
 
 
 def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> StablePath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
-    Raises SolveError where nothing fits.
+    A shot without a solution is left as filmed, without any warp, and a note says so; raises SolveError where that is
+    every shot.
     """
     frames = len(camera.timeline)
-    pose = np.tile([1.0, 0, 0, 0], (frames, 1))
+    pose = np.tile(AS_FILMED, (frames, 1))
     done = 0
+    alone, unsolved = [], {}
     for shot in camera.shots:
         if shot.stop - shot.start < 2:
-            continue  # a single frame has no path; it is shown as it is
-        pose[shot] = _never_worse(camera, shot, config)
+            alone.append(shot)  # a single frame has no path; it is shown as it is
+            continue
+        try:
+            pose[shot] = _never_worse(camera, shot, config)
+        except SolveError as error:
+            unsolved[shot.start, shot.stop] = error
         done += shot.stop - shot.start
         if progress:
             progress(done, frames)
-    return StablePath(camera, pose)
+    if unsolved and len(unsolved) + len(alone) == len(camera.shots):
+        raise next(iter(unsolved.values()))
+    filmed = alone + [slice(*ends) for ends in unsolved]
+    return StablePath(_without_wobble(camera, filmed), pose, _notes(camera, unsolved))
+
+
+def _without_wobble(camera: CameraPath, shots: list[slice]) -> CameraPath:
+    """The path with nothing taken out of some shots: what is not cropped has no room for it."""
+    if not any(_wobbles(camera.wobble[shot]) for shot in shots):
+        return camera
+    wobble = spool.resized(camera.wobble, len(camera.wobble))
+    for shot in shots:
+        wobble[shot] = 0
+    return replace(camera, wobble=wobble)
+
+
+def _notes(camera: CameraPath, unsolved: dict[tuple[int, int], SolveError]) -> tuple[str, ...]:
+    """For each reason, the times that were left as filmed."""
+    time_s = camera.timeline.time_s
+    when: dict[str, list[str]] = {}
+    for (start, stop), error in unsolved.items():
+        when.setdefault(str(error), []).append(f"{time_s[start]:.2f} to {time_s[stop - 1]:.2f} s")
+    return tuple(f"left as filmed, from {', from '.join(times)}: {why}" for why, times in when.items())
 
 
 def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
@@ -63,7 +99,7 @@ def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
     Not so where a level horizon was asked for: that is worth a crop by itself.
     """
     if not _moves(camera, shot):
-        return np.tile([1.0, 0, 0, 0], (shot.stop - shot.start, 1))
+        return np.tile(AS_FILMED, (shot.stop - shot.start, 1))
     keep = KEEP
     for _ in range(4):
         pose = _solve_shot(camera, shot, config, keep)
@@ -74,8 +110,7 @@ def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
 
 
 def _moves(camera: CameraPath, shot: slice) -> bool:
-    still = np.array([1.0, 0, 0, 0])
-    return bool((camera.step[shot.start : shot.stop - 1] != still).any() or _wobbles(camera.wobble[shot]))
+    return bool((camera.step[shot.start : shot.stop - 1] != AS_FILMED).any() or _wobbles(camera.wobble[shot]))
 
 
 def _wobbles(wobble: Float16) -> bool:
@@ -87,17 +122,33 @@ def _solve_shot(camera: CameraPath, shot: slice, config: PathConfig, keep: float
     starts = range(0, max(frames - OVERLAP, 1), WINDOW)
     windows = [slice(shot.start + s, shot.start + min(s + WINDOW + OVERLAP, frames)) for s in starts]
 
-    def solved(window: slice, scale: float | None = None) -> Float:
-        pose = _solve_window(camera, window, config, keep, scale)
+    def solved(window: slice, real: Float | None) -> Float:
+        pose = _solve_window(camera, window, config, keep, real)
         spool.trim()  # or each window leaves something behind
         return pose
 
+    def joined(pool: ThreadPoolExecutor, real: Float | None = None) -> Float:
+        share = [None if real is None else real[w.start - shot.start : w.stop - shot.start] for w in windows]
+        return _join(list(pool.map(solved, windows, share)), [w.start - shot.start for w in windows], frames)
+
     with ThreadPoolExecutor(max_workers=2) as pool:
-        parts = list(pool.map(solved, windows))
+        pose = joined(pool)
         if config.zoom == "static":
-            scale = float(min(p[:, 0].min() for p in parts))
-            parts = list(pool.map(lambda window: solved(window, scale), windows))
-    return _join(parts, [w.start - shot.start for w in windows], frames)
+            scale = float(_scales(pose).min())
+            for _ in range(STATIC_ROUNDS):
+                pose = joined(pool, scale * pose[:, 0] / _scales(pose))
+            pose = _pull_in(camera, shot, _with_one_scale(pose), as_one=True)
+    return pose
+
+
+def _scales(pose: Float) -> Float:
+    return np.asarray(np.hypot(pose[:, 0], pose[:, 1]))
+
+
+def _with_one_scale(pose: Float) -> Float:
+    """Every window made as small as the smallest: about its own centre, so that it stays inside what held it."""
+    size = _scales(pose)[:, None]
+    return np.concatenate([pose[:, :2] * (size.min() / size), pose[:, 2:]], axis=1)
 
 
 def _join(parts: list[Float], starts: list[int], frames: int) -> Float:
@@ -112,15 +163,19 @@ def _join(parts: list[Float], starts: list[int], frames: int) -> Float:
     return out
 
 
-def _solve_window(camera: CameraPath, part: slice, config: PathConfig, keep: float, scale: float | None) -> Float:
-    """Solve, measure what the wobble takes, tighten, and solve again until the field lies inside."""
+def _solve_window(camera: CameraPath, part: slice, config: PathConfig, keep: float, real: Float | None) -> Float:
+    """Solve, measure what the wobble takes, tighten, and solve again until the field lies inside.
+
+    `real` (n,), for a static crop, is what the real part of each pose's scale is held at: the scale itself is no linear
+    constraint, but with the roll of the round before it is.
+    """
     # At the tightest crop and near the edge of the frame: most solutions lie between, and need no second round.
     margin = np.zeros((part.stop - part.start, 4))
     for guess in (1 - config.max_crop, (2 - config.max_crop) / 2, 0.98):
         pose = np.tile([guess, 0.0, 0, 0], (part.stop - part.start, 1))
         margin = np.maximum(margin, FORESIGHT * margins(camera, pose, part)[0])
     for _ in range(ROUNDS):
-        pose = _solve_once(camera, part, config, margin + SAFETY, keep, scale)
+        pose = _solve_once(camera, part, config, margin + SAFETY, keep, real)
         found, outside = margins(camera, pose, part)
         if outside.max(initial=0) <= 0:
             return pose
@@ -128,51 +183,58 @@ def _solve_window(camera: CameraPath, part: slice, config: PathConfig, keep: flo
     return _pull_in(camera, part, pose)
 
 
-def _pull_in(camera: CameraPath, part: slice, pose: Float) -> Float:
-    """Last resort where the wobble keeps changing under the solver: shrink towards the centre, smoothly in time."""
+def _pull_in(camera: CameraPath, part: slice, pose: Float, as_one: bool = False) -> Float:
+    """Last resort where the wobble keeps changing under the solver: shrink towards the centre, smoothly in time, or all
+    frames `as_one`.
+    """
     for shrink in (0.995, 0.99, 0.98, 0.95, 0.9, 0.8):
         outside = margins(camera, pose, part)[1] > 0
         if not outside.any():
             return pose
-        need = np.convolve(outside, np.hanning(61), mode="same").clip(0, 1)[:, None]
-        pose = pose * (1 - need * (1 - shrink))
+        need = np.ones(len(pose)) if as_one else _spread(outside)
+        pose = pose * (1 - need[:, None] * (1 - shrink))
     if (margins(camera, pose, part)[1] > 0).any():
-        raise SolveError("the local motion is too strong for the crop: raise --max-crop, or analyse with a calmer mesh")
+        raise SolveError(f"the local motion is too strong for the crop: {LESS_WOBBLE}")
     return pose
 
 
+def _spread(outside: NDArray[np.bool_]) -> Float:
+    """1 where frames (n,) are outside, fading within a second around."""
+    around = np.convolve(outside, np.hanning(2 * FADE + 1))
+    return np.asarray(around[FADE : FADE + len(outside)].clip(0, 1))
+
+
 def _solve_once(  # noqa: PLR0917
-    camera: CameraPath, part: slice, config: PathConfig, margin: Float, keep: float, scale: float | None
+    camera: CameraPath, part: slice, config: PathConfig, margin: Float, keep: float, real: Float | None
 ) -> Float:
     span = half_span(camera.geometry)
     frames = part.stop - part.start
     rows, sides = corner_rows(span, 1 - config.max_crop)
     room = np.tile(span, 2) - margin
-    least = _least_scale(config, room, span, scale)
+    least = _least_scale(config, room, span, real)
     limit = np.concatenate([room[:, sides], -least[:, None]], axis=1)
     cost = np.tile([-keep, 0.0, 0, 0], (frames, 1))
-    start = np.tile([1.0, 0.0, 0, 0], (frames, 1)) * least[:, None] * (1 + 1e-4)
-    if scale is not None:  # a static crop: the scale may not leave a hair's breadth
-        limit = np.concatenate([limit, np.full((frames, 1), scale * (1 + 2e-4))], axis=1)
+    start = np.tile(AS_FILMED, (frames, 1)) * least[:, None] * (1 + 1e-4)
+    if real is not None:  # a static crop: the scale may not leave a hair's breadth
+        limit = np.concatenate([limit, real[:, None] * (1 + 2e-4)], axis=1)
         rows = np.concatenate([rows, [[1.0, 0, 0, 0]]])
     return solve(Problem(_terms(camera, part, config), cost, rows, limit, start, config.loss))
 
 
-def _least_scale(config: PathConfig, room: Float, span: Float, scale: float | None) -> Float:
+def _least_scale(config: PathConfig, room: Float, span: Float, real: Float | None) -> Float:
     """Least scale of each frame: what the user allows, less where the wobble leaves no room even for that."""
-    wanted = 1 - config.max_crop if scale is None else scale
+    wanted = 1 - config.max_crop if real is None else real
     fits = (room / np.tile(span, 2)).min(axis=1) * (1 - 5e-4)
     if fits.min() < 0.3:
-        raise SolveError("the local motion leaves less than a third of the picture: analyse with a calmer mesh")
+        raise SolveError(f"the local motion leaves less than a third of the picture: {LESS_WOBBLE}")
     return np.asarray(np.minimum(wanted, fits))
 
 
 def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, ...]:
     """Weighted differences of the window; in tripod mode the first one counts for all."""
     steps = to_complex(_scaled(camera.step[part.start : part.stop - 1], config.strength))
-    usual = camera.timeline.interval_s
-    interval = np.diff(camera.timeline.time_s[part]) / usual
-    pace = config.smoothness_s / usual
+    interval = camera.timeline.intervals[part.start : part.stop - 1]
+    pace = min(config.smoothness_s / camera.timeline.interval_s, WINDOW)
     terms = []
     for order, difference in enumerate(differences(steps, interval), start=1):
         weight = WEIGHTS[order - 1] * pace**order

@@ -56,29 +56,35 @@ def test_csv_has_a_row_a_frame(walk_before: Path, tmp_path: Path) -> None:
     assert all(value != "nan" for row in rows for value in row.values())
 
 
+USAGE, INPUT, OUTPUT = 2, 3, 4
+
+
 @pytest.mark.parametrize(
-    "arguments, message",
+    "arguments, message, code",
     [
-        (["nowhere.mp4"], "no such file"),
-        (["http://example.com/a.mp4"], "only local files"),
-        (["{clip}", "--mode", "best"], "choose from"),
-        (["{clip}", "--mode", "dvs"], "--ref"),
-        (["{clip}", "--mode", "dvs", "--ref", "{clip}", "--report", "r.html"], "robust"),
-        (["{clip}", "--csv", "/proc/none/x.csv", "-q"], "cannot be written"),
+        (["nowhere.mp4"], "no such file", INPUT),
+        (["http://example.com/a.mp4"], "a file on this machine", INPUT),
+        (["{clip}", "--mode", "best"], "choose from", USAGE),
+        (["{clip}", "--mode", "dvs"], "--ref", USAGE),
+        (["{clip}", "--mode", "dvs", "--ref", "{clip}", "--report", "r.html"], "robust", USAGE),
+        (["{clip}", "--csv", "x.out", "--report", "./x.out"], "a file each", USAGE),
+        (["{clip}", "--csv", "{clip}.none/x.csv", "-q"], "folder does not exist", OUTPUT),
+        (["{clip}", "--csv", "/proc/x.csv", "-q"], "cannot be written", OUTPUT),
     ],
 )
-def test_errors_are_one_line(arguments: list[str], message: str, walk_before: Path) -> None:
+def test_errors_are_one_line(arguments: list[str], message: str, code: int, walk_before: Path) -> None:
     done = RUNNER.invoke(app, ["judge", *(a.format(clip=walk_before) for a in arguments)])
     assert isinstance(done.exception, MetricsError)
     assert message in str(done.exception)
     assert "\n" not in str(done.exception)
+    assert done.exception.exit_code == code
 
 
-def test_the_program_exits_with_1_and_no_traceback() -> None:
+def test_the_program_exits_with_the_code_of_the_error_and_no_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "metrics", "judge", "nowhere.mp4"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == INPUT
     assert done.stderr.startswith("error: nowhere.mp4")
     assert done.stderr.count("\n") == 1
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import judge_scenes as scenes
@@ -114,12 +118,94 @@ def test_a_broken_clip_stops_nothing_and_finished_ones_are_not_judged_again(
     assert sorted(o.reused for o in again) == [True, True, True]
 
 
+VIDEO = {"path": "o.mp4", "width": 64, "height": 48, "fps": 30.0, "frames": 9, "duration_s": 0.3}
+SCORE = {"value": 0.5, "input": None, "unit": "share", "better": "higher", "failures": 0, "total": 9, "note": ""}
+JUDGEMENT = {
+    "schema": 1,
+    "version": "1",
+    "mode": "robust",
+    "out": VIDEO,
+    "ref": None,
+    "scores": {"stability": SCORE},
+    "says": ["short"],
+}
+
+
 def test_a_half_written_state_is_judged_again(tmp_path: Path) -> None:
-    state.store(tmp_path, "key", {"scores": {}})
-    assert state.load(tmp_path, "key") == {"scores": {}}
+    state.store(tmp_path, "key", JUDGEMENT, ())
+    assert state.load(tmp_path, "key") == JUDGEMENT
     (tmp_path / "key.json").write_text('{"scores": {')
     assert state.load(tmp_path, "key") is None
     assert state.load(tmp_path, "other") is None
+
+
+def with_score(**changes: object) -> str:
+    return json.dumps(JUDGEMENT | {"scores": {"stability": SCORE | changes}})
+
+
+NOT_FINISHED = {
+    "deeply nested": '{"scores":' * 100_000,
+    "nested as deep as it loads": json.dumps(JUDGEMENT)[:-1] + ', "more": ' + "[" * 500 + "]" * 500 + "}",
+    "huge": json.dumps(JUDGEMENT | {"says": ["x" * (2 << 20)]}),
+    "not a number": with_score(value=float("nan")),
+    "infinite": with_score(value=0.5).replace("0.5", "1e999"),
+    "a number of a thousand digits": with_score(value=10**1000),
+    "text for a number": with_score(value="0.5"),
+    "a score that is none": json.dumps(JUDGEMENT | {"scores": {"stability": 5}}),
+    "no scores": '{"scores": {}}',
+    "a list": "[]",
+    "not UTF-8": "\xff",
+    "a video that is none": json.dumps(JUDGEMENT | {"out": {"path": 5}}),
+    "notes that are none": json.dumps(JUDGEMENT | {"says": [{}]}),
+}
+
+
+@pytest.mark.parametrize("what", NOT_FINISHED)
+def test_a_finished_clip_that_is_anything_else_is_ignored(what: str, tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text(NOT_FINISHED[what], encoding="latin-1")
+    assert state.load(tmp_path, "key") is None
+
+
+def test_a_manifest_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metrics.dataset.layout.MAX_MANIFEST", 1000)
+    (tmp_path / "m.csv").write_text("method,category,clip,input,output\n" + "ours,walk,1,a.mp4,b.mp4\n" * 100)
+    with pytest.raises(DatasetError, match="larger than"):
+        find_jobs(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "absent"])
+def test_a_dataset_that_is_nowhere_is_an_error_of_one_line(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        find_jobs(tmp_path / name)
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 3
+
+
+def test_clips_that_are_no_files_are_rows_that_say_so(tmp_path: Path) -> None:
+    """A path with a NUL, a folder, a pipe that nobody writes to: none may stop the run or hang it."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    touch(tmp_path, "in.mp4")
+    rows = ["a\0b.mp4", ".", "pipe.mp4"]
+    (tmp_path / "m.csv").write_text("input,output\n" + "".join(f"{row},in.mp4\n" for row in rows))
+    outcomes = run.score_dataset(find_jobs(tmp_path / "m.csv"), "robust", tmp_path / "finished", 1)
+    assert [o.judgement for o in outcomes] == [None] * 3
+    assert all(o.error for o in outcomes)
+
+
+def test_a_clip_that_changes_during_the_run_is_not_kept(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = next(j for j in find_jobs(dataset) if j.method == "half")
+    changing = Job("m", "", "x", job.ref, tmp_path / "out.mkv")
+    shutil.copy(job.out, changing.out)
+
+    def replaced(jobs: list[Job], *_: object) -> Iterator[run.Outcome]:
+        shutil.copy(job.ref, changing.out)
+        yield run.Outcome(jobs[0], JUDGEMENT)
+
+    monkeypatch.setattr(run, "_pool", replaced)
+    (outcome,) = run.score_dataset([changing], "robust", tmp_path / "finished", 1)
+    assert outcome.judgement is None and "changed while" in outcome.error
+    assert not (tmp_path / "finished").exists()
 
 
 def test_the_key_follows_content_mode_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
@@ -142,7 +228,8 @@ def _kill(job: Job, mode: str) -> run.Outcome:
 
 
 def test_a_process_that_dies_takes_only_its_own_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    touch(tmp_path, "x.mkv")
+    (tmp_path / "x.mkv").write_bytes(b"video")
+    (tmp_path / "finished").mkdir()
     jobs = [Job("m", "", name, tmp_path / "x.mkv", tmp_path / "x.mkv") for name in ("a", "deadly", "b")]
     monkeypatch.setattr(run, "_judge", _kill)
     monkeypatch.setattr(state, "fingerprint", lambda job, mode: job.clip)
@@ -159,7 +246,7 @@ def outcome(method: str, clip: str, value: float | None) -> run.Outcome:
 def test_tables_hold_means_intervals_and_win_rates() -> None:
     outcomes = [outcome("a", str(i), 0.8 + i / 100) for i in range(5)]
     outcomes += [outcome("b", str(i), 0.7 + i / 100) for i in range(4)] + [outcome("b", "4", None)]
-    _, _, methods, wins = summary_tables(outcomes, "robust")
+    _, _, methods, wins = summary_tables(outcomes, "robust").values()
     rows = {row[0]: row for row in methods.rows}
     assert rows["a"][2].startswith("0.8200 [0.80")
     assert rows["b"][2].startswith("0.7150 [0.70")
@@ -167,15 +254,20 @@ def test_tables_hold_means_intervals_and_win_rates() -> None:
     assert wins.rows[0][:4] == ("a", "b", "5", "100 %")
 
 
-HOSTILE = "a|b & 50% <i>_$x\\ \n{z}"
+HOSTILE = "a|b & 50% <i>_$x\\ \n{z}\x1b]52;c;cm0=\a"
+SHOWN = "a|b & 50% <i>_$x\\ \\n{z}\\x1b]52;c;cm0=\\x07"
 
 
 def test_every_format_escapes() -> None:
-    table = Table(HOSTILE, ("m", HOSTILE), ((HOSTILE, "1"),), HOSTILE)
+    table = Table(HOSTILE, ("m", HOSTILE), ((HOSTILE, "-0.25 [-0.5, 0.1]"), ("=1+1", "-0.5")), (HOSTILE,))
     assert as_markdown(table).splitlines()[4].replace("\\|", "").count("|") == 3
     assert "<i>" not in as_markdown(table).replace("\\<", "")
-    assert r"a|b \& 50\% <i>\_\$x\textbackslash{}  \{z\} & 1 \\" in as_latex(table)
-    assert as_csv(table).count('"') == 4
+    assert r"a|b \& 50\% <i>\_\$x\textbackslash{} \textbackslash{}n\{z\}" in as_latex(table)
+    assert len(as_latex(table).splitlines()) == 12
+    for text in (as_markdown(table), as_latex(table), as_csv(table)):
+        assert all(c.isprintable() or c == "\n" for c in text)
+    rows = list(csv.reader(io.StringIO(as_csv(table))))
+    assert rows == [["m", SHOWN], [SHOWN, "-0.25 [-0.5, 0.1]"], ["'=1+1", "-0.5"]]  # a figure is no formula
 
 
 def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says() -> None:

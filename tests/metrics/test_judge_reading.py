@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import av
+import cv2
 import judge_scenes as scenes
 import numpy as np
 import pytest
 
 from metrics.errors import MetricsError, VideoReadError
 from metrics.judging import judge
-from metrics.video import GrayFrame, ReadLog, pair_by_time, probe, read_gray, read_rgb
+from metrics.video import GrayFrame, ReadLog, pair_by_time, probe, read_gray, read_rgb, unchanged
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 5000, b"this is text", b"\x1a\x45\xdf\xa3" + b"\xff" * 400])
@@ -30,11 +32,90 @@ def test_what_is_no_video_is_an_error_of_one_line(content: bytes, tmp_path: Path
 def test_a_playlist_that_names_another_file_is_not_followed(walk_before: Path, tmp_path: Path) -> None:
     for name, text in {
         "list.txt": f"ffconcat version 1.0\nfile '{walk_before}'\n",
+        "list.mp4": f"ffconcat version 1.0\nfile '{walk_before}'\n",
         "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:2,\nhttp://127.0.0.1:9/{walk_before.name}\n#EXT-X-ENDLIST\n",
+        "local.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:2,\n{walk_before.name}\n#EXT-X-ENDLIST\n",
     }.items():
         (tmp_path / name).write_text(text)
-        with pytest.raises(VideoReadError):
+        with pytest.raises(VideoReadError, match="playlist"):
             judge(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["playlist.mp4", "hl.m3u8", "v.svg"])
+def test_hostile_files_that_are_no_video(name: str, data: Path) -> None:
+    """Two playlists of the sound plain.mp4 and seg.ts beside them, and a picture whose decoder is not there."""
+    with pytest.raises(VideoReadError) as caught:
+        judge(data / "hostile" / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.bmp", "x.webp", "x.mp4"])
+def test_a_picture_is_no_video(name: str, tmp_path: Path) -> None:
+    coded, data = cv2.imencode(".png" if name == "x.mp4" else Path(name).suffix, scenes.view(scenes.similarity()))
+    assert coded
+    (tmp_path / name).write_bytes(data.tobytes())
+    with pytest.raises(VideoReadError):
+        judge(tmp_path / name)
+
+
+def test_a_relative_path_that_reads_like_an_address_is_a_path(
+    walk_before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/walk.mkv"
+        monkeypatch.chdir(tmp_path)
+        Path(address).parent.mkdir(parents=True)
+        Path(address).write_bytes(walk_before.read_bytes())
+        assert len(list(read_gray(Path(address)))) == 36
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_file_that_changes_while_it_is_judged_is_an_error(walk_before: Path, tmp_path: Path) -> None:
+    changing = tmp_path / "changing.mkv"
+    changing.write_bytes(walk_before.read_bytes())
+
+    def cut_short(frames: int) -> None:
+        if frames == 5:
+            changing.write_bytes(walk_before.read_bytes()[:5000])
+
+    with pytest.raises(VideoReadError, match=r"changing\.mkv: changed while"):
+        judge(walk_before, changing, tick=cut_short)
+
+
+def test_a_file_that_goes_away_while_it_is_judged_is_an_error(walk_before: Path, tmp_path: Path) -> None:
+    going = tmp_path / "going.mkv"
+    going.write_bytes(walk_before.read_bytes())
+    with pytest.raises(VideoReadError, match="changed while"), unchanged(going):
+        going.unlink()
+        raise IndexError("whatever comes of it")
+
+
+@pytest.mark.parametrize("mode", ["robust", "nndvs"])  # nndvs compares frame with frame; the others match by features
+def test_frames_that_change_their_size_on_the_way_are_brought_to_the_first_ones(mode: str, tmp_path: Path) -> None:
+    """Two MPEG transport streams of different sizes, one after the other, as broadcasts have it."""
+    for scale in (1.0, 0.5):
+        views = [scenes.view(scenes.similarity(i), scale=scale) for i in range(36)]
+        part = scenes.write(tmp_path / "part.ts", views, codec="libx264", options={"bf": "0"})
+        with (tmp_path / "both.ts").open("ab") as both:
+            both.write(part.read_bytes())
+    judgement = judge(tmp_path / "both.ts", tmp_path / "both.ts", mode)
+    assert judgement.out.size == scenes.SIZE
+    assert {frame.gray.shape for frame in read_gray(tmp_path / "both.ts", scenes.SIZE)} == {scenes.SIZE[::-1]}
+
+
+@pytest.mark.parametrize("name", ["v2_471_hflip.mp4", "ts1000000000.mp4"])
+def test_a_damaged_clock_costs_no_memory(name: str, data: Path, tmp_path: Path) -> None:
+    """20 to 27 KB that claim centuries, or 10^9 ticks a second: judged, with a page, in less than a gigabyte."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc")
+    code = "import sys; from metrics import judge, report_page; report_page(judge(sys.argv[1], sys.argv[1]));"
+    code += " print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    command = [sys.executable, "-c", code, str(data / "hostile" / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1 << 20  # KB
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
@@ -45,7 +126,7 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         frame.rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with pytest.raises(VideoReadError, match="no video stream"):
+    with pytest.raises(VideoReadError, match="no video track"):
         probe(path)
 
 

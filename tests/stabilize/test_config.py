@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from stabilize.config import PRESETS, Config, load_config, to_toml, with_preset, with_settings
 from stabilize.errors import UsageError
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def test_what_is_printed_is_read_back_to_the_same(tmp_path: Path) -> None:
@@ -42,6 +45,85 @@ def test_a_wrong_setting_says_what_is_wrong(setting: str, said: str) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_valid(name: str) -> None:
     with_preset(Config(), name)
+
+
+HOSTILE_SETTINGS = {
+    "a dotted key": "path." * 25_000 + "a=1",
+    "a shorter one": "a." * 900 + "b=1",
+    "a dotted key inside": "path.max_crop={" + "a." * 900 + "b=1}",
+    "nested arrays": "path.max_crop=" + "[" * 900 + "]" * 900,
+    "arrays left open": "path.max_crop=" + "[" * 2_000,
+    "5,000 digits": "motion.long_side=" + "9" * 5_000,
+    "1,500 digits": "path.max_crop=" + "9" * 1_500,
+    "as many in hex": "motion.long_side=0x" + "f" * 1_500,
+    "65 bits": "encode.threads=18446744073709551616",
+    "not a number": "path.max_crop=nan",
+    "not a number where any would do": "encode.crf=nan",
+    "infinity": "path.horizon_deg=-inf",
+    "infinity in digits": "path.smoothness_s=1e999",
+    "an escape": "gyro.lens=a\x1b]52;c;ZXZpbA==\x07",
+    "an escape in escapes": 'gyro.lens="\\u001b[31m"',
+    "a zero byte": "gyro.lens=a\0b",
+    "a second setting": "path.tripod=true\npath.zoom=1",
+    "a list": "path.zoom=[1]",
+    "a date": "path.smoothness_s=1979-05-27",
+}
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("setting", HOSTILE_SETTINGS.values(), ids=HOSTILE_SETTINGS.keys())
+def test_hostile_values_are_refused_at_once_and_in_short(setting: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        with_settings(Config(), [setting])
+    assert len(str(refused.value)) < 500
+
+
+HOSTILE_FILES = {
+    "dotted keys": "\n".join(f"k{i}." + "a." * 900 + "b=1" for i in range(30)),
+    "one of 100 KB": "a." * 50_000 + "b=1",
+    "one of 30 KB": "a." * 15_000 + "b=1",
+    "headers": "\n".join(f"[k{i}." + "a." * 900 + "b]" for i in range(30)),
+    "nested arrays": "a=" + "[\n" * 30_000,
+    "nested tables": "path=" + "{a=" * 450 + "1" + "}" * 450,
+    "a huge number": "[path]\nsmoothness_s=" + "9" * 1_500,
+    "a huge number in hex": "[path]\nsmoothness_s=0x" + "f" * 1_500,
+    "5,000 digits": "[path]\nsmoothness_s=" + "9" * 5_000,
+    "an escape": '[gyro]\nlens="\\u001b[31m"',
+    "nothing but lines": "\n" * 2_000_000,
+}
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", HOSTILE_FILES.values(), ids=HOSTILE_FILES.keys())
+def test_hostile_files_are_refused_at_once_and_in_short(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        load_config(file)
+    assert len(str(refused.value)) < 500 + len(str(file))
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["deep.toml", "deep2.toml", "bigint.toml"])
+def test_the_hostile_files_on_record_are_refused(name: str) -> None:
+    file = SHARED / "hostile" / name
+    if not file.exists():
+        pytest.skip(f"{file} is not there")
+    with pytest.raises(UsageError):
+        load_config(file)
+
+
+@pytest.mark.timeout(10)
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    for file in (tmp_path / "pipe.toml", Path("/dev/zero")):
+        with pytest.raises(UsageError, match="not a regular file"):
+            load_config(file)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_bytes(b"\xef\xbb\xbf[path]\r\nmax_crop = 0.1\r\n")
+    assert load_config(tmp_path / "settings.toml").path.max_crop == 0.1
 
 
 def test_files_that_are_no_settings_are_refused(tmp_path: Path) -> None:

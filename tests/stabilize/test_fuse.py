@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from stabilize import spool
+from stabilize.camera.grid import node_positions
+from stabilize.camera.smoothing import MOST_FRAMES, gaussian_mean, in_frames
 from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.fuse import RESIDUAL_LIMIT, FuseConfig, RotationFields, camera_path
 
@@ -18,6 +21,7 @@ GEOMETRY = FrameGeometry(640, 360)
 def motion(shift: np.ndarray, status: PairStatus = PairStatus.OK, coverage: float = 0.9) -> Motion:
     """Pairs that the picture sees shifted by (n-1, 2) units."""
     pairs = len(shift)
+    model = MotionModel.HOMOGRAPHY if status in (PairStatus.OK, PairStatus.FAINT) else MotionModel.NONE
     H = np.repeat(np.eye(3)[None], pairs, axis=0)
     H[:, :2, 2] = shift
     return Motion(
@@ -26,7 +30,7 @@ def motion(shift: np.ndarray, status: PairStatus = PairStatus.OK, coverage: floa
         H,
         np.zeros((pairs, ROWS, COLS, 2), np.float16),
         np.full(pairs, status, np.uint8),
-        np.full(pairs, MotionModel.HOMOGRAPHY, np.uint8),
+        np.full(pairs, model, np.uint8),
         np.full(pairs, coverage, np.float32),
         np.zeros(pairs, np.float32),
     )
@@ -126,3 +130,52 @@ def test_a_long_video_is_fused_in_parts_as_if_in_one(monkeypatch: pytest.MonkeyP
     parts = fused(picture, log)
     np.testing.assert_allclose(parts.step, whole.step, atol=1e-6)
     np.testing.assert_allclose(parts.wobble, whole.wobble, atol=1e-4)
+
+
+def _local(rng: np.random.Generator) -> Motion:
+    picture = motion(shake(rng))
+    picture.mesh[:] = rng.normal(0, 1e-3, picture.mesh.shape)
+    return picture
+
+
+@pytest.mark.parametrize("time_base", [Fraction(1, 2**31), Fraction(1, 10**9), Fraction(2**31)], ids=str)
+@pytest.mark.parametrize("widest", [1, 10**9])
+def test_whatever_the_clock_says_there_is_a_path(time_base: Fraction, widest: int) -> None:
+    """RuntimeWarnings are errors in all tests; windows are no longer than the longest that a film can need."""
+    rng = np.random.default_rng(8)
+    steps = np.exp(rng.uniform(0, np.log(widest), FRAMES - 1)).astype(np.int64) + 1
+    picture = replace(_local(rng), timeline=Timeline(np.concatenate([[0], np.cumsum(steps)]), time_base))
+    path = fused(picture, fields(shake(rng)))
+    assert np.isfinite(path.step).all() and np.abs(path.wobble).max() <= FuseConfig().wobble_limit * 1.01
+
+
+def test_a_clock_that_runs_too_fast_changes_nothing() -> None:
+    picture = _local(np.random.default_rng(9))
+    fast = replace(picture, timeline=Timeline(picture.timeline.pts, Fraction(1, 10**9)))
+    np.testing.assert_array_equal(fused(fast, None).wobble, fused(picture, None).wobble)
+
+
+def test_a_kernel_is_of_bounded_length() -> None:
+    assert in_frames(0.3, 1 / 30) == pytest.approx(9)
+    assert in_frames(5.0, 1e-9) == MOST_FRAMES
+    ramp = np.arange(50.0)[:, None]
+    mean = gaussian_mean(ramp, in_frames(5.0, 1e-9))
+    np.testing.assert_allclose(mean, 24.5, atol=0.5)  # of both ends, held
+
+
+def test_a_mesh_or_a_log_that_undoes_the_picture_is_bridged() -> None:
+    """No camera takes every point to one: such a pair is none, and the path goes on as before."""
+    rng = np.random.default_rng(10)
+    nodes = node_positions(ROWS, COLS, GEOMETRY.half_extent)
+    torn = _local(rng)
+    torn.H_next_prev[:, :2, 2] = [0.01, 0]
+    torn.mesh[40] = -nodes
+    path = fused(torn, None)
+    np.testing.assert_allclose(path.step[40], [1, 0, 0.01, 0], atol=2e-3)
+    assert path.weight[40] == 0
+    log = fields(shake(rng))
+    log.turned[40] = -nodes
+    log.turned[41] = 1e6
+    log.shutter[42] = 1e6
+    path = fused(motion(shake(rng)), log)
+    assert path.weight[40:42].tolist() == [0, 0] and np.abs(path.wobble).max() < 4

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,12 +15,14 @@ import numpy as np
 import pytest
 
 from gyro.errors import LogError
-from stabilize import Config, analyse, render, rotation_of, solve, stabilize_video
+from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
+from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline
 from stabilize.errors import MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
+HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
 
 
 def _pictures(path: Path, count: int = 60) -> list[np.ndarray]:
@@ -116,3 +121,71 @@ def test_leaving_prefetch_early_closes_the_source() -> None:
     with prefetch(endless(), 2) as items:  # type: ignore[arg-type]
         next(items)
     assert closed == [True]
+
+
+MEASURED = """
+import sys, warnings
+warnings.simplefilter("error", RuntimeWarning)
+from stabilize import stabilize_video
+stabilize_video(*sys.argv[1:])
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("name", ["v2_471_hflip.mp4", "ts1000000000.mp4"])
+def test_a_damaged_clock_takes_no_memory(name: str, tmp_path: Path) -> None:
+    """Windows in frames are seconds over the time between two frames, which such a file says is next to nothing."""
+    if not (HOSTILE / name).exists():
+        pytest.skip(f"{HOSTILE / name} is not there")
+    command = [sys.executable, "-c", MEASURED, HOSTILE / name, tmp_path / "out.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1 << 20  # kB
+
+
+def _clip(path: Path) -> Path:
+    """Ten frames of a texture that moves."""
+    rng = np.random.default_rng(0)
+    base = cv2.GaussianBlur(rng.integers(0, 255, (96, 160, 3), dtype=np.uint8), (5, 5), 0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for k in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.roll(base, k * k % 5, axis=1))))
+        container.mux(stream.encode())
+    return path
+
+
+def test_memory_in_the_place_of_files_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = _clip(tmp_path / "clip.mp4")
+    quiet = stabilize_video(clip, tmp_path / "a.mp4").warnings
+    monkeypatch.setattr(spool, "folders", list)
+    told = stabilize_video(clip, tmp_path / "b.mp4").warnings
+    assert not any("TMPDIR" in warning for warning in quiet)
+    assert ["TMPDIR" in warning for warning in told].count(True) == 1
+
+
+def test_temporary_files_lie_beside_the_output_where_tmpdir_is_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, out = _clip(tmp_path / "clip.mp4"), tmp_path / "results"
+    out.mkdir()
+    seen: set[Path] = set()
+    folders = spool.folders
+    monkeypatch.setattr(spool, "folders", lambda: seen.update(folders()) or folders())
+    stabilize_video(clip, out / "a.mp4")
+    assert out in seen
+    assert [path.name for path in out.iterdir()] == ["a.mp4"]
+
+
+def test_what_the_path_notes_is_in_the_report() -> None:
+    timeline, pose = Timeline(np.arange(2, dtype=np.int64), Fraction(1, 30)), np.tile([1.0, 0, 0, 0], (2, 1))
+    wobble = np.zeros((2, 2, 2, 2), np.float16)
+    camera = CameraPath(timeline, FrameGeometry(64, 48), pose[:1], np.ones(1), wobble, (slice(0, 2),))
+    path = StablePath(camera, pose, ("left as filmed", "once"))
+    assert pipeline.report("a", "b", path, 0, False, {}, ("cut short", "once")).warnings == (
+        "cut short",
+        "once",
+        "left as filmed",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from ended import ROOT, Ended
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "video"))  # clipmaker, hostile
+sys.path.insert(0, str(ROOT / "tests"))  # fuzz
 
 
 @pytest.fixture
@@ -27,6 +28,15 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
         return Ended(code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Callable[..., Any]]:
+    """Run a command line in a process of its own that starts at once, with streams that may be full, closed or left."""
+    from fuzz.server import Server
+
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture

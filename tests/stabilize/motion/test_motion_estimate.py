@@ -12,6 +12,8 @@ import pytest
 
 from samples import CLIPS, generate, truth
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus
+from stabilize.errors import MotionError
+from stabilize.motion import pair
 from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.mesh import least_stretch
 from stabilize.motion.settings import MotionConfig
@@ -155,6 +157,22 @@ def test_tiny_pictures_do_not_crash(size: tuple[int, int]) -> None:
 
 def test_one_frame_is_a_motion_without_pairs() -> None:
     assert len(_estimate([np.zeros((90, 160), np.uint8)]).H_next_prev) == 0
+
+
+@pytest.mark.parametrize("pts", [[0, 2**63], [-(2**63), 2**63 - 1], [5, 5]])
+def test_times_beyond_use_are_said_to_be_so(pts: list[int]) -> None:
+    pictures = [(at, np.zeros((90, 160), np.uint8)) for at in pts]
+    with pytest.raises(MotionError, match="times of the video's frames"):
+        estimate_motion(pictures, FrameGeometry(160, 90), Fraction(1, 30), MotionConfig())
+
+
+def test_a_motion_that_no_camera_makes_is_no_consensus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a fit makes of points on a line: what is handed on is a motion, or a reason for none."""
+    crushed = np.diag([1.0, 1e-6, 1.0])
+    monkeypatch.setattr(pair, "choose", lambda *_: (MotionModel.AFFINE, crushed))
+    motion = _estimate([p for _, p in _grays("flat-handheld", 0.2)])
+    assert (motion.status == PairStatus.NO_CONSENSUS).all()
+    assert (motion.model == MotionModel.NONE).all()
 
 
 def test_the_mesh_never_folds() -> None:

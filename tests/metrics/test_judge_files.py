@@ -1,0 +1,236 @@
+"""Nothing is lost: what `metrics` and `score` write, what they refuse to write over, and where their output goes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from metrics.__main__ import app
+from metrics.errors import MetricsError, OutputError
+from metrics.terminal import say
+
+USAGE, INPUT, OUTPUT = 2, 3, 4
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words: object) -> tuple[int, str]:
+    """Exit code of a command line in this process, and its error."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    if isinstance(done.exception, MetricsError):
+        return done.exception.exit_code, str(done.exception)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stderr
+
+
+def process(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stabilize", *map(str, words)]
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+    return subprocess.run(command, text=True, check=False, cwd=ROOT, timeout=120, **given)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Name and hash of every file, the targets of links."""
+    return {
+        str(p.relative_to(folder)): f"-> {p.readlink()}"
+        if p.is_symlink()
+        else hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_symlink() or p.is_file()
+    }
+
+
+@pytest.fixture
+def pair(walk_before: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """An output and its input, of the same frames, in a folder of their own."""
+    out, ref = tmp_path / "out.mkv", tmp_path / "in.mkv"
+    for path in (out, ref):
+        path.write_bytes(walk_before.read_bytes())
+    return out, ref
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test fails when a frame is judged."""
+    monkeypatch.setattr("metrics.judging._judged", lambda *_: pytest.fail("worked"))
+    monkeypatch.setattr("metrics.dataset.run.score_dataset", lambda *_: pytest.fail("worked"))
+
+
+@pytest.mark.parametrize("option", ["--csv", "--report"])
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("name", ["itself", "symbolic link", "hard link"])
+@pytest.mark.usefixtures("no_work")
+def test_a_judged_video_is_never_written_over(option: str, which: int, name: str, pair: tuple[Path, Path]) -> None:
+    video, target = pair[which], pair[0].with_name("result")
+    make: dict[str, Callable[[], None]] = {
+        "itself": lambda: None,
+        "symbolic link": lambda: target.symlink_to(video),
+        "hard link": lambda: target.hardlink_to(video),
+    }
+    make[name]()
+    before = content(video.parent)
+    code, said = run("judge", pair[0], "--ref", pair[1], option, video if name == "itself" else target, "-y")
+    assert code == USAGE and "input itself" in said
+    assert content(video.parent) == before
+
+
+@pytest.mark.parametrize("option", ["--csv", "--report"])
+def test_an_existing_file_stays_unless_it_may_be_replaced(option: str, pair: tuple[Path, Path]) -> None:
+    target = pair[0].with_name("result")
+    target.write_text("precious")
+    code, said = run("judge", pair[0], option, target)
+    assert code == OUTPUT and "--overwrite" in said
+    assert target.read_text() == "precious"
+    assert run("judge", pair[0], option, target, "-y", "-q") == (0, "")
+    assert target.stat().st_size > 500
+
+
+@pytest.mark.parametrize("target", ["nowhere/x", ".", "n" * 300, "out.mkv/x"])
+@pytest.mark.usefixtures("no_work")
+def test_a_target_that_cannot_be_is_refused_before_any_work(target: str, pair: tuple[Path, Path]) -> None:
+    before = content(pair[0].parent)
+    assert run("judge", pair[0], "--csv", pair[0].parent / target)[0] == OUTPUT
+    assert content(pair[0].parent) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+@pytest.mark.usefixtures("no_work")
+def test_a_folder_that_may_not_be_written_is_refused_before_any_work(pair: tuple[Path, Path]) -> None:
+    pair[0].parent.chmod(0o500)
+    try:
+        assert run("judge", pair[0], "--csv", pair[0].parent / "x.csv")[0] == OUTPUT
+    finally:
+        pair[0].parent.chmod(0o700)
+
+
+def test_a_full_disk_costs_the_page_but_not_the_scores(pair: tuple[Path, Path]) -> None:
+    before = content(pair[0].parent)
+    limits = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # noqa: E731
+    done = process("metrics", pair[0], "--report", pair[0].with_name("page.html"), "-q", preexec_fn=limits)
+    assert done.returncode == OUTPUT
+    assert done.stderr.startswith("stabilize: ") and done.stderr.count("\n") == 1
+    assert "stability" in done.stdout
+    assert content(pair[0].parent) == before
+
+
+@pytest.fixture
+def dataset(pair: tuple[Path, Path]) -> Path:
+    """A manifest of one clip."""
+    manifest = pair[0].with_name("clips.csv")
+    manifest.write_text("method,category,clip,input,output\nours,walk,1,in.mkv,out.mkv\n")
+    return manifest
+
+
+def test_scoring_again_replaces_its_own_tables(dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "scores"
+    assert run("score", dataset, "-o", folder, "-q") == (0, "")
+    first = content(folder)
+    assert set(first) >= {f"robust_{name}.csv" for name in ("clips", "categories", "methods", "wins")}
+    dataset.write_text(dataset.read_text() + "theirs,walk,1,in.mkv,out.mkv\n")
+    assert run("score", dataset, "-o", folder, "-q") == (0, "")
+    second = content(folder)
+    assert second.keys() == first.keys()
+    assert [name for name in first if first[name] == second[name]] == [n for n in first if n.startswith("finished")]
+
+
+@pytest.mark.parametrize("name", ["robust.md", "robust.tex", "robust.json", "robust_clips.csv", "robust_wins.csv"])
+def test_a_file_that_only_has_the_name_of_a_table_stays(
+    name: str, dataset: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = tmp_path / "scores"
+    folder.mkdir()
+    (folder / name).write_text('{\n "notes": "precious"\n}')
+    request.getfixturevalue("no_work")
+    code, said = run("score", dataset, "-o", folder)
+    assert code == OUTPUT and name in said and "--overwrite" in said
+    assert "precious" in (folder / name).read_text()
+
+
+def test_a_file_that_only_has_the_name_of_a_table_goes_where_that_is_asked_for(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "robust.md").write_text("notes")
+    assert run("score", dataset, "-o", tmp_path, "-q", "--overwrite") == (0, "")
+    assert (tmp_path / "robust.md").read_text().startswith("### Clips")
+
+
+@pytest.mark.parametrize("what", ["manifest", "input", "output"])
+@pytest.mark.usefixtures("no_work")
+def test_an_input_is_never_a_table(what: str, dataset: Path, tmp_path: Path) -> None:
+    taken = {"manifest": dataset, "input": tmp_path / "in.mkv", "output": tmp_path / "out.mkv"}[what]
+    (tmp_path / "robust_clips.csv").hardlink_to(taken)
+    before = content(tmp_path)
+    code, said = run("score", dataset, "-o", tmp_path, "-y")
+    assert code == USAGE and "input itself" in said
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("folder", ["clips.csv", "clips.csv/scores", "/proc/scores", "n" * 300])
+@pytest.mark.usefixtures("no_work")
+def test_a_folder_of_scores_that_cannot_be_is_refused_before_any_work(
+    folder: str, dataset: Path, tmp_path: Path
+) -> None:
+    code, said = run("score", dataset, "-o", tmp_path / folder)
+    assert code == OUTPUT and "no folder" in said
+
+
+@pytest.mark.parametrize("name", ["v.svg", "playlist.mp4"])
+def test_scoring_what_is_no_video_says_so_clip_by_clip(name: str, data: Path, tmp_path: Path) -> None:
+    for folder in ("", "ours"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "x.mp4").write_bytes((data / "hostile" / name).read_bytes())
+    done = process("score", tmp_path, "-o", tmp_path / "scores", "-j", 1)
+    assert done.returncode == INPUT
+    assert done.stderr.startswith("not judged: ours//x: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("--json",), ()])
+def test_a_full_disk_behind_the_standard_output_is_an_error_of_one_line(
+    words: tuple[str, ...], pair: tuple[Path, Path]
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = process("metrics", pair[0], *words, stdout=full)
+    assert done.returncode == OUTPUT
+    assert done.stderr.startswith("stabilize: the standard output cannot be written") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["metrics", "score"])
+def test_a_reader_who_left_ends_nothing_with_an_error(command: str, pair: tuple[Path, Path], dataset: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = (
+        ("metrics", pair[0], "-q") if command == "metrics" else ("score", dataset, "-o", pair[0].parent, "-j", 1, "-q")
+    )
+    try:
+        done = process(*words, stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    if command == "score":
+        assert (pair[0].parent / "robust.json").exists()
+
+
+def test_what_the_stream_cannot_hold_is_written_as_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    say("1 px ↑")
+    assert raw.getvalue() == b"1 px \\u2191\n"
+
+
+def test_every_error_has_a_documented_code() -> None:
+    from metrics import errors
+
+    codes = {
+        e.__name__: e.exit_code for e in vars(errors).values() if isinstance(e, type) and issubclass(e, MetricsError)
+    }
+    assert codes == {"MetricsError": 1, "UsageError": 2, "VideoReadError": 3, "DatasetError": 3, "OutputError": 4}
+    assert OutputError.__doc__

@@ -1,0 +1,59 @@
+"""The collected hostile files, each through the commands it was made for: no internal error, no signal, no gigabyte."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from ended import ROOT
+
+HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
+PEAK_MIB = 1024
+DOCUMENTED = {0, 1, 2, 3, 4, 5, 6}
+RUN = "run {} -o out.mkv --set encode.preset=ultrafast"
+LOG = ("gyro info {}", "gyro export {} -o out.gcsv", "run plain.mp4 --gyro {} -o out.mkv")
+# As the README of the folder says; the first pattern that fits.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "bad_*.npz": ("render plain.mp4 --motion {} -o out.mkv",),
+    "*.toml": ("run plain.mp4 --config {} -o out.mkv", "run --print-config --config {}"),
+    "*.gcsv": LOG,
+    "*.csv": LOG,
+    "playlist.mp4": ("run {}", "info {}", "metrics {}", "gyro sync {} pl.csv", "calibrate {} -o out.json"),
+    "hl.m3u8": ("run {}", "info {}", "metrics {}", "gyro sync {} pl.csv", "calibrate {} -o out.json"),
+    "v.svg": ("run {}", "metrics {}", "metrics plain.mp4 --ref {}", "gyro sync {} pl.csv", "calibrate {} -o out.json"),
+    "*": (RUN, "info {} --json", "analyse {} -o out.npz", "metrics {}"),
+}
+REFUSED = {"playlist.mp4", "hl.m3u8", "v.svg", "deep.toml", "deep2.toml", "bigint.toml"}
+# Seconds on two cores that have nothing else to do.
+LONG = {"alpha.mov": 20, "hp.mov": 20, "holed.mkv": 20, "holez.mkv": 20}
+
+
+def _cases() -> list[object]:
+    files = sorted(path.name for path in HOSTILE.glob("*") if path.suffix != ".md")
+    cases = []
+    for name in files:
+        commands = next(given for pattern, given in COMMANDS.items() if Path(name).match(pattern))
+        marks = [pytest.mark.slow] if name in LONG else []
+        cases += [
+            pytest.param(name, command, marks=marks, id=f"{name}: {command.split(' {')[0]}") for command in commands
+        ]
+    return cases or [pytest.param("", "", marks=pytest.mark.skip(reason="../shared/data/hostile is absent"))]
+
+
+@pytest.mark.parametrize("name, command", _cases())
+def test_a_hostile_file_does_no_harm(name, command, tmp_path, forked, content):
+    for beside in {name, "plain.mp4", "pl.csv", "seg.ts"}:
+        shutil.copy(HOSTILE / beside, tmp_path / beside)
+    before = content(tmp_path)
+    ended = forked(*command.format(name).split(), cwd=tmp_path, timeout_s=120)
+    assert ended.code is not None, "it hangs"
+    assert ended.code in DOCUMENTED, (ended.code, ended.err)
+    assert ended.peak_mib <= PEAK_MIB
+    assert "Traceback" not in ended.err
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", ended.out + ended.err)
+    if name in REFUSED:
+        assert ended.code != 0 and ended.err.splitlines()[-1].startswith("stabilize: ")
+    after = {file: state for file, state in content(tmp_path).items() if ended.code != 0 or not file.startswith("out.")}
+    assert after == before
