@@ -1,12 +1,15 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
-.PHONY: run test test-slow lint types check samples clean
+# setuptools frames a warning that folders here are named like the packages: they are the packages.
+QUIET := PYTHONWARNINGS='ignore:Editable installation'
+
+.PHONY: run test test-slow lint types check samples settings clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	$(QUIET) $(PY) -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
 	touch $@
 
 run: $(STAMP)  ## stabilise the sample clip with its gyro log and say where the result is
@@ -33,3 +36,6 @@ samples: $(STAMP)  ## make the committed clips again, with their logs and truth
 
 clean:
 	rm -rf .venv out build dist *.egg-info
+
+settings: $(STAMP)  ## write docs/settings.md from the descriptions in stabilize/settings.py
+	$(PY) -m stabilize.config > docs/settings.md

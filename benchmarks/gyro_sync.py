@@ -29,7 +29,7 @@ from gyro.log import GyroLog
 from stabilize.core import FrameGeometry, UInt8
 from stabilize.gyroscope.match import tracks_of
 from stabilize.motion.estimate import estimate_motion
-from stabilize.motion.settings import MotionConfig
+from stabilize.settings import MotionConfig
 from tests.gyro.estimate import simulate
 
 CLOCK_HZ = 90_000  # of the clips' times

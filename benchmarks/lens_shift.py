@@ -31,7 +31,7 @@ from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
 from stabilize.gyroscope.match import tracks_of
-from stabilize.motion.settings import MotionConfig
+from stabilize.settings import MotionConfig
 
 from .gyro_fusion import made
 from .peers import WORK

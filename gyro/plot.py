@@ -114,7 +114,7 @@ def draw(time_s: Float, seen_deg_s: Float, logged_deg_s: Float, title: str) -> C
     across = Axis(float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-6), LEFT, WIDTH - RIGHT)
     for i, name in enumerate("xyz"):
         seen, logged = seen_deg_s[:, i], logged_deg_s[:, i]
-        largest = max(float(np.percentile(np.abs(np.concatenate([seen, logged])), 99.5)) * 1.1, 1e-3)
+        largest = max(float(np.percentile(np.abs(np.concatenate([seen, logged])), 99.5)) * 1.25, 1e-3)
         top = TOP + i * (PANEL + GAP)
         up = Axis(-largest, largest, top + PANEL, top)
         _grid(canvas, across, up, labelled=i == 2)

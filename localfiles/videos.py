@@ -22,6 +22,8 @@ DEMUXERS = (
     "hevc,vvc,vc1,vc1test,dv,yuv4mpegpipe,mjpeg,mpjpeg,gxf,lxf,wtv,rm,bink,smk,swf,nsv,nuv,dirac,"
     "mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,au,amr"  # sound only: so that the message can say so
 )
+# Metadata is not always UTF-8, and goes to the output byte for byte: so asked for, and from PyAV 19 on the only way.
+METADATA_KEPT: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"[playlist]", b"<MPD", b"<smil", b"<asx")
 
 
@@ -30,8 +32,7 @@ def open_video(path: PathLike) -> Any:
     file = local_file(path)
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, "max_pixels": str(MAX_PIXELS)}
     try:
-        # surrogateescape: metadata is not always UTF-8, and goes to the output byte for byte.
-        return av.open(os.fspath(file), options=options, metadata_errors="surrogateescape")
+        return av.open(os.fspath(file), options=options, **METADATA_KEPT)
     except (av.FFmpegError, ValueError) as error:
         if _is_playlist(file):
             raise ReadError(f"{path}: a playlist, which would open other files; give the video file itself") from error

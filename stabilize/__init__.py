@@ -1,4 +1,9 @@
-"""stabilize: a shaky clip made steady; analyse, solve, render."""
+"""stabilize: a shaky clip made steady.
+
+`stabilize_video(source, target)` does all of it. Its three steps, each of use alone: `analyse` (video -> motion),
+`solve` (motion -> path), `render` (path -> video); `rotation_of` is what a gyroscope log adds to a motion. `Config` has
+every setting, `Report` is what a run says. The library is loaded with the first of these names that is used.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,8 @@ if TYPE_CHECKING:
     from stabilize.config import Config
     from stabilize.pipeline import Report, analyse, render, rotation_of, solve, stabilize_video
 
+__version__ = "0.1.0"
+__all__ = ["Config", "Report", "__version__", "analyse", "render", "rotation_of", "solve", "stabilize_video"]
 _WHERE = {
     "Config": "stabilize.config",
     "Report": "stabilize.pipeline",
@@ -18,7 +25,6 @@ _WHERE = {
     "solve": "stabilize.pipeline",
     "stabilize_video": "stabilize.pipeline",
 }
-__all__ = ["Config", "Report", "analyse", "render", "rotation_of", "solve", "stabilize_video"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,3 +34,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """What is public, loaded or not: `help` shows it."""
+    return sorted(__all__)

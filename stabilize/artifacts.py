@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localfiles import ReadError, local_file, pending_file
-from stabilize import spool
+from stabilize import __version__, spool
 from stabilize.core import FrameGeometry, Matches, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
 from stabilize.motion.mesh import mesh_shape
@@ -82,7 +82,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
     target = Path(path)
     header = {
         "schema": SCHEMA,
-        "versions": {name: _version(name) for name in ("stabilize", "numpy", "opencv-contrib-python-headless", "av")},
+        "versions": _versions(),
         "source": asdict(source) if source else None,
         "time_base": str(motion.timeline.time_base),
         "geometry": asdict(motion.geometry),
@@ -222,8 +222,12 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _version(name: str) -> Any:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+def _versions() -> dict[str, str | None]:
+    """Of ourselves, and of the libraries as their distributions name them: None for one built by hand."""
+    found: dict[str, str | None] = {"stabilize": __version__}
+    for name in ("numpy", "opencv-contrib-python-headless", "av"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found

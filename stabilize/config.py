@@ -1,33 +1,41 @@
-"""All settings of a run: one frozen config per stage. TOML in, resolved TOML out; unknown keys are errors."""
+"""All settings of a run: one frozen dataclass per stage. TOML in and out, presets, the table of the documents, the JSON
+schema; all of it from the descriptions in `stabilize.settings`.
+"""
 
 from __future__ import annotations
 
-import math
+import difflib
+import json
 import tomllib
-import types
 import typing
-import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from localfiles import ReadError, read_text
 from stabilize.errors import UsageError
-from stabilize.fuse import FuseConfig
-from stabilize.gyro_settings import GyroConfig
-from stabilize.motion.settings import MotionConfig
-from stabilize.path.settings import PathConfig
-from stabilize.video.codecs import EncodeConfig
-from stabilize.warp.planes import WarpConfig
+from stabilize.settings import (
+    EncodeConfig,
+    FuseConfig,
+    GyroConfig,
+    MotionConfig,
+    PathConfig,
+    RenderConfig,
+    brief,
+    checked,
+    description,
+    hints,
+    requirement,
+)
 
-LARGEST_TOML = 1 << 16
-# Of a line. The parser takes time with the square of a dotted key's length; paths of files are shorter.
-LONGEST_LINE = 1 << 11
-SHOWN = 80  # characters of a value or key that a message repeats
-WHOLE = 1 << 63  # what TOML promises for whole numbers
-LONGEST_NAME = 40  # of a setting: what is longer is no slip of the fingers
+MAX_TOML_BYTES = 1 << 20
+# Of a line, but for lists: the parser takes time with the square of a dotted key's length; paths of files are shorter.
+MAX_LINE_CHARACTERS = 1 << 11
+MAX_NAME_CHARACTERS = 40  # of a setting: what is longer is no slip of the fingers
+MAX_DEPTH = 8  # tables within tables; the settings themselves need three
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,99 +46,110 @@ class Config:
     gyro: GyroConfig = field(default_factory=GyroConfig)
     fuse: FuseConfig = field(default_factory=FuseConfig)
     path: PathConfig = field(default_factory=PathConfig)
-    warp: WarpConfig = field(default_factory=WarpConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
 
 
-PRESETS: dict[str, Mapping[str, Mapping[str, Any]]] = {
-    "handheld": {},
-    "walk": {"path": {"smoothness_s": 1.5, "max_crop": 0.22}},
-    "action": {"path": {"smoothness_s": 0.8, "max_crop": 0.28}},
-    "drone": {"path": {"smoothness_s": 2.0, "max_crop": 0.12}},
-    "tripod": {"path": {"tripod": True}, "motion": {"reference": True}},
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings for a kind of clip."""
+
+    text: str
+    changes: Mapping[str, Mapping[str, Any]]
+
+
+PRESETS: dict[str, Preset] = {
+    "handheld": Preset("a camera in the hand, the default", {}),
+    "walk": Preset("walking with the camera", {"path": {"smoothness_s": 1.5, "max_crop": 0.22}}),
+    "action": Preset("strong shake, fast motion", {"path": {"smoothness_s": 0.8, "max_crop": 0.28}}),
+    "drone": Preset("wide, slow motion", {"path": {"smoothness_s": 2.0, "max_crop": 0.12}}),
+    "tripod": Preset("a camera that should stand still", {"path": {"tripod": True}, "motion": {"reference": True}}),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting as the documents and the command line show it."""
+
+    name: str
+    hint: Any
+    default: Any
+
+    @property
+    def text(self) -> str:
+        """The sentence that describes it, and each choice."""
+        note = description(self.hint)
+        choices = "; ".join(f"{value}: {meaning}" for value, meaning in self.extra["choices"].items())
+        return f"{note.description}{f' {choices}.' if choices else ''}"
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What `settings.about` was told besides: option, unit, metavar, none, choices."""
+        return typing.cast("dict[str, Any]", description(self.hint).extra)
+
+    @property
+    def default_text(self) -> str:
+        """The default in words."""
+        if self.default is None:
+            return str(self.extra["none"])
+        if is_dataclass(self.default):
+            return ", ".join(f"{name}={value:g}" for name, value in asdict(self.default).items())  # type: ignore[call-overload, arg-type, unused-ignore]
+        return toml_value(self.default).strip('"')
+
+
+def entries(config: Any = None, prefix: str = "") -> Iterator[Entry]:
+    """Every setting; tables come last among their neighbours, as TOML needs it."""
+    config = Config() if config is None else config
+    for f in sorted(fields(config), key=lambda f: is_dataclass(getattr(config, f.name))):
+        value, name = getattr(config, f.name), f"{prefix}{f.name}"
+        hint = hints(type(config))[f.name]
+        if hasattr(hint, "__metadata__"):
+            yield Entry(name, hint, value)
+        if is_dataclass(value):
+            yield from entries(value, f"{name}.")
 
 
 def updated(config: Any, changes: Mapping[str, Any], where: str = "") -> Any:
     """A config with nested `changes`; raises UsageError for unknown keys, wrong types and values out of range."""
-    known = {f.name: f for f in fields(config)}
-    hints = typing.get_type_hints(type(config))
+    known = hints(type(config))
     values = {}
     for key, value in changes.items():
         name = f"{where}.{key}" if where else key
         if key not in known:
-            raise UsageError(f"unknown setting {shown(name)}{_meant(key, where)}; here there are: {', '.join(known)}")
+            raise UsageError(_unknown(name, list(known)))
         current = getattr(config, key)
         if is_dataclass(current) != isinstance(value, Mapping):
             raise UsageError(f"{name} is {'a table of settings' if is_dataclass(current) else 'one setting'}")
-        values[key] = updated(current, value, name) if is_dataclass(current) else _typed(value, hints[key], name)
-    try:
-        return replace(config, **values)
-    except ValueError as error:
-        raise UsageError(f"{where or 'settings'}: {error}") from error
+        if is_dataclass(current):
+            values[key] = updated(current, value, name)
+            continue
+        try:
+            values[key] = checked(value, known[key], name)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    return replace(config, **values)
 
 
-def shown(value: object) -> str:
-    """A value as a message repeats it: of bounded length, whatever it holds."""
-    if isinstance(value, int) and abs(value) >= WHOLE:  # Python refuses to write out the largest
-        return "a whole number of more than 64 bits"
-    if not isinstance(value, str | int | float | None):
-        return f"a {type(value).__name__}"
-    return repr(value if not isinstance(value, str) or len(value) <= SHOWN else value[:SHOWN] + "...")
+def _unknown(name: str, known: list[str]) -> str:
+    meant = _meant(name)
+    return f"unknown setting {brief(name)}{f', perhaps {meant}' if meant else ''}; here there are: {', '.join(known)}"
 
 
-def _meant(key: str, where: str) -> str:
-    """The setting whose name is much like `key`, in the same table or in another."""
-    if len(key) > LONGEST_NAME:
+def _meant(name: str) -> str:
+    """The setting whose name is much like `name`, in the same table or in another; "" if there is none."""
+    if len(name) > MAX_NAME_CHARACTERS:
         return ""
-    names = setting_names(Config())
-    near = get_close_matches(f"{where}.{key}" if where else key, names, n=1, cutoff=0.75)
-    same = {name.rpartition(".")[2]: name for name in names}
-    near = near or [same[last] for last in get_close_matches(key, same, n=1, cutoff=0.75)]
-    return f", perhaps {near[0]}" if near else ""
-
-
-def setting_names(config: Any, prefix: str = "") -> list[str]:
-    """Every setting and table under `config`, with its table's name before it."""
-    names = []
-    for f in fields(config):
-        name = f"{prefix}{f.name}"
-        value = getattr(config, f.name)
-        names += [name, *(setting_names(value, f"{name}.") if is_dataclass(value) else ())]
-    return names
-
-
-def _typed(value: Any, hint: Any, name: str) -> Any:
-    """A value of the hinted type; whole numbers serve as float, everything else must match."""
-    _check_sound(value, name)
-    if typing.get_origin(hint) is typing.Literal:
-        allowed = typing.get_args(hint)
-        if value not in allowed:
-            raise UsageError(f"{name} must be one of {', '.join(map(str, allowed))}, not {shown(value)}")
-        return value
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if (isinstance(value, bool) and bool not in kinds) or not isinstance(value, kinds):
-        wanted = " or ".join(k.__name__ for k in kinds if k is not type(None))
-        raise UsageError(f"{name} must be {wanted}, not {shown(value)}")
-    return value
-
-
-def _check_sound(value: Any, name: str) -> None:
-    """Refuse what no setting can be, whatever its type."""
-    if isinstance(value, int) and not -WHOLE <= value < WHOLE:
-        raise UsageError(f"{name} must be a number of 64 bits, not {shown(value)}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"{name} must be a finite number, not {value}")
-    if isinstance(value, str) and any(unicodedata.category(c) == "Cc" for c in value):
-        raise UsageError(f"{name} must be text without control characters, not {shown(value)}")
+    names = [*(f.name for f in fields(Config)), *(entry.name for entry in entries())]
+    last = {known.rpartition(".")[2]: known for known in names}
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    similar = difflib.get_close_matches(name.rpartition(".")[2], last, n=1, cutoff=0.75)
+    return near[0] if near else last[similar[0]] if similar else ""
 
 
 def load_config(path: str | Path, base: Config | None = None) -> Config:
     """Settings from a TOML file on top of `base`."""
     try:
-        changes = _parsed(read_text(path, LARGEST_TOML, "settings file"))
+        changes = _toml(read_text(path, MAX_TOML_BYTES, "settings file"))
     except ReadError as error:
         raise UsageError(str(error)) from error
     except ValueError as error:
@@ -138,12 +157,12 @@ def load_config(path: str | Path, base: Config | None = None) -> Config:
     return typing.cast(Config, updated(base or Config(), changes))
 
 
-def _parsed(toml: str) -> dict[str, Any]:
+def _toml(text: str) -> dict[str, Any]:
     """Raises ValueError, whatever is wrong, and in bounded time."""
-    if max(map(len, toml.split("\n"))) > LONGEST_LINE:
-        raise ValueError(f"a line has more than {LONGEST_LINE} characters")
+    if max(map(len, text.split("\n"))) > MAX_LINE_CHARACTERS:
+        raise ValueError(f"a line has more than {MAX_LINE_CHARACTERS} characters")
     try:
-        return tomllib.loads(toml)
+        return tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
 
@@ -153,19 +172,26 @@ def with_settings(config: Config, settings: Iterable[str]) -> Config:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"--set takes KEY=VALUE, as in path.smoothness_s=1.5, not {shown(setting)}")
-        if len(setting) > LONGEST_LINE:
-            raise UsageError(f"--set {shown(setting)}: has more than {LONGEST_LINE} characters")
-        change: Any = _value(text.strip())
-        for part in reversed(key.strip().split(".")):
-            change = {part: change}
-        config = updated(config, change)
+            raise UsageError(f"--set takes KEY=VALUE, as in path.smoothness_s=1.5, not {brief(setting)}")
+        if len(setting) > MAX_LINE_CHARACTERS:
+            raise UsageError(f"--set {brief(setting)}: has more than {MAX_LINE_CHARACTERS} characters")
+        config = updated(config, nested(key.strip(), parsed(text.strip())))
     return config
 
 
-def _value(text: str) -> Any:
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """`value` under a dotted key, as tables within tables. Raises UsageError where they are too many."""
+    if key.count(".") >= MAX_DEPTH:
+        raise UsageError(f"unknown setting {brief(key)}; a setting is called as in path.smoothness_s")
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return typing.cast("dict[str, Any]", value)
+
+
+def parsed(text: str) -> Any:
+    """A value as TOML writes it; what is no TOML is a string."""
     try:
-        found = _parsed(f"value = {text}")
+        found = _toml(f"value = {text}")
     except ValueError:
         return text
     return found["value"] if len(found) == 1 else text  # a line break may hide a second setting
@@ -174,34 +200,92 @@ def _value(text: str) -> Any:
 def with_preset(config: Config, name: str) -> Config:
     """Config with a preset's settings."""
     if name not in PRESETS:
-        raise UsageError(f"unknown preset {name!r}; there are: {', '.join(PRESETS)}")
-    return typing.cast(Config, updated(config, PRESETS[name]))
+        raise UsageError(f"unknown preset {brief(name)}; there are: {', '.join(PRESETS)}")
+    return typing.cast(Config, updated(config, PRESETS[name].changes))
 
 
-def to_toml(config: Any, prefix: str = "") -> str:
-    """The resolved settings as TOML that `load_config` reads back to the same."""
-    lines, tables = [], []
-    for f in fields(config):
-        value = getattr(config, f.name)
-        name = f"{prefix}.{f.name}" if prefix else f.name
-        if is_dataclass(value):
-            tables.append(f"[{name}]\n{to_toml(value, name)}")
-        elif value is None:
-            lines.append(f"# {f.name} = (as the input)")
+def to_toml(config: Config) -> str:
+    """The resolved settings as TOML, each with its description, that `load_config` reads back to the same."""
+    lines = []
+    for entry in entries(config):
+        table, _, name = entry.name.rpartition(".")
+        if is_dataclass(entry.default):
+            continue
+        if f"[{table}]" not in lines:
+            lines += ["", f"[{table}]"]
+        if entry.default is None:
+            lines.append(f"# {name} is not set: {entry.extra['none']}")
         else:
-            lines.append(f"{f.name} = {_toml_value(value)}")
-    return "\n".join([*lines, *tables]) + ("\n" if lines and not tables else "")
+            lines.append(f"{name} = {toml_value(entry.default)}")
+    return "\n".join(lines).strip() + "\n"
 
 
-def _toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return '"' + "".join(_toml_letter(letter) for letter in value) + '"'
-    return repr(value)
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it; characters that steer a terminal are escaped."""
+    import tomli_w
+
+    text = tomli_w.dumps({"value": value}).strip().partition(" = ")[2].replace("\n", "")
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
 
 
-def _toml_letter(letter: str) -> str:
-    if letter in '"\\':
-        return f"\\{letter}"
-    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
+def json_schema() -> dict[str, Any]:
+    """A JSON schema of all settings, from which a page can build a form: type, range, default, unit, description."""
+    return msgspec.json.schema(Config)
+
+
+def settings_table() -> str:
+    """All settings as a table in Markdown, for docs/settings.md."""
+    lines = ["| setting | option | what it does | values | default |", "| --- | --- | --- | --- | --- |"]
+    for entry in entries():
+        option = f"`{entry.extra['option']}`" if entry.extra["option"] else ""
+        values = "" if is_dataclass(entry.default) else requirement(entry.hint)
+        lines.append(f"| `{entry.name}` | {option} | {entry.text} | {values} | {entry.default_text} |")
+    return "\n".join(lines) + "\n"
+
+
+def presets_table() -> str:
+    """All presets as a table in Markdown."""
+    lines = ["| preset | for | settings |", "| --- | --- | --- |"]
+    for name, preset in PRESETS.items():
+        lines.append(f"| `{name}` | {preset.text} | {', '.join(preset_values(preset)) or 'the defaults'} |")
+    return "\n".join(lines) + "\n"
+
+
+def preset_values(preset: Preset) -> list[str]:
+    """What a preset sets, as in path.max_crop=0.22."""
+    return [
+        f"{section}.{name}={toml_value(value)}"
+        for section, values in preset.changes.items()
+        for name, value in values.items()
+    ]
+
+
+def schema_text() -> str:
+    """`json_schema` as text."""
+    return json.dumps(json_schema(), indent=1) + "\n"
+
+
+PAGE = """# Settings
+
+Every setting has a name for `--set path.smoothness_s=1.5` and for `--config FILE.toml`; those with an option can be
+given by it. `stabilize run --print-config` prints them as TOML, `--print-schema` as a JSON schema. In rising order:
+defaults, `--preset`, `--config`, options, `--set`.
+
+Settings that take key frames may vary over time: `--smoothness 0:1,10:2.5` or, in TOML,
+`smoothness_s = [[0, 1], [10, 2.5]]`: seconds since the first frame and value, linear in between.
+
+This page is made by `make settings`.
+
+{settings}
+## Presets
+
+{presets}"""
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    return PAGE.format(settings=settings_table(), presets=presets_table())
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")

@@ -17,6 +17,7 @@ from stabilize import spool
 from stabilize.camera.grid import node_positions, sample
 from stabilize.camera.smoothing import TRUNCATE, gaussian_mean, in_frames
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
+from stabilize.settings import FuseConfig
 
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
@@ -26,22 +27,6 @@ SCALES, FARTHEST = (0.1, 10.0), 16.0  # of a step that a camera can have made; u
 SHUTTER_LIMIT = 2.0  # units: more is no rolling shutter
 LOCAL_LIMIT = 20.0  # units: what is near it is scaled back anyway, and 16 bits hold its sum over the longest window
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class FuseConfig:
-    """`wobble_s`: local motion quicker than about this is taken out, slower is left (it is parallax, or the scene); 0
-    leaves all of it.
-    `wobble_limit`: the most that a point may be moved by it, as a share of the half long side."""
-
-    wobble_s: float = 0.3
-    wobble_limit: float = 0.03
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.wobble_s <= 5:
-            raise ValueError(f"wobble_s must be between 0 and 5 seconds, not {self.wobble_s}")
-        if not 0 <= self.wobble_limit <= 0.2:
-            raise ValueError(f"wobble_limit must be between 0 and 0.2, not {self.wobble_limit}")
 
 
 @dataclass(frozen=True, slots=True)

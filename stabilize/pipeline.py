@@ -28,8 +28,8 @@ from stabilize.motion.stream import picture_size
 from stabilize.parallel import in_order, one_thread_each, prefetch
 from stabilize.path.field import warp_field
 from stabilize.path.measure import Shake, shake
-from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import solve_path
+from stabilize.settings import AxisStrength, PathConfig
 from stabilize.video.frame import Frame
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_frames, read_luma, read_rgb
@@ -201,7 +201,7 @@ def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: 
                 f"{info.path}: has a frame at pts {frame.pts} that was not there when it was analysed; analyse it again"
             )
         out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
-        warp(frame, warp_field(path, index), out, siting, config.warp)
+        warp(frame, warp_field(path, index), out, siting, config.render)
         if index % spool.CHUNK == 0:
             spool.release(path.camera.wobble)
         return out

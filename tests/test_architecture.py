@@ -1,7 +1,7 @@
 """The import arrows of the design hold, whichever way a module is imported.
 
-errors, core, parallel, spool <- camera, video, nets <- motion, path, warp, fuse, gyroscope <- artifacts, config
-<- pipeline <- cli.
+errors, core, parallel, spool, settings <- camera, video, nets <- motion, path, warp, fuse, gyroscope
+<- artifacts, config <- pipeline <- cli.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "core", "parallel", "spool"},
+    {"errors", "core", "parallel", "spool", "settings"},
     {"camera", "video", "nets"},
-    {"motion", "path", "warp", "fuse", "gyroscope", "gyro_settings"},
+    {"motion", "path", "warp", "fuse", "gyroscope"},
     {"artifacts", "config"},
     {"pipeline"},
     {"cli", "__main__"},

@@ -20,6 +20,7 @@ WINDOWS = 40
 SPAN_S = 120.0  # of the video that the search uses: beyond it drift would need a finer grid than it is worth
 APART_S = 0.3  # two offsets this far apart are different answers
 CANDIDATES = 400
+MOST_CELLS = 50_000_000  # offsets times windows: 80 bytes each; two or three hours of log for a long video
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,14 @@ def _correlate(
     inside = np.abs(time_s - middle) <= SPAN_S / 2
     rate_cam, time_s = rate_cam[inside], time_s[inside]
     h = float(np.clip(step_s / 4, 0.004, 0.02))
+    members = _windows(rate_cam, time_s)
+    _check_span(log, h, len(members))
     body, start_s = _even_rates(log, h, step_s)
     low, high = offset_range_s or (
         start_s - time_s[-1] * 0.6,
         start_s + len(body) * h - time_s[0] - 0.4 * (time_s[-1] - time_s[0]),
     )
     lags = np.arange(int(np.floor(low / h)), int(np.ceil(high / h)) + 1)
-    members = _windows(rate_cam, time_s)
     if len(lags) < 2 or not members:
         raise SyncError(
             f"{log.source}: the log and the video cannot overlap in time, or the video has no motion to compare"
@@ -115,6 +117,16 @@ def _correlate(
     return _Correlation(
         cross, energy, visual, np.array([time_s[w].mean() for w in members]), np.asarray(lags * h, float)
     )
+
+
+def _check_span(log: GyroLog, h: float, windows: int) -> None:
+    """Raises SyncError where the log's span, and not what is in it, would fill the memory."""
+    span_s, most_s = float(log.time_s[-1] - log.time_s[0]), MOST_CELLS * h / max(windows, 1)
+    if span_s > most_s:
+        raise SyncError(
+            f"{log.source}: lasts {span_s / 3600:.3g} h, more than the {most_s / 3600:.3g} h that can be searched for "
+            "this video; cut the log around it"
+        )
 
 
 def _even_rates(log: GyroLog, h: float, step_s: float) -> tuple[Float, float]:

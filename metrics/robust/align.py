@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metrics.compat.sift import detect as sift_detect
 from metrics.compat.sift import homography as sift_homography
@@ -12,6 +13,7 @@ from metrics.opencv import cv2
 from metrics.robust.motion import Matrix, PairMotion, Points, between
 from metrics.video import Gray
 
+Places = NDArray[np.float64]  # (N, 2) px
 REWARP_PX = 1.0  # a prediction better than this is good enough to compare pictures
 MAX_PAUSE_FRAMES = 32  # a search over the whole picture is slow: each one in vain doubles the pause before the next
 
@@ -26,10 +28,12 @@ def predict(B_prev: Matrix, out_motion: PairMotion | None, in_motion: PairMotion
 
 @dataclass(frozen=True)
 class Alignment:
-    """B_out_in (3, 3) in work px, and the input in the output's place by it (to within a pixel)."""
+    """B_out_in (3, 3) in work px, the input in the output's place by it (to within a pixel), and what it was fitted to:
+    places in the input and the same in the output, (N, 2) work px each."""
 
     B_out_in: Matrix
     warped_in: Gray
+    tracks: tuple[Places, Places]
 
 
 def warp(ref: Gray, B: Matrix, shape: tuple[int, ...]) -> Gray:
@@ -47,7 +51,9 @@ def refine(out: Gray, ref: Gray, B: Matrix, out_points: Points) -> Alignment | N
     refined = np.linalg.inv(rest.H_next_prev) @ B
     refined = np.asarray(refined / refined[2, 2])
     far = np.abs(rest.following - rest.prev)[rest.inlier].max() > REWARP_PX
-    return Alignment(refined, warp(ref, refined, out.shape) if far else warped)
+    in_px = cv2.perspectiveTransform(rest.following[rest.inlier].reshape(-1, 1, 2), np.linalg.inv(B)).reshape(-1, 2)
+    tracks = (np.asarray(in_px, np.float64), rest.prev[rest.inlier].astype(np.float64))
+    return Alignment(refined, warp(ref, refined, out.shape) if far else warped, tracks)
 
 
 def search(out: Gray, ref: Gray) -> Matrix | None:

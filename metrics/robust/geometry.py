@@ -12,6 +12,8 @@ from metrics.robust.motion import Matrix
 from metrics.video import Size
 
 EDGES = ("left", "right", "top", "bottom")
+NEAR_SHARE = 0.25  # of the output's long side: how far the tracks reach that say where a corner lies
+FAR_WEIGHT = 1e-3  # of a track far from the corner, against one beside it: where nothing is near, all of them count
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,26 @@ def _margins(window: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
     left, right = min(x_tl, x_bl) / w, 1 - max(x_tr, x_br) / w
     top, bottom = min(y_tl, y_tr) / h, 1 - max(y_bl, y_br) / h
     return np.array([left, right, top, bottom])
+
+
+def near_margins(
+    tracks: tuple[NDArray[np.float64], NDArray[np.float64]], in_size: Size, out_size: Size
+) -> NDArray[np.float64]:
+    """Margins as in `Crop`, each corner placed by the affine map of the tracks that are near it.
+
+    Tracks: places in the input and the same in the output, (N, 2) px each. A homography is extrapolated where an edge
+    shows plain sky, and a picture that was warped on a mesh bends away from it there. Moving least squares (Schaefer et
+    al. 2006).
+    """
+    in_px, out_px = tracks
+    reach = NEAR_SHARE * max(out_size)
+    window = []
+    for corner in corners(out_size):
+        away = ((out_px - corner) ** 2).sum(axis=1)
+        root = np.sqrt(np.exp(-away / (2 * reach**2)) + FAR_WEIGHT)[:, None]
+        to_in, *_ = np.linalg.lstsq(np.column_stack([out_px, np.ones(len(out_px))]) * root, in_px * root, rcond=None)
+        window.append([*corner, 1] @ to_in)
+    return _margins(np.array(window), in_size)
 
 
 def anisotropy(B_out_in: Matrix, in_size: Size) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metrics.robust.align import Aligner, Alignment
 from metrics.robust.fidelity import aligned_itf_db, blacked_out, frame_mask, itf_db, sharpness
-from metrics.robust.geometry import anisotropy, crop, to_native
+from metrics.robust.geometry import Crop, anisotropy, crop, near_margins, to_native
 from metrics.robust.motion import PairMotion, Points, between, detect, similarity
 from metrics.robust.wobble import COLUMNS, ROWS, residuals
 from metrics.video import Gray, GrayFrame, Size, VideoInfo
@@ -140,14 +140,24 @@ def _compare(overlap: Overlap, out: Gray, ref: Gray, found: Alignment, native: t
     if cropped is None:
         overlap.add_failure()
         return
+    margins = _proven(cropped, found, ref, out)
+    empty = cropped.empty if (margins < 0).any() else 0.0
     warped, mask = found.warped_in, frame_mask(ref.shape, B, out.shape)
     black = blacked_out(out, warped, mask)
     sharp = sharpness(out, warped, mask)
     overlap.visible.append(cropped.visible * (1 - black))
-    overlap.empty.append(cropped.empty + (1 - cropped.empty) * black)
-    overlap.margins.append(cropped.margins)
+    overlap.empty.append(empty + (1 - empty) * black)
+    overlap.margins.append(margins)
     overlap.distortion.append(anisotropy(B_native, in_size))
     overlap.sharpness.append(np.nan if sharp is None else sharp)
+
+
+def _proven(cropped: Crop, found: Alignment, ref: Gray, out: Gray) -> NDArray[np.float64]:
+    """The margins, an edge outside the input only as far as the tracks near its corners say so too."""
+    if (cropped.margins >= 0).all():
+        return cropped.margins
+    near = near_margins(found.tracks, ref.shape[::-1], out.shape[::-1])
+    return np.where(cropped.margins < 0, np.clip(near, cropped.margins, 0), cropped.margins)
 
 
 def _scale(gray: Gray, native: Size) -> tuple[float, float]:

@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
+from stabilize import __version__
 from stabilize.cli import commands
+from stabilize.cli.help import HELP_NAMES, Command, Group
 
 LAZY = {  # command -> (module, name in it, short help)
     "metrics": ("metrics.cli", "metrics_command", "Judge a stabilised video, alone or against its input."),
@@ -46,7 +47,7 @@ EXAMPLES = {
 }
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """A group that lists commands by their name and help, and imports them when they are called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -54,7 +55,7 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in LAZY and _exists(cmd_name):
-            return TyperCommand(cmd_name, help=LAZY[cmd_name][2])
+            return Command(cmd_name, help=LAZY[cmd_name][2])
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -86,15 +87,13 @@ def _load(name: str) -> Any:
     if isinstance(found, typer.Typer):
         return typer.main.get_group(found)
     alone = typer.Typer(add_completion=False)
-    alone.command(name)(found)
+    alone.command(name, cls=Command, context_settings=HELP_NAMES)(found)
     return typer.main.get_command(alone)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"stabilize {version('stabilize')}")
+        typer.echo(f"stabilize {__version__}")
         raise typer.Exit()
 
 
@@ -112,9 +111,15 @@ def _root(
 @cache
 def command() -> Any:
     """The whole command line, for its `main`."""
-    app = typer.Typer(cls=LazyGroup, no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        cls=LazyGroup,
+        no_args_is_help=True,
+        epilog=EPILOG,
+        pretty_exceptions_enable=False,
+        context_settings=HELP_NAMES,
+    )
     app.callback()(_root)
     for name, examples in EXAMPLES.items():
         epilog = "\n\n".join(["Examples:", *(f"  {line}" for line in examples)])
-        app.command(name, epilog=epilog)(getattr(commands, name))
+        app.command(name, cls=Command, epilog=epilog, context_settings=HELP_NAMES)(getattr(commands, name))
     return typer.main.get_command(app)

@@ -43,7 +43,7 @@ def _needed(source: Path | None) -> Path:
     return source
 
 
-@with_settings_options("motion", "gyro", "fuse", "path", "warp", "encode")
+@with_settings_options("motion", "gyro", "fuse", "path", "render", "encode")
 def run(
     source: Input = None,
     *,
@@ -80,7 +80,7 @@ def analyse(
 ) -> None:
     """Measure the motion of a video, and save it for `render`."""
     source, config = _needed(source), choices.resolve()
-    from stabilize import pipeline
+    from stabilize import pipeline, spool
     from stabilize.artifacts import fingerprint, save_motion
     from stabilize.cli.progress import progress
     from stabilize.cli.summary import show_motion
@@ -91,13 +91,13 @@ def analyse(
     with file_errors():
         check_target(target, [info.path], overwrite)
     origin = fingerprint(info.path)
-    with progress(not (quiet or as_json)) as step:
+    with spool.beside(target), progress(not (quiet or as_json)) as step:
         motion, warnings = pipeline.measure(info, config, step)
     save_motion(motion, target, origin)
     show_motion(motion, source, target, warnings, quiet, as_json)
 
 
-@with_settings_options("gyro", "fuse", "path", "warp", "encode")
+@with_settings_options("gyro", "fuse", "path", "render", "encode")
 def render(
     source: Input = None,
     *,
@@ -111,7 +111,7 @@ def render(
 ) -> None:
     """Make a video steady by a motion that was measured before."""
     source, config = _needed(source), choices.resolve()
-    from stabilize import pipeline
+    from stabilize import pipeline, spool
     from stabilize.cli.plan import plan
     from stabilize.cli.progress import progress
     from stabilize.cli.stages import Stages
@@ -124,7 +124,7 @@ def render(
     with file_errors():
         check_target(target, [info.path], overwrite)
     seconds = Stages()
-    with progress(not (quiet or as_json)) as step:
+    with spool.beside(target), progress(not (quiet or as_json)) as step:
         with seconds.stage("gyro"):
             fields, notes = pipeline.rotation_of(source, measured, gyro, config, step)
         with seconds.stage("solve"):
@@ -149,7 +149,7 @@ def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
     return motion
 
 
-@with_settings_options("motion", "gyro", "fuse", "path", "warp", "encode")
+@with_settings_options("motion", "gyro", "fuse", "path", "render", "encode")
 def info(source: Input = None, *, choices: Choices, output: Output = None, as_json: Json = False) -> None:
     """Say what is in a video and what `run` would make of it; nothing is written."""
     source, config = _needed(source), choices.resolve()

@@ -135,8 +135,8 @@ def tracks_in(info: MediaInfo) -> Tracks:
     """What the picture says, as an analysis finds it."""
     from stabilize.config import Config
     from stabilize.gyroscope.match import tracks_of
-    from stabilize.motion.settings import MotionConfig
     from stabilize.pipeline import measure
+    from stabilize.settings import MotionConfig
 
     motion, _ = measure(info, Config(motion=MotionConfig(mesh=False)))
     return tracks_of(motion)

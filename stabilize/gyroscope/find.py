@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stabilize.gyro_settings import GyroConfig
+from stabilize.settings import GyroConfig
 
 # Most videos have no log, and need no more of `gyro` than what looks for one.
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from gyro.lens import Lens, refocused
 from gyro.log import GyroLog
 from gyro.readers import Candidate
 from stabilize.core import Float, Float32, FrameGeometry, Motion
-from stabilize.gyro_settings import GyroConfig
 from stabilize.gyroscope.stretches import END_S
+from stabilize.settings import GyroConfig
 
 SURE_WEIGHT = 0.5  # of a match: the solver counts all alike, and takes out for itself what does not fit
 

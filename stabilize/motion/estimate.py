@@ -8,10 +8,10 @@ from fractions import Fraction
 from stabilize.core import FrameGeometry, Motion
 from stabilize.motion.observation import FrameMotion
 from stabilize.motion.records import collect
-from stabilize.motion.settings import MotionConfig
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import Keep, MotionStream, Shown, View, follow_views, prepare_view
 from stabilize.parallel import prefetch
+from stabilize.settings import MotionConfig
 
 AHEAD_FRAMES = 4  # prepared before they are needed
 Progress = Callable[[int], None]

@@ -19,7 +19,6 @@ from stabilize.motion.matches import kept_matches
 from stabilize.motion.mesh import mesh_shape
 from stabilize.motion.observation import FrameMotion, Observation, PairMatches
 from stabilize.motion.pair import FittedPair, failed, fit_pair, sharpness
-from stabilize.motion.settings import MotionConfig
 from stabilize.motion.sources import (
     SOURCES,
     Follow,
@@ -32,6 +31,7 @@ from stabilize.motion.sources import (
 )
 from stabilize.motion.stand import Stand, advance, slow
 from stabilize.motion.stand_filter import STAND_LOOK_AHEAD_FRAMES, StandFilter
+from stabilize.settings import MotionConfig
 
 KEY_COVERAGE_MIN = 0.25  # a key frame serves while it explains this share of the picture
 USUAL_FRAMES = 60  # of which the median sharpness is the usual one

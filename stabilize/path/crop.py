@@ -24,8 +24,8 @@ def half_span(geometry: FrameGeometry) -> Float:
     return np.asarray(np.maximum(pixels, 1e-3) / 2 / geometry.half_long_px)
 
 
-def corner_rows(span: Float, min_scale: float) -> tuple[Float, Float]:
-    """Rows g (9, 4) and the side (8,) that each belongs to; the last row is the least scale: -a <= -min_scale."""
+def corner_rows(span: Float) -> tuple[Float, Float]:
+    """Rows g (9, 4) and the side (8,) that each belongs to; the last row is the least scale: -a <= -least."""
     rows, sides = [], []
     for sx in (-1, 1):
         for sy in (-1, 1):

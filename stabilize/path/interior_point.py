@@ -19,7 +19,7 @@ from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 from stabilize.core import Float
 from stabilize.errors import SolveError
 from stabilize.path.differences import Complex, Difference, to_complex, to_real
-from stabilize.path.settings import Loss
+from stabilize.settings import Loss
 
 MAX_ITERATIONS = 60
 ENOUGH = 1e-2  # mean complementarity against the objective with which a path is still accepted

@@ -20,8 +20,9 @@ from stabilize.errors import SolveError
 from stabilize.path.crop import corner_rows, half_span, margins
 from stabilize.path.differences import Difference, differences, to_complex, to_real
 from stabilize.path.interior_point import Problem, Term, solve
+from stabilize.path.keyframes import at_times
 from stabilize.path.measure import not_worse
-from stabilize.path.settings import AxisStrength, PathConfig
+from stabilize.settings import AxisStrength, PathConfig
 
 WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
 OVERLAP = 300
@@ -37,9 +38,11 @@ KEEP = 30.0
 GIVE_WAY = 4.0  # by which the reward grows where cropping does more harm than good
 # Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
 HORIZON = 300.0
+TRIPOD = 100.0  # weight of the first difference that holds the camera still, for a time of one frame
 CENTRE = 1e-6  # keeps L2-flat directions defined
 STATIC_ROUNDS = 2  # each brings the scale of a static crop nearer to one number; what is left is cut
 FADE = 30  # frames around one that is pulled in over which its neighbours are, less and less
+NAMED = 5  # shots that a note tells the times of
 AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
@@ -81,6 +84,7 @@ def _without_wobble(camera: CameraPath, shots: list[slice]) -> CameraPath:
     wobble = spool.resized(camera.wobble, len(camera.wobble))
     for shot in shots:
         wobble[shot] = 0
+    spool.release(wobble)
     return replace(camera, wobble=wobble)
 
 
@@ -90,7 +94,12 @@ def _notes(camera: CameraPath, unsolved: dict[tuple[int, int], SolveError]) -> t
     when: dict[str, list[str]] = {}
     for (start, stop), error in unsolved.items():
         when.setdefault(str(error), []).append(f"{time_s[start]:.2f} to {time_s[stop - 1]:.2f} s")
-    return tuple(f"left as filmed, from {', from '.join(times)}: {why}" for why, times in when.items())
+    return tuple(f"left as filmed, from {_listed(times)}: {why}" for why, times in when.items())
+
+
+def _listed(times: list[str]) -> str:
+    more = len(times) - NAMED
+    return ", from ".join(times[:NAMED]) + (f", and {more} more shots" if more > 0 else "")
 
 
 def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
@@ -103,7 +112,8 @@ def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
     keep = KEEP
     for _ in range(4):
         pose = _solve_shot(camera, shot, config, keep)
-        if config.max_crop == 0 or config.horizon_deg is not None or not_worse(camera, shot, pose):
+        uncropped = not _largest_crop(camera, shot, config).any()
+        if uncropped or config.horizon_deg is not None or not_worse(camera, shot, pose):
             break
         keep *= GIVE_WAY
     return pose
@@ -171,8 +181,9 @@ def _solve_window(camera: CameraPath, part: slice, config: PathConfig, keep: flo
     """
     # At the tightest crop and near the edge of the frame: most solutions lie between, and need no second round.
     margin = np.zeros((part.stop - part.start, 4))
-    for guess in (1 - config.max_crop, (2 - config.max_crop) / 2, 0.98):
-        pose = np.tile([guess, 0.0, 0, 0], (part.stop - part.start, 1))
+    crop = _largest_crop(camera, part, config)
+    for guess in (1 - crop, 1 - crop / 2, np.full_like(crop, 0.98)):
+        pose = guess[:, None] * [1.0, 0, 0, 0]
         margin = np.maximum(margin, FORESIGHT * margins(camera, pose, part)[0])
     for _ in range(ROUNDS):
         pose = _solve_once(camera, part, config, margin + SAFETY, keep, real)
@@ -209,9 +220,9 @@ def _solve_once(  # noqa: PLR0917
 ) -> Float:
     span = half_span(camera.geometry)
     frames = part.stop - part.start
-    rows, sides = corner_rows(span, 1 - config.max_crop)
+    rows, sides = corner_rows(span)
     room = np.tile(span, 2) - margin
-    least = _least_scale(config, room, span, real)
+    least = _least_scale(1 - _largest_crop(camera, part, config) if real is None else real, room, span)
     limit = np.concatenate([room[:, sides], -least[:, None]], axis=1)
     cost = np.tile([-keep, 0.0, 0, 0], (frames, 1))
     start = np.tile(AS_FILMED, (frames, 1)) * least[:, None] * (1 + 1e-4)
@@ -221,9 +232,13 @@ def _solve_once(  # noqa: PLR0917
     return solve(Problem(_terms(camera, part, config), cost, rows, limit, start, config.loss))
 
 
-def _least_scale(config: PathConfig, room: Float, span: Float, real: Float | None) -> Float:
-    """Least scale of each frame: what the user allows, less where the wobble leaves no room even for that."""
-    wanted = 1 - config.max_crop if real is None else real
+def _largest_crop(camera: CameraPath, part: slice, config: PathConfig) -> Float:
+    """The share of the width (n,) that may be cropped at each frame."""
+    return at_times(config.max_crop, camera.timeline.time_s[part])
+
+
+def _least_scale(wanted: Float, room: Float, span: Float) -> Float:
+    """Least scale of each frame: what is wanted, less where the wobble leaves no room even for that."""
     fits = (room / np.tile(span, 2)).min(axis=1) * (1 - 5e-4)
     if fits.min() < 0.3:
         raise SolveError(f"the local motion leaves less than a third of the picture: {LESS_WOBBLE}")
@@ -232,16 +247,16 @@ def _least_scale(config: PathConfig, room: Float, span: Float, real: Float | Non
 
 def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, ...]:
     """Weighted differences of the window; in tripod mode the first one counts for all."""
-    steps = to_complex(_scaled(camera.step[part.start : part.stop - 1], config.strength))
+    time_s = camera.timeline.time_s[part]
+    steps = to_complex(_scaled(camera.step[part.start : part.stop - 1], config.strength, time_s[:-1]))
     interval = camera.timeline.intervals[part.start : part.stop - 1]
-    pace = min(config.smoothness_s / camera.timeline.interval_s, WINDOW)
+    horizon = at_times(config.smoothness_s, time_s) / camera.timeline.interval_s
+    pace = np.minimum(horizon, WINDOW)[:, None]
     terms = []
     for order, difference in enumerate(differences(steps, interval), start=1):
-        weight = WEIGHTS[order - 1] * pace**order
-        if config.tripod and order == 1:
-            weight = np.array([100.0, 100.0, 100.0, 100.0]) * pace
-        weight = np.maximum(weight, CENTRE)
-        terms.append(Term(difference, np.tile(weight, (difference.factor.shape[1], 1))))
+        local = pace[: difference.factor.shape[1]]
+        weight = np.full(4, TRIPOD) * local if config.tripod and order == 1 else WEIGHTS[order - 1] * local**order
+        terms.append(Term(difference, np.maximum(weight, CENTRE)))
     if config.horizon_deg is not None and camera.level is not None:
         terms += _horizon(camera.level[part], np.radians(config.horizon_deg))
     return tuple(terms)
@@ -257,10 +272,11 @@ def _horizon(level: Float, limit: float) -> list[Term]:
     return [Term(Difference(np.exp(-1j * (upright + side))[None], nothing), weight) for side in sides]
 
 
-def _scaled(step: Float, strength: AxisStrength) -> Float:
+def _scaled(step: Float, strength: AxisStrength, time_s: Float) -> Float:
     """Only the share of the camera's motion that is to be taken out is shown to the solver."""
     if strength == AxisStrength():
         return step
-    z = np.exp(1j * np.angle(to_complex(step)[:, 0]) * strength.roll) * np.abs(to_complex(step)[:, 0])
-    w = step[:, 2] * strength.x + 1j * step[:, 3] * strength.y
+    x, y, roll = (at_times(share, time_s) for share in (strength.x, strength.y, strength.roll))
+    z = np.exp(1j * np.angle(to_complex(step)[:, 0]) * roll) * np.abs(to_complex(step)[:, 0])
+    w = step[:, 2] * x + 1j * step[:, 3] * y
     return to_real(np.stack([z, w], axis=1))

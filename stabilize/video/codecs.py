@@ -9,6 +9,7 @@ from av.codec import Codec
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 
 from stabilize.errors import UsageError
+from stabilize.settings import EncodeConfig
 from stabilize.video.frame import PixelLayout
 from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import FULL_RANGE, Hdr, VideoInfo
@@ -19,23 +20,6 @@ _FALLBACKS = ("h264", "av1", "hevc", "ffv1")  # for what cannot be encoded again
 _MOST_THREADS = 16  # an encoder's memory grows with them
 _HARM = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
 _PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeConfig:
-    """How the result is encoded; None means: as the input, or the encoder's default here.
-
-    codec: h264, hevc, av1, vp9, prores or ffv1. crf: quality, lower is better, in the encoder's own scale. preset: the
-    encoder's speed preset (x264 and x265 names, numbers for av1 and vp9). pix_fmt: FFmpeg's name of a pixel format.
-    threads: 0 leaves it to the encoder.
-    """
-
-    codec: str | None = None
-    crf: float | None = None
-    preset: str | None = None
-    pix_fmt: str | None = None
-    overwrite: bool = False
-    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +100,6 @@ def _pick_encoder(
     config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str
 ) -> tuple[Encoder, str | None]:
     if config.codec is not None:
-        if config.codec not in ENCODERS:
-            raise UsageError(f"codec {config.codec!r} is not known; choose one of {', '.join(ENCODERS)}")
         if config.codec not in accepted:
             choice = ", ".join(sorted(accepted))
             raise UsageError(f"a {container} file cannot hold {config.codec}; choose one of {choice}, or write .mkv")

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 
+from localfiles.videos import METADATA_KEPT
 from stabilize.video.codecs import Encoder, Encoding
 from stabilize.video.containers import Container
 from stabilize.video.probe import FULL_RANGE, LIMITED_RANGE, MediaInfo, VideoInfo
@@ -25,8 +26,15 @@ _ITUNES_KEYS = re.compile(
 
 
 def clean_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """Metadata without what describes the old encoding."""
-    return {key: value for key, value in metadata.items() if not key.startswith((*_STALE, *_BRANDS))}
+    """Metadata without what describes the old encoding.
+
+    A QuickTime file can hold its creation time twice, in its header and as a free key: FFmpeg 9 reads "time;time", and
+    would take that for no time at all.
+    """
+    kept = {key: value for key, value in metadata.items() if not key.startswith((*_STALE, *_BRANDS))}
+    if "creation_time" in kept:
+        kept["creation_time"] = kept["creation_time"].split(";")[0]
+    return kept
 
 
 @contextmanager
@@ -34,7 +42,7 @@ def open_output(path: Path, info: MediaInfo, container: Container) -> Iterator[A
     """An empty output container, closed at the end whatever happens; close it yourself first to hear of errors."""
     options = _muxer_options(info, container)
     muxer = container.muxer
-    output = av.open(str(path), "w", format=muxer, container_options=options, metadata_errors="surrogateescape")
+    output = av.open(str(path), "w", format=muxer, container_options=options, **METADATA_KEPT)
     try:
         yield output
     finally:

@@ -28,6 +28,12 @@ LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
 _REORDERED = 16  # the last of a sample may lie beyond frames that were not sampled
+_SIDE_DATA = (
+    SideData.DISPLAYMATRIX,
+    SideData.MASTERING_DISPLAY_METADATA,
+    SideData.CONTENT_LIGHT_LEVEL,
+    SideData.A53_CC,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +190,11 @@ def _first_frame(stream: Any, packet: Any) -> Any:
 
 
 def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoInfo:
-    side_data = {data.type: bytes(data) for data in frame.side_data}
+    side_data = {kind: bytes(frame.side_data[kind]) for kind in _SIDE_DATA if kind in frame.side_data}
     matrix = side_data.get(SideData.DISPLAYMATRIX)
-    rate = stream.average_rate or stream.guessed_rate or Fraction(1, usual_step(stream)) / stream.time_base
+    # Fractions all: arithmetic of the rationals that PyAV 19 gives rounds to 32 bits.
+    time_base = Fraction(stream.time_base)
+    rate = Fraction(stream.average_rate or stream.guessed_rate or 1 / (usual_step(stream) * time_base))
     return VideoInfo(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
@@ -195,12 +203,12 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
         height=frame.height,
         pix_fmt=frame.format.name,
         layout=frame_layout(frame),
-        time_base=stream.time_base,
+        time_base=time_base,
         average_rate=rate,
         variable_rate=_is_variable(times),
         frames=stream.frames or _frames_by_duration(stream, rate),
-        start_s=float((stream.start_time or 0) * stream.time_base),
-        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        start_s=float((stream.start_time or 0) * time_base),
+        sample_aspect_ratio=Fraction(stream.sample_aspect_ratio or 1),
         rotation=_rotation(struct.unpack("=9i", matrix)) if matrix else 0,
         display_matrix=struct.unpack("=9i", matrix) if matrix else None,
         colour=_colour(frame, dump),

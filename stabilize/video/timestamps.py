@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ _RESET_STEPS = 100  # a step back by more than this many frames is a new clock, 
 def usual_step(stream: Any) -> int:
     """The usual distance of two frames in the stream's time base, at least 1."""
     rate = stream.average_rate or stream.guessed_rate
-    return max(1, round(1 / (rate * stream.time_base))) if rate else 1
+    return max(1, round(1 / (Fraction(rate) * stream.time_base))) if rate else 1
 
 
 class PresentationClock:

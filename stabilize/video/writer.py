@@ -14,8 +14,9 @@ import av
 
 from localfiles import check_target, pending_file
 from stabilize.errors import OutputError, file_errors
+from stabilize.settings import EncodeConfig
 from stabilize.video.buffers import cropped, encodable, new_frame
-from stabilize.video.codecs import EncodeConfig, choose_encoding
+from stabilize.video.codecs import choose_encoding
 from stabilize.video.containers import container_of
 from stabilize.video.frame import Frame
 from stabilize.video.output import add_video, copy_tags, losses, open_output, output_time_base

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stabilize.core import Float32, WarpField, field_nodes
+from stabilize.settings import RenderConfig
 from stabilize.video.frame import Frame, PixelLayout, Plane
 from stabilize.warp.sampling import SAMPLERS, Band
 
-Interpolation = Literal["bilinear", "bicubic", "lanczos"]
 # Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 midway.
 SITING = {"left": (0, 1), "center": (1, 1), "topleft": (0, 0), "top": (1, 0), "bottomleft": (0, 2), "bottom": (1, 2)}
 DEFAULT_SITING = "left"
@@ -23,18 +21,7 @@ Index = NDArray[np.intp]
 BAND_SAMPLES = 1 << 16  # the map of so many stays in a core's cache until it has been read, and BLAS starts no threads
 
 
-@dataclass(frozen=True, slots=True)
-class WarpConfig:
-    """How pixels between pixels are read."""
-
-    interpolation: Interpolation = "bicubic"
-
-    def __post_init__(self) -> None:
-        if self.interpolation not in SAMPLERS:
-            raise ValueError(f"interpolation must be one of {', '.join(SAMPLERS)}, not {self.interpolation!r}")
-
-
-def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: WarpConfig) -> None:
+def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: RenderConfig) -> None:
     """Fill the planes of `out` from `source`; `siting` is FFmpeg's name of the chroma location, by default left."""
     sample = SAMPLERS[config.interpolation]
     for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):

@@ -251,8 +251,6 @@ NAMES = ["header", "pts", "H_next_prev", "mesh", "status", "model", "coverage", 
 
 
 @pytest.mark.parametrize("name", NAMES)
-    "name", ["header", "pts", "H_next_prev", "mesh", "status", "model", "coverage", "sharpness", "matches_pair"]
-)
 def test_a_damaged_value_is_refused_or_gives_a_path(name: str, tmp_path: Path) -> None:
     """Under a checksum that agrees: whatever is let in must be fit for the whole way to the last pixel."""
     whole, rng = _saved(tmp_path).read_bytes(), np.random.default_rng(1)

@@ -12,7 +12,8 @@ from stabilize import spool
 from stabilize.camera.grid import node_positions
 from stabilize.camera.smoothing import MOST_FRAMES, gaussian_mean, in_frames
 from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline
-from stabilize.fuse import RESIDUAL_LIMIT, FuseConfig, RotationFields, camera_path
+from stabilize.fuse import RESIDUAL_LIMIT, RotationFields, camera_path
+from stabilize.settings import FuseConfig
 
 FRAMES, ROWS, COLS = 90, 10, 17
 GEOMETRY = FrameGeometry(640, 360)

@@ -21,9 +21,9 @@ from stabilize import analyse, rotation_of, stabilize_video
 from stabilize.camera.grid import node_positions, sample
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
-from stabilize.gyro_settings import GyroConfig
 from stabilize.gyroscope.fields import rotation_fields
 from stabilize.gyroscope.match import SyncedGyro
+from stabilize.settings import GyroConfig
 
 CLIP = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 FRAMES, FINE_HZ = 12, 1000

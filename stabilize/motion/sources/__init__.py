@@ -1,7 +1,7 @@
 """Where motion comes from: each source finds the points of one picture in the next, and declares what it needs.
 
 `SOURCES` names them. A new one is a file beside `klt.py`, an entry here, and its name in `FlowName` of
-`motion/settings.py`.
+`settings.py`.
 """
 
 from __future__ import annotations

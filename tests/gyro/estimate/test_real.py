@@ -13,7 +13,7 @@ from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
 from stabilize.gyroscope.match import tracks_of
-from stabilize.motion.settings import MotionConfig
+from stabilize.settings import MotionConfig
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "gyro"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real recordings (../shared/data/gyro)")

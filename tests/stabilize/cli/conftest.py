@@ -45,7 +45,7 @@ def process() -> Callable[..., Ended]:
 
     def call(*words: object, **more: Any) -> Ended:
         command = [sys.executable, "-m", "stabilize", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120, **more)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, **more)
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return call

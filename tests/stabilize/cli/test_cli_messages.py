@@ -20,7 +20,7 @@ MEANT = [
     ("clip.mp4", "to make a video steady: stabilize run clip.mp4"),
     ("my/clip.MOV --tripod", "stabilize run my/clip.MOV"),
     ("run clip.mp4 --smoothnes 2", "--smoothness"),
-    ("run --print-config --max-crop 20", "max_crop must be between 0 and 0.6, not 20.0; it is a share: 20 % is 0.2"),
+    ("run --print-config --max-crop 20", "key frames [seconds, value], not 20; it is a share: 20 % is 0.2"),
     ("run --print-config --set path.max_crop=25", "25 % is 0.25"),
     ("run --print-config --strength 50", "it is a share: 50 % is 0.5"),
     ("run --print-config --set path.smothness_s=1", "'path.smothness_s', perhaps path.smoothness_s"),

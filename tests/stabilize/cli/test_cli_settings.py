@@ -7,14 +7,13 @@ from dataclasses import asdict
 from typing import get_args
 
 import pytest
+from stabilize.motion.flow import FLOWS
 
 from stabilize import config
-from stabilize.cli import options
 from stabilize.cli.options import Choices
-from stabilize.motion.settings import FlowName
-from stabilize.path.settings import Zoom
+from stabilize.settings import kinds
 from stabilize.video.codecs import ENCODERS
-from stabilize.warp.planes import Interpolation
+from stabilize.warp.sampling import SAMPLERS
 
 MEANINGS = [
     ("--smoothness 2.5", {"path": {"smoothness_s": 2.5}}),
@@ -27,7 +26,8 @@ MEANINGS = [
     ("--strength x=0.5,roll=0", {"path": {"strength": {"x": 0.5, "roll": 0.0}}}),
     ("--strength 0.25", {"path": {"strength": {"x": 0.25, "y": 0.25, "roll": 0.25}}}),
     ("--flow dis", {"motion": {"flow": "dis"}}),
-    ("--interpolation lanczos", {"warp": {"interpolation": "lanczos"}}),
+    ("--interpolation lanczos", {"render": {"interpolation": "lanczos"}}),
+    ("--smoothness 0:1,2.5:3", {"path": {"smoothness_s": [[0, 1], [2.5, 3]]}}),
     ("--overwrite", {"encode": {"overwrite": True}}),
     ("--set path.loss=l2 --set motion.long_side=320", {"path": {"loss": "l2"}, "motion": {"long_side": 320}}),
 ]
@@ -42,6 +42,8 @@ def as_toml(resolved) -> dict:
     """What TOML can say of a config: it has no null."""
 
     def without_none(value):
+        if isinstance(value, tuple):
+            return [without_none(item) for item in value]
         return {k: without_none(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
     return without_none(asdict(resolved))
@@ -70,19 +72,42 @@ def test_the_printed_settings_can_be_read_back(tmp_path, cli):
     assert cli("run", "--print-config", "--config", file).out == first
 
 
-def test_the_choices_are_those_of_the_library():
-    assert set(options.Preset) == set(config.PRESETS)
-    assert set(options.Zoom) == set(get_args(Zoom))
-    assert set(options.Flow) == set(get_args(FlowName))
-    assert set(options.Interpolation) == set(get_args(Interpolation))
-    assert set(options.Codec) == set(ENCODERS)
+def test_the_choices_are_those_of_the_registries():
+    def choices(name):
+        return set(get_args(kinds({e.name: e for e in config.entries()}[name].hint)[0]))
+
+    assert choices("motion.flow") == set(FLOWS)
+    assert choices("render.interpolation") == set(SAMPLERS)
+    assert choices("encode.codec") == set(ENCODERS)
 
 
-def test_every_option_names_a_setting_that_exists():
-    for key, _ in options.OPTIONS.values():
-        value = config.Config()
-        for part in key.split("."):
-            value = getattr(value, part)
+def test_every_setting_of_a_choice_explains_each_value():
+    for entry in config.entries():
+        if entry.extra.get("choices"):
+            literal = next(k for k in kinds(entry.hint) if get_args(k))
+            assert tuple(entry.extra["choices"]) == get_args(literal)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("--max-crop 20", "it is a share: 20 % is 0.2"),
+        ("--smoothness much", "--smoothness"),
+        ("--smoothness 0:1,0:2", "key frames must increase"),
+        ("--strength x=2", "at most 1"),
+        ("--set path.smothness=1", "smoothness_s"),
+        ("--crf nan", "--crf"),
+    ],
+)
+def test_a_wrong_value_names_the_option_and_what_it_may_be(words, said, cli):
+    ended = cli("run", "--print-config", *words.split())
+    assert ended.code == 2 and said in ended.err
+
+
+def test_help_shows_flags_without_a_value_and_defaults_of_the_settings(cli):
+    said = cli("run", "-h").out
+    assert "<bool>" not in said
+    assert "(default: 1.0)" in said and "follows the" in said and "max_crop=0.22" in said
 
 
 def test_nothing_chosen_are_the_defaults():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from ended import ROOT
@@ -68,6 +70,41 @@ def test_exit_codes_are_in_the_help_and_the_documentation(cli):
     for code in codes:
         assert f"{code}" in said.split("Exit codes")[1]
         assert f"| {code} |" in written
+
+
+def installed(program: str) -> list[str]:
+    """The script beside this Python, if the project is installed there."""
+    script = Path(sys.executable).with_name(program)
+    if not script.exists():
+        pytest.skip(f"{program} is not installed beside {sys.executable}")
+    return [str(script)]
+
+
+STARTS = [(program, word) for program in ("script", "stabilize") for word in ("gyro", "metrics", "calibrate", "run")]
+
+
+@pytest.mark.parametrize("program, word", [*STARTS, ("metrics", "judge"), ("metrics", "score")])
+def test_files_in_the_current_folder_are_never_run(program, word, tmp_path):
+    """A folder of clips may hold a gyro.py of somebody else's. (`-m metrics` beside a metrics.py asks for that one.)"""
+    command = installed("stabilize") if program == "script" else [sys.executable, "-m", program]
+    for name in {"gyro", "metrics", "localfiles", "stabilize", "samples"} - {program}:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('run from the current folder')\n")
+    done = subprocess.run([*command, word, "--help"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+    assert "run from the current folder" not in done.stderr
+
+
+@pytest.mark.parametrize("program", ["stabilize", "metrics"])
+def test_a_clone_runs_its_own_code(program, tmp_path):
+    """`python -m` in a clone that is not the one that is installed."""
+    for package in ("stabilize", "gyro", "metrics", "localfiles"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / program / "cli.py").unlink(missing_ok=True)
+    shutil.rmtree(tmp_path / program / "cli", ignore_errors=True)
+    (tmp_path / program / "cli.py").write_text("raise SystemExit('the clone')\n")
+    done = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stderr == "the clone\n"
 
 
 COMPLETED = [

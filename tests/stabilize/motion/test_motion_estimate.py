@@ -16,9 +16,9 @@ from stabilize.errors import MotionError
 from stabilize.motion import pair
 from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.mesh import least_stretch
-from stabilize.motion.settings import MotionConfig
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import analysis_size
+from stabilize.settings import MotionConfig
 
 RATE = 90_000
 

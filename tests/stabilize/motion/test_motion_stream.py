@@ -16,9 +16,9 @@ from samples import CLIPS, generate
 from stabilize.core import FrameGeometry, Motion, MotionModel
 from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.observation import FrameMotion
-from stabilize.motion.settings import MotionConfig
 from stabilize.motion.sources import SOURCES, DenseField, MotionSource, Needs, PicturePair
 from stabilize.motion.stream import MotionStream, View, follow_views, picture_size, prepare_view
+from stabilize.settings import MotionConfig
 
 GEOMETRY, TIME_BASE = FrameGeometry(320, 180), Fraction(1, 30)
 Shown = tuple[int, np.ndarray]

@@ -19,8 +19,8 @@ from stabilize.path.crop import half_span, margins
 from stabilize.path.differences import compose, differences, inverse, to_complex, to_real
 from stabilize.path.field import warp_field
 from stabilize.path.measure import shake
-from stabilize.path.settings import AxisStrength, PathConfig
 from stabilize.path.solve import _pull_in, solve_path
+from stabilize.settings import AxisStrength, PathConfig
 
 HD = FrameGeometry(640, 360)
 

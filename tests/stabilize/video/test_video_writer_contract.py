@@ -12,8 +12,9 @@ import pytest
 from clipmaker import number_of, write
 from numpy.testing import assert_allclose
 
+from stabilize.settings import EncodeConfig
 from stabilize.video.buffers import plane_views
-from stabilize.video.codecs import ENCODERS, EncodeConfig
+from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS

@@ -15,10 +15,12 @@ import hostile
 import numpy as np
 import pytest
 from clipmaker import decoded, picture, write
+from disk import full_beyond
 
 from stabilize.errors import OutputError, UsageError
+from stabilize.settings import EncodeConfig
 from stabilize.video.buffers import plane_views
-from stabilize.video.codecs import ENCODERS, EncodeConfig
+from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS, default_output
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS
@@ -116,12 +118,10 @@ def test_no_frames_no_file(clip: Path) -> None:
 
 
 def test_a_full_disk(clip: Path) -> None:
-    """RLIMIT_FSIZE stands in for it: the kernel refuses to let any file grow beyond 20 kB."""
     big = write(clip.with_name("big.mp4"), frames=12, size=(320, 240), options={"crf": "1"})
     script = f"""
-        import resource, sys
+        import sys
         sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3])]!r}
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         from pathlib import Path
         from test_video_writer_files import copy
         from stabilize.errors import OutputError
@@ -131,10 +131,19 @@ def test_a_full_disk(clip: Path) -> None:
             print(error)
             sys.exit(error.exit_code)
     """
-    run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, **full_beyond(20_000))
     assert run.returncode == 4, run.stderr
     assert "disk is full" in run.stdout and run.stderr == ""
     assert sorted(os.listdir(clip.parent)) == ["big.mp4", "in.mp4"]
+
+
+def test_a_full_disk_leaves_no_broken_bytecode(tmp_path: Path) -> None:
+    """Which would break every later test in a checkout, unless PYTHONDONTWRITEBYTECODE happens to be set."""
+    (tmp_path / "large.py").write_text("".join(f"name_{n} = {n}\n" for n in range(999)))
+    command = [sys.executable, "-c", "import large"]
+    subprocess.run(command, check=True, cwd=tmp_path, **full_beyond(2000))
+    assert os.listdir(tmp_path) == ["large.py"]
 
 
 def test_encoders_keep_quiet(clip: Path) -> None:

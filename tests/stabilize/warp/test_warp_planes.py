@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from stabilize.core import WarpField, field_nodes
+from stabilize.settings import RenderConfig
 from stabilize.video.frame import Frame, PixelLayout
 from stabilize.video.layouts import LAYOUTS
-from stabilize.warp.planes import SITING, WarpConfig, plane_map, warp
+from stabilize.warp.planes import SITING, plane_map, warp
 from stabilize.warp.sampling import SAMPLERS
 
 W, H = 96, 64
@@ -48,7 +49,7 @@ def _field(shift: tuple[float, float]) -> WarpField:
 
 def _warped(source: Frame, field: WarpField, siting: str, interpolation: str) -> Frame:
     out = Frame(0, source.layout, tuple(np.zeros_like(p) for p in source.planes))
-    warp(source, field, out, siting, WarpConfig(interpolation))  # type: ignore[arg-type]
+    warp(source, field, out, siting, RenderConfig(interpolation))  # type: ignore[arg-type]
     return out
 
 

@@ -1,0 +1,16 @@
+"""Settings that vary over time, at the frames of a video."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stabilize.core import Float
+from stabilize.settings import KeyFrames
+
+
+def at_times(setting: float | KeyFrames, time_s: Float) -> Float:
+    """A setting's value (n,) at times (n,) since the first frame: linear between key frames, held before and after."""
+    if isinstance(setting, tuple):
+        times, values = zip(*setting, strict=True)
+        return np.asarray(np.interp(time_s, times, values))
+    return np.full(len(time_s), float(setting))
