@@ -54,7 +54,7 @@ def synced_gyro(
     log, tracks, sync = match.log, match.tracks, match.sync
     if not sync.accepted:
         return None, (*notes, f"the gyroscope log {log.source} was not used, the picture decides: {sync.refusal}")
-    shift = _lens_shift(tracks, log, sync, match.settings) if log.ois is not None or _whole(tracks) else None
+    shift = _lens_shift(tracks, log, sync, match.settings) if log.ois is not None or is_whole(tracks) else None
     lens = _lens(match.settings.lens, sync, tracks.width, tracks.height)
     return SyncedGyro(camera_orientation(log, sync), sync, lens, shift), notes
 
@@ -74,7 +74,7 @@ def tracks_of(motion: Motion) -> Tracks:
     return Tracks(motion.timeline.time_s, width, geometry.height, matches.pair[sure], prev_px, next_px)
 
 
-def _whole(tracks: Tracks) -> bool:
+def is_whole(tracks: Tracks) -> bool:
     """Whether all of the video is compared, without a hole."""
     known = tracks.time_s[np.unique(tracks.pair)]
     edges = np.concatenate([tracks.time_s[:1], known, tracks.time_s[-1:]])
