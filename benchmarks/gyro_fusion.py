@@ -33,8 +33,8 @@ from scipy.spatial.transform import Rotation
 import samples
 from stabilize import pipeline
 from stabilize.config import Config, with_settings
-from stabilize.core import Float, StablePath, field_nodes
-from stabilize.path.field import warp_field
+from stabilize.core import Float, field_nodes
+from stabilize.path.similarity import SimilarityPath
 
 from . import judge
 from .peers import WORK, machine
@@ -87,7 +87,7 @@ def made(spec: samples.ClipSpec, cache: Path) -> Path:
     return file
 
 
-def bent(spec: samples.ClipSpec, path: StablePath | None) -> float:
+def bent(spec: samples.ClipSpec, path: SimilarityPath | None) -> float:
     """Of the frames of a path; without one, of the clip itself."""
     true = samples.truth(spec)
     points = _grid_px(spec)
@@ -103,9 +103,9 @@ def _grid_px(spec: samples.ClipSpec) -> Float:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def _source(path: StablePath, index: int, output_px: Float) -> Float:
-    nodes = warp_field(path, index).source_px.astype(np.float64)
-    geometry = path.camera.geometry
+def _source(path: SimilarityPath, index: int, output_px: Float) -> Float:
+    nodes = path.field(index, path.timeline.time_at(index)).source_px.astype(np.float64)
+    geometry = path.geometry
     axes = field_nodes(nodes.shape[0], geometry.height), field_nodes(nodes.shape[1], geometry.width)
     read = RegularGridInterpolator(axes, nodes, bounds_error=False, fill_value=None)
     return np.asarray(read(output_px[:, ::-1]))

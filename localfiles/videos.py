@@ -19,7 +19,7 @@ MAX_PIXELS = MAX_SIDE * MAX_SIDE // 2
 # Containers of one file. Playlists and sequences (hls, dash, concat, sdp, rtsp, image2, ...) would open further files.
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,mxf,ogg,nut,ivf,obu,av1,h261,h263,h264,"
-    "hevc,vvc,vc1,vc1test,dv,yuv4mpegpipe,mjpeg,mpjpeg,gxf,lxf,wtv,rm,bink,smk,swf,nsv,nuv,dirac,"
+    "hevc,vvc,vc1,vc1test,dv,yuv4mpegpipe,mjpeg,mpjpeg,gxf,lxf,wtv,rm,bink,smk,swf,nsv,nuv,dirac,gif,"
     "mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,au,amr"  # sound only: so that the message can say so
 )
 # Metadata is not always UTF-8, and goes to the output byte for byte: so asked for, and from PyAV 19 on the only way.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,6 +23,7 @@ Float32 = NDArray[np.float32]
 Float16 = NDArray[np.float16]  # fields of small displacements, kept for every frame: 11 bits of a thousandth
 Int = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
+ROUNDING_TICKS = 1e-3  # by which a time in seconds may miss the frame's pts that it was made of
 
 
 TIME_LIMIT = 1 << 62  # of a pts: differences of two are whole numbers of 64 bits still
@@ -46,7 +49,7 @@ def _within(fields: Float16, limit: float) -> bool:
     return all(bool((np.abs(fields[part]) <= limit).all()) for part in chunks(len(fields), fields))
 
 
-def _check_array(array: NDArray[np.generic], name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
+def check_array(array: NDArray[np.generic], name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
     _require(array.dtype == dtype, f"{name} must hold {np.dtype(dtype)}, not {array.dtype}")
     _require(array.shape == shape, f"{name} must be {shape}, not {array.shape}")
 
@@ -88,6 +91,30 @@ class Timeline:
     def time_s(self) -> Float:
         """Seconds since the first frame, (n,)."""
         return (self.pts - self.pts[0]) * float(self.time_base) if len(self.pts) else np.zeros(0)
+
+    def time_at(self, index: int) -> float:
+        """`time_s` of one frame."""
+        return float((self.pts[index] - self.pts[0]) * float(self.time_base))
+
+    def nearest(self, pts: int) -> int:
+        """The frame whose time is nearest to a pts."""
+        after = min(int(np.searchsorted(self.pts, pts)), len(self) - 1)
+        before = max(after - 1, 0)
+        return before if pts - self.pts[before] < self.pts[after] - pts else after
+
+    def locate(self, time_s: float) -> tuple[int, float]:
+        """The frame that is shown at a time, and how far it is on the way to the next one, 0 to 1.
+
+        Before the first frame it is the first, from the last on the last.
+        """
+        ticks = time_s / float(self.time_base)
+        if abs(ticks - round(ticks)) < ROUNDING_TICKS:
+            ticks = round(ticks)
+        before = int(np.searchsorted(self.pts, int(self.pts[0]) + floor(ticks), side="right")) - 1
+        if not 0 <= before < len(self) - 1:
+            return min(max(before, 0), len(self) - 1), 0.0
+        past, span = ticks - int(self.pts[before] - self.pts[0]), int(self.pts[before + 1] - self.pts[before])
+        return before, past / span
 
     @property
     def interval_s(self) -> float:
@@ -226,12 +253,12 @@ class Matches:
 
     def __post_init__(self) -> None:
         m = len(self.pair)
-        _check_array(self.pair, "pair", np.int64, (m,))
+        check_array(self.pair, "pair", np.int64, (m,))
         ascends = bool(np.all(self.pair[1:] >= self.pair[:-1])) and not (m and self.pair[0] < 0)
         _require(ascends, "pair must ascend from 0")
         for name, most in (("prev_unit", FARTHEST), ("next_unit", FARTHEST), ("weight", 1.0)):
             values = getattr(self, name)
-            _check_array(values, name, np.float32, (m,) if name == "weight" else (m, 2))
+            check_array(values, name, np.float32, (m,) if name == "weight" else (m, 2))
             _require(bool((np.abs(values) <= most).all()), f"{name} must be finite, and at most {most:g}")
         _require(bool((self.weight > 0).all()), "weight must be over 0")
 
@@ -275,13 +302,13 @@ class Motion:
         frames = len(self.timeline)
         _require(frames > 0, "a motion needs a frame")
         pairs = frames - 1
-        _check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
+        check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
         _check_mesh(self.mesh, "mesh", pairs)
         for name in ("status", "model"):
-            _check_array(getattr(self, name), name, np.uint8, (pairs,))
+            check_array(getattr(self, name), name, np.uint8, (pairs,))
         for name in ("coverage", "residual"):
-            _check_array(getattr(self, name), name, np.float32, (pairs,))
-        _check_array(self.sharpness, "sharpness", np.float32, (frames if len(self.sharpness) else 0,))
+            check_array(getattr(self, name), name, np.float32, (pairs,))
+        check_array(self.sharpness, "sharpness", np.float32, (frames if len(self.sharpness) else 0,))
         _require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
         self._check_values()
 
@@ -324,7 +351,8 @@ class CameraPath:
     one's: p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges
     it. `wobble` (n, rows, cols, 2) float16: where a rectified point p is found in the real frame, p + wobble(p):
     rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge. `level` (n,): the roll (radians,
-    that of `StablePath.crop_pose`) at which the output's horizon is level, NaN where gravity is not known; None: never.
+    that of the output in the rectified frame) at which the output's horizon is level, NaN where gravity is not known;
+    None: never.
     """
 
     timeline: Timeline
@@ -338,8 +366,8 @@ class CameraPath:
     def __post_init__(self) -> None:
         frames = len(self.timeline)
         pairs = max(frames - 1, 0)
-        _check_array(self.step, "step", np.float64, (pairs, 4))
-        _check_array(self.weight, "weight", np.float64, (pairs,))
+        check_array(self.step, "step", np.float64, (pairs, 4))
+        check_array(self.weight, "weight", np.float64, (pairs,))
         _check_mesh(self.wobble, "wobble", frames)
         _require(bool(np.isfinite(self.step).all()), "step must be finite")
         _require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
@@ -347,24 +375,6 @@ class CameraPath:
         edges = [0, *(shot.stop for shot in self.shots)]
         tiled = [(shot.start, shot.stop) for shot in self.shots] == list(pairwise(edges)) and edges[-1] == frames
         _require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
-
-
-@dataclass(frozen=True, slots=True)
-class StablePath:
-    """The solved path.
-
-    `crop_pose` (n, 4) is the similarity (a, b, x, y), unit frame, that places the output picture in each rectified
-    frame: p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays.
-    `notes` say for a person what was left as filmed, and why.
-    """
-
-    camera: CameraPath
-    crop_pose: Float
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _check_array(self.crop_pose, "crop_pose", np.float64, (len(self.camera.timeline), 4))
-        _require(bool(np.isfinite(self.crop_pose).all()), "crop_pose must be finite")
 
 
 def field_nodes(count: int, length: int) -> Float:
@@ -387,3 +397,25 @@ class WarpField:
         _require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
         _require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
         _require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
+
+
+class StablePath(Protocol):
+    """A path as a renderer sees it: it gives fields. Who solved it, and how, does not show."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """Of the frames that it was made for."""
+
+    @property
+    def geometry(self) -> FrameGeometry:
+        """Of those frames, and of the output."""
+
+    @property
+    def shots(self) -> tuple[slice, ...]:
+        """Frame ranges between cuts."""
+
+    def field(self, source: int, time_s: float) -> WarpField:
+        """Where each pixel of the output at `time_s`, seconds since the first frame, comes from in frame `source`.
+
+        Any time will do, between frames too, and any frame of the shot. Raises ValueError for a frame of another shot.
+        """

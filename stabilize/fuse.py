@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabilize import spool
-from stabilize.camera.grid import node_positions, sample
-from stabilize.camera.smoothing import TRUNCATE, gaussian_mean, in_frames
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
+from stabilize.fields.grid import node_positions, sample
+from stabilize.fields.smoothing import TRUNCATE, gaussian_mean, in_frames
 from stabilize.settings import FuseConfig
 
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all

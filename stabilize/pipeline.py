@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,26 +16,24 @@ import numpy as np
 
 from gyro.errors import SyncError
 from stabilize import spool
-from stabilize.artifacts import fingerprint
 from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
-from stabilize.errors import MotionError
 from stabilize.fuse import RotationFields, camera_path
 from stabilize.gyroscope.find import candidate_logs
 from stabilize.gyroscope.stretches import compared_stretches
 from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import picture_size
-from stabilize.parallel import in_order, one_thread_each, prefetch
-from stabilize.path.field import warp_field
+from stabilize.parallel import one_thread_each, prefetch
 from stabilize.path.measure import Shake, shake
+from stabilize.path.similarity import SimilarityPath
 from stabilize.path.solve import solve_path
+from stabilize.rendering.backends import open_backend
+from stabilize.rendering.run import render_video
 from stabilize.settings import AxisStrength, PathConfig
-from stabilize.video.frame import Frame
 from stabilize.video.probe import MediaInfo, probe
-from stabilize.video.reader import read_frames, read_luma, read_rgb
-from stabilize.video.writer import VideoWriter, new_frame
-from stabilize.warp.planes import warp
+from stabilize.video.reader import read_luma, read_rgb
+from stabilize.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from gyro.readers import Candidate
@@ -42,9 +41,8 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
-MOST_WORKERS = 4  # threads that warp: each holds two frames
 READERS = {"gray": read_luma, "rgb": read_rgb}
-AHEAD = 4  # frames between decode, warp and encode: enough to overlap, little enough to keep memory small
+PICTURES_AHEAD = 8  # that the reader may be ahead of the analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def measure(
     read = READERS[SOURCES[config.motion.flow].needs.pixels]
     size = picture_size(video.geometry, config.motion)
     keep = compared_stretches(_duration_s(info)) if matches else None
-    with one_thread_each(), read(info.path, size) as reading, prefetch(reading, 2 * AHEAD) as pictures:
+    with one_thread_each(), read(info, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
         return motion, (*reading.report.warnings, *spool.note(motion.mesh))
@@ -101,11 +99,10 @@ def solve(
     progress: Progress | None = None,
     rotation: int = 0,
     gyro: RotationFields | None = None,
-) -> StablePath:
+) -> SimilarityPath:
     """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`).
 
-    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture. Raises SolveError
-    where nothing fits the crop.
+    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture.
     """
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
@@ -169,7 +166,7 @@ def render(
 ) -> tuple[str, ...]:
     """Write the steady video; everything else of the file is kept. Returns warnings.
 
-    Decoding, warping and encoding run side by side. Raises MotionError where the path was made for another video.
+    Decoding, composing and encoding run side by side. Raises MotionError where the path was made for another video.
     """
     return _render(probe(source), path, target, config or Config(), progress)
 
@@ -177,45 +174,9 @@ def render(
 def _render(
     info: MediaInfo, path: StablePath, target: PathLike, config: Config, progress: Progress | None
 ) -> tuple[str, ...]:
-    _fits(info, path)
-    total = len(path.camera.timeline)
-    with one_thread_each(), VideoWriter(info, target, config.encode) as writer:
-        reading = read_frames(info.path)
-        with prefetch(reading, AHEAD) as frames, prefetch(_warped(frames, path, info, config), AHEAD) as ready:
-            for done, frame in enumerate(ready, start=1):
-                writer.write(frame)
-                if progress:
-                    progress("render", done, total)
-    return (*reading.report.warnings, *writer.warnings)
-
-
-def _warped(frames: Iterator[Frame], path: StablePath, info: MediaInfo, config: Config) -> Iterator[Frame]:
-    """Frames as the path places them, several at a time."""
-    pts = path.camera.timeline.pts
-    siting = info.video.colour.chroma_location
-
-    def steady(frame: Frame) -> Frame:
-        index = int(np.clip(np.searchsorted(pts, frame.pts), 0, len(pts) - 1))
-        if pts[index] != frame.pts:
-            raise MotionError(
-                f"{info.path}: has a frame at pts {frame.pts} that was not there when it was analysed; analyse it again"
-            )
-        out = new_frame(frame.layout, *frame.size, frame.pts, frame.duration)
-        warp(frame, warp_field(path, index), out, siting, config.render)
-        if index % spool.CHUNK == 0:
-            spool.release(path.camera.wobble)
-        return out
-
-    return in_order(steady, frames, min(MOST_WORKERS, os.cpu_count() or 1))
-
-
-def _fits(info: MediaInfo, path: StablePath) -> None:
-    made, is_ = path.camera.geometry, info.video.geometry
-    if (made.width, made.height) != (is_.width, is_.height):
-        raise MotionError(
-            f"{info.path}: is {is_.width}x{is_.height}, the motion was measured on {made.width}x{made.height}; "
-            "analyse it again"
-        )
+    total = len(path.timeline)
+    step = (lambda done: progress("render", min(done, total), total)) if progress else None
+    return render_video(info, path, target, config.render, config.encode, progress=step)
 
 
 def stabilize_video(
@@ -229,77 +190,103 @@ def stabilize_video(
     with the picture.
 
     What cannot be written is refused before any work is done: a target that exists, unless the config says to
-    overwrite, and settings that do not fit its container. So is a named log that cannot be read.
+    overwrite, and settings that do not fit its container. So is a named log that cannot be read, and a backend that is
+    not there.
     """
+    config = config or Config()
+    info = probe(source)
+    logs = _prepare(info, target, config, gyro)
+    seconds: dict[str, float] = {}
     with spool.beside(target):
-        return _stabilize_video(probe(source), target, config or Config(), progress, gyro)
+        with _timed(seconds, "analyse"):
+            motion, notes = measure(info, config, progress, matches=logs is not None)
+        solution = _solution(info, motion, logs, config, progress)
+        del motion, logs  # of a long video they are large, and no longer needed
+        spool.trim()
+        return _result(info, target, solution.after(seconds, notes), config, progress)
 
 
-def _stabilize_video(
-    info: MediaInfo, target: PathLike, config: Config, progress: Progress | None, gyro: PathLike | None
-) -> Report:
-    VideoWriter(info, target, config.encode)  # looks whether it could write; opens nothing
-    logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
-    clock = [time.perf_counter()]
-    motion, read_notes = measure(info, config, progress, matches=logs is not None)
-    clock.append(time.perf_counter())
-    fields, gyro_notes = _rotation_of(motion, logs, config, progress)
-    clock.append(time.perf_counter())
-    path, lost, used = (
-        solve(motion, config, progress, info.video.rotation, fields),
-        unmeasured(motion),
-        fields is not None,
-    )
-    del motion, fields, logs  # of a long video they are large, and no longer needed
-    spool.trim()
-    clock.append(time.perf_counter())
-    notes = _render(info, path, target, config, progress)
-    clock.append(time.perf_counter())
-    seconds = dict(zip(("analyse", "gyro", "solve", "render"), np.diff(clock).tolist(), strict=True))
-    return report(info.path, target, path, lost, used, seconds, (*read_notes, *gyro_notes, *notes))
-
-
-def unmeasured(motion: Motion) -> int:
-    """Pairs within a shot in which the picture showed no motion."""
-    return int(np.count_nonzero(~motion.measured & (motion.status != PairStatus.CUT)))
-
-
-def report(  # noqa: PLR0917
+def stabilize_motion(
     source: PathLike,
+    motion: Motion,
     target: PathLike,
-    path: StablePath,
-    unmeasured_pairs: int,
-    gyro_used: bool,
-    seconds: dict[str, float],
-    warnings: tuple[str, ...],
+    config: Config | None = None,
+    *,
+    progress: Progress | None = None,
+    gyro: PathLike | None = None,
 ) -> Report:
-    """What is to be said of a run; the path's own notes are among the warnings, and nothing twice."""
-    kept: Float = np.hypot(path.crop_pose[:, 0], path.crop_pose[:, 1]) ** 2
-    before, after = shake(path)
+    """`stabilize_video` with a motion that was measured before: solve and render."""
+    config = config or Config()
+    info = probe(source)
+    logs = _prepare(info, target, config, gyro)
+    with spool.beside(target):
+        return _result(info, target, _solution(info, motion, logs, config, progress), config, progress)
+
+
+def _prepare(info: MediaInfo, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate] | None:
+    """The logs to try, if there are any, once it is sure that the result can be made and written."""
+    VideoWriter(info, target, config.encode).rehearse()
+    open_backend(config.render, info.video.colour.chroma_location)
+    return candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
+
+
+@dataclass(frozen=True, slots=True)
+class _Solution:
+    """What is left of a motion once it is solved."""
+
+    path: SimilarityPath
+    unmeasured: int
+    gyro_used: bool
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+
+    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> _Solution:
+        """With the seconds and notes of earlier work."""
+        return replace(self, seconds=seconds | self.seconds, notes=(*notes, *self.notes))
+
+
+def _solution(
+    info: MediaInfo, motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
+) -> _Solution:
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "gyro"):
+        fields, notes = _rotation_of(motion, logs, config, progress)
+    with _timed(seconds, "solve"):
+        path = solve(motion, config, progress, info.video.rotation, fields)
+    return _Solution(path, _unmeasured(motion), fields is not None, seconds, notes)
+
+
+def _result(
+    info: MediaInfo, target: PathLike, solution: _Solution, config: Config, progress: Progress | None
+) -> Report:
+    seconds = dict(solution.seconds)
+    with _timed(seconds, "render"):
+        notes = _render(info, solution.path, target, config, progress)
+    kept: Float = np.hypot(solution.path.crop_pose[:, 0], solution.path.crop_pose[:, 1]) ** 2
+    before, after = shake(solution.path)
     return Report(
-        source=os.fspath(source),
+        source=os.fspath(info.path),
         target=os.fspath(target),
-        frames=len(path.camera.timeline),
-        shots=len(path.camera.shots),
-        unmeasured=unmeasured_pairs,
-        gyro_used=gyro_used,
+        frames=len(solution.path.timeline),
+        shots=len(solution.path.shots),
+        unmeasured=solution.unmeasured,
+        gyro_used=solution.gyro_used,
         crop_kept=float(kept.mean()),
         least_crop_kept=float(kept.min()),
         shake_before=before,
         shake_after=after,
         seconds=seconds,
-        warnings=tuple(dict.fromkeys((*warnings, *path.notes))),
+        warnings=tuple(dict.fromkeys((*solution.notes, *notes, *solution.path.notes))),
     )
 
 
-__all__ = [
-    "Report",
-    "analyse",
-    "fingerprint",
-    "measure",
-    "render",
-    "report",
-    "rotation_of",
-    "solve",
-    "stabilize_video",
-]
+def _unmeasured(motion: Motion) -> int:
+    """Pairs within a shot in which the picture showed no motion."""
+    return int(np.count_nonzero(~motion.measured & (motion.status != PairStatus.CUT)))
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - begun

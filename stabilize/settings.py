@@ -36,6 +36,8 @@ FlowName: TypeAlias = Literal["klt", "dis"]
 Zoom: TypeAlias = Literal["dynamic", "static"]
 Loss: TypeAlias = Literal["l1", "l2"]
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
+BackendName: TypeAlias = Literal["cpu", "torch"]
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Codec: TypeAlias = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1"]
 
 
@@ -301,6 +303,17 @@ class RenderConfig(Settings):
             choices={"bilinear": "fast and soft", "bicubic": "sharp", "lanczos": "sharpest, a quarter of the speed"},
         ),
     ] = "bicubic"
+    backend: Annotated[
+        BackendName,
+        about("What computes the pixels.", choices={"cpu": "OpenCV", "torch": "PyTorch, on a GPU where there is one"}),
+    ] = "cpu"
+    device: Annotated[
+        Device,
+        about(
+            "Where PyTorch computes.",
+            choices={"auto": "CUDA if there is any, else the CPU", "cpu": "the CPU", "cuda": "CUDA", "mps": "Metal"},
+        ),
+    ] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

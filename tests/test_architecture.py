@@ -1,6 +1,6 @@
 """The import arrows of the design hold, whichever way a module is imported.
 
-errors, core, parallel, spool, settings <- camera, video, nets <- motion, path, warp, fuse, gyroscope
+errors, core, parallel, spool, settings <- fields, video, nets <- motion, path, rendering, fuse, gyroscope
 <- artifacts, config <- pipeline <- cli.
 """
 
@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
+import stabilize
+
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "core", "parallel", "spool", "settings"},
-    {"camera", "video", "nets"},
-    {"motion", "path", "warp", "fuse", "gyroscope"},
+    {"fields", "video", "nets"},
+    {"motion", "path", "rendering", "fuse", "gyroscope"},
     {"artifacts", "config"},
     {"pipeline"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-APART = {"motion", "path", "warp"}
+APART = {"motion", "path", "rendering"}
 IMPORTERS = {"import_module", "__import__"}  # functions that import by name
 COMPUTED = "?"  # a module whose name is not written where it is imported
 MAY_COMPUTE = {"__init__", "cli"}  # they load late, from tables of their own
@@ -106,6 +108,8 @@ def _fault(own: str, name: str) -> str | None:
     if words[0] != "stabilize" or own == "__init__":
         return None
     target = words[1] if len(words) > 1 else ""
+    if target == "__version__":
+        return None
     if target not in RANK:
         return f"imports {name}, which names no module of a layer"
     if RANK[target] > RANK[own]:
@@ -117,6 +121,12 @@ def _fault(own: str, name: str) -> str | None:
 def test_stabilize_depends_downwards_only(file: Path) -> None:
     own = file.relative_to(ROOT / "stabilize").with_suffix("").parts[0]
     assert [fault for name, _ in _imports_of(file) if (fault := _fault(own, name))] == []
+
+
+@pytest.mark.parametrize("name", stabilize.__all__)
+def test_no_module_hides_a_public_name(name: str) -> None:
+    """Importing `stabilize.NAME` would put the module in the place of the function of that name."""
+    assert not (ROOT / "stabilize" / name).exists() and not (ROOT / "stabilize" / f"{name}.py").exists()
 
 
 @pytest.mark.parametrize(

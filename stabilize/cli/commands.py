@@ -111,29 +111,17 @@ def render(
 ) -> None:
     """Make a video steady by a motion that was measured before."""
     source, config = _needed(source), choices.resolve()
-    from stabilize import pipeline, spool
     from stabilize.cli.plan import plan
     from stabilize.cli.progress import progress
-    from stabilize.cli.stages import Stages
     from stabilize.cli.summary import show_report
+    from stabilize.pipeline import stabilize_motion
     from stabilize.video.probe import probe
 
     info = probe(source)
     measured = _motion_of(info, source, motion)
     target = plan(info, output, config).target
-    with file_errors():
-        check_target(target, [info.path], overwrite)
-    seconds = Stages()
-    with spool.beside(target), progress(not (quiet or as_json)) as step:
-        with seconds.stage("gyro"):
-            fields, notes = pipeline.rotation_of(source, measured, gyro, config, step)
-        with seconds.stage("solve"):
-            path = pipeline.solve(measured, config, step, info.video.rotation, fields)
-        with seconds.stage("render"):
-            warnings = pipeline.render(source, path, target, config, step)
-    used = fields is not None
-    lost = pipeline.unmeasured(measured)
-    report = pipeline.report(source, target, path, lost, used, seconds.seconds, (*notes, *warnings))
+    with progress(not (quiet or as_json)) as step:
+        report = stabilize_motion(source, measured, target, config, progress=step, gyro=gyro)
     show_report(report, quiet, as_json)
 
 

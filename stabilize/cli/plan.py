@@ -11,7 +11,7 @@ from stabilize.cli.names import default_output
 from stabilize.config import Config
 from stabilize.video.codecs import Encoding, choose_encoding
 from stabilize.video.containers import Container, carried, container_of, is_remade
-from stabilize.video.output import losses
+from stabilize.video.losses import losses
 from stabilize.video.probe import MediaInfo, Track
 
 
@@ -35,14 +35,14 @@ def plan(info: MediaInfo, target: Path | None, config: Config) -> Plan:
     target = target or default_output(info.path, config.encode.codec)
     container = container_of(target)
     video = info.video
-    encoding = choose_encoding(config.encode, video, container.video, container.muxer, (video.width, video.height))
+    encoding = choose_encoding(config.encode, video, container, (video.width, video.height))
     return Plan(
         info=info,
         target=target,
         container=container,
         encoding=encoding,
         tracks=tuple(carried(info, container)),
-        warnings=(*encoding.notes, *losses(info, container, encoding.encoder)),
+        warnings=(*encoding.notes, *losses(info, container, encoding)),
     )
 
 
@@ -124,8 +124,8 @@ def _colour(info: MediaInfo) -> str:
     spread = {1: "limited", 2: "full"}.get(colour.range, "unstated")
     hdr = ", HDR10 mastering data" if info.video.hdr else ""
     return (
-        f"primaries {colour.primaries}, transfer {colour.transfer}, matrix {colour.matrix}, {spread} range, "
-        f"chroma {colour.chroma_location}{hdr}"
+        f"primaries {colour.primaries_name}, transfer {colour.transfer_name}, matrix {colour.matrix_name}, "
+        f"{spread} range, chroma {colour.chroma_location}{hdr}"
     )
 
 

@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 from gyro.estimate import OrientationTrack
 from gyro.lens import Lens, project, unproject
 from stabilize import spool
-from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float32, FrameGeometry, Motion
+from stabilize.fields.grid import node_positions
 from stabilize.fuse import RotationFields
 from stabilize.gyroscope.match import SyncedGyro
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-from stabilize.camera.grid import node_positions
 from stabilize.core import Float, Float16
+from stabilize.fields.grid import node_positions
 from stabilize.motion.models import robust_weight
 
 Index = NDArray[np.intp]

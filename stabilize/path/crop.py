@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from stabilize import spool
-from stabilize.camera.grid import sample
 from stabilize.core import CameraPath, Float, FrameGeometry
+from stabilize.fields.grid import sample
 
 SIDES = ("right", "bottom", "left", "top")
 CHUNK = 512  # frames whose borders are in memory at once

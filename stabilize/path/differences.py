@@ -1,9 +1,9 @@
 """Differences of a path of similarities, as linear operators on the crop poses.
 
-A similarity (a, b, x, y) is a pair of complex numbers, z = a + ib and w = x + iy, acting on a point p as z p + w. With
-the camera's pose C_t and the crop's pose B_t the output's path is P_t = C_t B_t, and with F_t the map from frame t + 1
-back to frame t, P_{t+1} - P_t = C_t (F_t B_{t+1} - B_t): linear in B, exact, and free of the drift of C (Grundmann et
-al. 2011, eq. 5, with the higher orders carried through F as well instead of dropped).
+Poses are pairs of complex numbers (`fields.similarity`). With the camera's pose C_t and the crop's pose B_t the
+output's path is P_t = C_t B_t, and with F_t the map from frame t + 1 back to frame t, P_{t+1} - P_t = C_t (F_t B_{t+1}
+- B_t): linear in B, exact, and free of the drift of C (Grundmann et al. 2011, eq. 5, with the higher orders carried
+through F as well instead of dropped).
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from stabilize.core import Float
-
-Complex = NDArray[np.complex128]
+from stabilize.fields.similarity import Complex, inverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +39,6 @@ class Difference:
         for j, k in enumerate(self.factor):
             out[j : j + m] += k.conj()[:, None] * rows
         return out
-
-
-def to_complex(poses: Float) -> Complex:
-    """(n, 4) real (a, b, x, y) to (n, 2) complex (z, w)."""
-    return np.ascontiguousarray(poses, dtype=np.float64).view(np.complex128)
-
-
-def to_real(poses: Complex) -> Float:
-    """(n, 2) complex (z, w) to (n, 4) real (a, b, x, y)."""
-    return np.ascontiguousarray(poses).view(np.float64)
-
-
-def inverse(steps: Complex) -> Complex:
-    """Inverse similarities of (m, 2)."""
-    z = 1 / steps[:, 0]
-    return np.stack([z, -z * steps[:, 1]], axis=1)
-
-
-def compose(outer: Complex, inner: Complex) -> Complex:
-    """outer after inner, both (..., 2)."""
-    return np.stack([outer[..., 0] * inner[..., 0], outer[..., 0] * inner[..., 1] + outer[..., 1]], axis=-1)
 
 
 def _complex(quotient: ArrayLike) -> Complex:

@@ -18,7 +18,8 @@ from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
 from stabilize.core import Float
 from stabilize.errors import SolveError
-from stabilize.path.differences import Complex, Difference, to_complex, to_real
+from stabilize.fields.similarity import Complex, to_complex, to_real
+from stabilize.path.differences import Difference
 from stabilize.settings import Loss
 
 MAX_ITERATIONS = 60

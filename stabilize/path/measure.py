@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stabilize.camera.smoothing import gaussian_mean, in_frames
-from stabilize.core import CameraPath, Float, StablePath
-from stabilize.path.differences import Complex, compose, inverse, to_complex
+from stabilize.core import CameraPath, Float
+from stabilize.fields.similarity import Complex, compose, inverse, to_complex
+from stabilize.fields.smoothing import gaussian_mean, in_frames
+from stabilize.path.similarity import SimilarityPath
 
 SIGMA_S = 0.5
 
@@ -24,7 +25,7 @@ class Shake:
     roll_deg: float
 
 
-def shake(path: StablePath) -> tuple[Shake, Shake]:
+def shake(path: SimilarityPath) -> tuple[Shake, Shake]:
     """Of the input and of the output."""
     camera = path.camera
     poses = _poses(camera)

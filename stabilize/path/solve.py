@@ -1,4 +1,4 @@
-"""CameraPath -> StablePath: one convex problem for each shot, under the true crop constraint.
+"""CameraPath -> SimilarityPath: one convex problem for each shot, under the true crop constraint.
 
 Objective (Grundmann, Kwatra, Essa 2011, with zoom as a variable): first, second and third differences of the output's
 path in L1, less a reward for every bit of picture that stays. The crop window inside the frame is a hard constraint of
@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabilize import spool
-from stabilize.core import CameraPath, Float, Float16, StablePath
+from stabilize.core import CameraPath, Float, Float16
 from stabilize.errors import SolveError
+from stabilize.fields.similarity import to_complex, to_real
 from stabilize.path.crop import corner_rows, half_span, margins
-from stabilize.path.differences import Difference, differences, to_complex, to_real
+from stabilize.path.differences import Difference, differences
 from stabilize.path.interior_point import Problem, Term, solve
 from stabilize.path.keyframes import at_times
 from stabilize.path.measure import not_worse
+from stabilize.path.similarity import SimilarityPath
 from stabilize.settings import AxisStrength, PathConfig
 
 WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
@@ -50,7 +52,7 @@ LESS_WOBBLE = (
 Progress = Callable[[int, int], None]
 
 
-def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> StablePath:
+def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> SimilarityPath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
     A shot without a solution is left as filmed, without any warp, and a note says so; raises SolveError where that is
@@ -74,7 +76,7 @@ def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None
     if unsolved and len(unsolved) + len(alone) == len(camera.shots):
         raise next(iter(unsolved.values()))
     filmed = alone + [slice(*ends) for ends in unsolved]
-    return StablePath(_without_wobble(camera, filmed), pose, _notes(camera, unsolved))
+    return SimilarityPath(_without_wobble(camera, filmed), pose, _notes(camera, unsolved))
 
 
 def _without_wobble(camera: CameraPath, shots: list[slice]) -> CameraPath:

@@ -15,7 +15,9 @@ BT709 = 1  # AVColorSpace
 
 def frame_layout(frame: Any) -> PixelLayout:
     """The layout in which an av.VideoFrame is processed: its own, or the nearest."""
-    return native_layout(frame.format.name, max((c.bits for c in frame.format.components), default=8))
+    components = frame.format.components
+    bits, alpha = max((c.bits for c in components), default=8), any(c.is_alpha for c in components)
+    return native_layout(frame.format.name, bits, alpha)
 
 
 def plane_views(frame: Any, layout: PixelLayout) -> tuple[Plane, ...]:
@@ -59,12 +61,12 @@ def cropped(frame: Frame, size: tuple[int, int]) -> Frame:
 def encodable(frame: Frame, pix_fmt: str, full_range: bool, target_full_range: bool) -> Any:
     """The frame as an av.VideoFrame of `pix_fmt`; without a copy where its own buffer will do."""
     layout = LAYOUTS[pix_fmt]
-    if frame.layout == layout:
+    same_range = full_range == target_full_range
+    if frame.layout == layout and same_range:
         return _own_buffer(frame) or _filled(frame.planes, layout, frame.size)
     if len(frame.planes) == 1:
-        return _coloured(frame, layout)
-    same_samples = frame.layout.name.replace("yuvj", "yuv") == pix_fmt and full_range == target_full_range
-    if same_samples:
+        return _coloured(frame, layout, full_range, target_full_range)
+    if frame.layout.name.replace("yuvj", "yuv") == pix_fmt and same_range:
         return _filled(frame.planes, layout, frame.size)
     ranges = ["JPEG" if full else "MPEG" for full in (full_range, target_full_range)]
     source = _own_buffer(frame) or _filled(frame.planes, frame.layout, frame.size)
@@ -73,12 +75,22 @@ def encodable(frame: Frame, pix_fmt: str, full_range: bool, target_full_range: b
     )
 
 
-def _coloured(frame: Frame, layout: PixelLayout) -> Any:
+def _coloured(frame: Frame, layout: PixelLayout, full_range: bool, target_full_range: bool) -> Any:
     """Gray with neutral chroma; swscale would take gray for full range whatever it is told."""
-    shift = layout.bits - frame.layout.bits
-    luma = frame.planes[0].astype(layout.dtype) << shift if shift >= 0 else frame.planes[0] >> -shift
+    bits = frame.layout.bits
+    luma = frame.planes[0]
+    if full_range != target_full_range:
+        (black, white), (to_black, to_white) = _black_white(bits, full_range), _black_white(bits, target_full_range)
+        scaled = (luma.astype(np.float32) - black) * ((to_white - to_black) / (white - black)) + to_black
+        luma = np.clip(np.rint(scaled), 0, (1 << bits) - 1).astype(luma.dtype)
+    shift = layout.bits - bits
+    luma = luma.astype(layout.dtype) << shift if shift >= 0 else luma >> -shift
     neutral = np.array(1 << (layout.bits - 1), layout.dtype)
     return _filled([luma, *(neutral for _ in layout.planes[1:])], layout, frame.size)
+
+
+def _black_white(bits: int, full_range: bool) -> tuple[int, int]:
+    return (0, (1 << bits) - 1) if full_range else (16 << bits - 8, 235 << bits - 8)
 
 
 def _own_buffer(frame: Frame) -> Any:

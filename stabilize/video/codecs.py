@@ -10,6 +10,7 @@ from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 
 from stabilize.errors import UsageError
 from stabilize.settings import EncodeConfig
+from stabilize.video.containers import Container
 from stabilize.video.frame import PixelLayout
 from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import FULL_RANGE, Hdr, VideoInfo
@@ -19,12 +20,18 @@ _X26X_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placeb
 _FALLBACKS = ("h264", "av1", "hevc", "ffv1")  # for what cannot be encoded again, or only with fewer bits
 _MOST_THREADS = 16  # an encoder's memory grows with them
 _HARM = PixFmtLoss.DEPTH | PixFmtLoss.RESOLUTION | PixFmtLoss.CHROMA
+_X26X_TAGS = frozenset({"colour", "matrix", "range", "shape", "hdr"})
+_ALL_SITINGS = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
 _PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One encoder. `crf` and `preset` are the defaults: visually close to a camera's own file at its usual bit rate."""
+    """One encoder. `crf` and `preset` are the defaults: visually close to a camera's own file at its usual bit rate.
+
+    `tags`: what it writes into the pictures themselves, of "colour" (primaries and transfer), "matrix", "range",
+    "shape" (of pixels) and "hdr"; `sitings` likewise. `alpha`: the pixel formats in which it keeps transparency.
+    """
 
     codec: str
     library: str
@@ -34,25 +41,37 @@ class Encoder:
     preset_option: str = "preset"
     fixed: tuple[tuple[str, str], ...] = ()
     max_rate: int | None = None
-    tags_range: bool = True  # whether a decoder can tell full range from limited
+    tags: frozenset[str] = frozenset()
+    sitings: frozenset[str] = frozenset()
+    alpha: frozenset[str] = frozenset()
+    alpha_beside: bool = False  # transparency goes into a second packet, for which the container must have room
+    full_range: bool = True  # whether its pictures can be of full range
     even_sizes: bool = False  # whether subsampled pictures must have even sides
     crf_range: tuple[float, float] = (0, 51)  # beyond it encoders fail at the first frame, or take another value
 
-    @property
-    def carries_hdr(self) -> bool:
-        return self.library in ("libx264", "libx265", "libsvtav1")
-
-    @property
-    def pix_fmts(self) -> list[str]:
-        return [f.name for f in Codec(self.library, "w").video_formats or []]
+    def pix_fmts(self, container: Container) -> list[str]:
+        """The pixel formats that it encodes, of those that can be processed."""
+        alpha = self.alpha if container.side_alpha or not self.alpha_beside else frozenset()
+        offered = [f.name for f in Codec(self.library, "w").video_formats or [] if f.name in LAYOUTS]
+        return [name for name in offered if name in alpha or not LAYOUTS[name].has_alpha]
 
 
 ENCODERS: dict[str, Encoder] = {
     e.codec: e
     for e in (
-        Encoder("h264", "libx264", 18, "medium", _X26X_PRESETS, even_sizes=True),
-        Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS, even_sizes=True),
-        Encoder("av1", "libsvtav1", 24, "8", tuple(map(str, range(14))), max_rate=240, crf_range=(1, 63)),
+        Encoder("h264", "libx264", 18, "medium", _X26X_PRESETS, even_sizes=True, tags=_X26X_TAGS, sitings=_ALL_SITINGS),
+        Encoder("hevc", "libx265", 20, "medium", _X26X_PRESETS, even_sizes=True, tags=_X26X_TAGS, sitings=_ALL_SITINGS),
+        Encoder(
+            "av1",
+            "libsvtav1",
+            24,
+            "8",
+            tuple(map(str, range(14))),
+            max_rate=240,
+            crf_range=(1, 63),
+            tags=_X26X_TAGS - {"shape"},
+            sitings=frozenset({"left", "topleft"}),
+        ),
         Encoder(
             "vp9",
             "libvpx-vp9",
@@ -62,9 +81,24 @@ ENCODERS: dict[str, Encoder] = {
             "cpu-used",
             (("b", "0"), ("row-mt", "1")),
             crf_range=(0, 63),
+            tags=frozenset({"matrix", "range"}),
+            alpha=frozenset({"yuva420p"}),
+            alpha_beside=True,
         ),
-        Encoder("prores", "prores_ks", fixed=(("vendor", "apl0"),), tags_range=False),
-        Encoder("ffv1", "ffv1", fixed=(("level", "3"), ("slicecrc", "1"))),
+        Encoder(
+            "prores",
+            "prores_ks",
+            fixed=(("vendor", "apl0"),),
+            tags=frozenset({"colour", "matrix"}),
+            alpha=frozenset({"yuva444p10le"}),
+            full_range=False,
+        ),
+        Encoder(
+            "ffv1",
+            "ffv1",
+            fixed=(("level", "3"), ("slicecrc", "1")),
+            alpha=frozenset(name for name, layout in LAYOUTS.items() if layout.has_alpha),
+        ),
     )
 }
 
@@ -82,61 +116,77 @@ class Encoding:
     notes: tuple[str, ...]
 
 
-def choose_encoding(
-    config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str, size: tuple[int, int]
-) -> Encoding:
-    """How to encode `video` for a container that takes `accepted` codecs; `UsageError` for settings that do not fit."""
-    encoder, codec_note = _pick_encoder(config, video, accepted, container)
-    pix_fmt, format_note = _pick_pix_fmt(encoder, config, video.layout.name)
+def choose_encoding(config: EncodeConfig, video: VideoInfo, container: Container, size: tuple[int, int]) -> Encoding:
+    """How to encode `video` for a container; `UsageError` for settings that do not fit."""
+    encoder, codec_note = _pick_encoder(config, video, container)
+    pix_fmt, format_note = _pick_pix_fmt(encoder, config, video.layout.name, container)
     coded_size, size_note = _pick_size(encoder, LAYOUTS[pix_fmt], size)
-    full_range = pix_fmt.startswith("yuvj") or (video.colour.range == FULL_RANGE and encoder.tags_range)
-    notes = tuple(note for note in (codec_note, format_note, size_note) if note is not None)
+    full_range, range_note = _pick_range(encoder, pix_fmt, video, container)
+    notes = tuple(note for note in (codec_note, format_note, size_note, range_note) if note is not None)
     options = _options(encoder, config, video)
     threads = config.threads or (0 if (os.cpu_count() or 1) <= _MOST_THREADS else _MOST_THREADS)
     return Encoding(encoder, pix_fmt, coded_size, options, threads, full_range, notes)
 
 
-def _pick_encoder(
-    config: EncodeConfig, video: VideoInfo, accepted: frozenset[str], container: str
-) -> tuple[Encoder, str | None]:
+def _pick_encoder(config: EncodeConfig, video: VideoInfo, container: Container) -> tuple[Encoder, str | None]:
+    accepted = container.video
     if config.codec is not None:
         if config.codec not in accepted:
             choice = ", ".join(sorted(accepted))
-            raise UsageError(f"a {container} file cannot hold {config.codec}; choose one of {choice}, or write .mkv")
+            raise UsageError(
+                f"a {container.muxer} file cannot hold {config.codec}; choose one of {choice}, or write .mkv"
+            )
         return ENCODERS[config.codec], None
     candidates = [ENCODERS[c] for c in (video.codec, *_FALLBACKS) if c in ENCODERS and c in accepted]
-    deep_enough = [e for e in candidates if not _nearest(e, video.layout.name)[1] & PixFmtLoss.DEPTH]
+    native = video.layout.name
+    deep_enough = [e for e in candidates if not _nearest(e, native, container)[1] & PixFmtLoss.DEPTH]
     encoder = (deep_enough or candidates)[0]
+    own = candidates[0]
+    if own.codec == video.codec and video.layout.has_alpha and LAYOUTS[_nearest(own, native, container)[0]].has_alpha:
+        encoder = own  # transparency is worth more than the last bits of depth
     return encoder, None if encoder.codec == video.codec else f"{video.codec} video is written as {encoder.codec}"
 
 
-def _nearest(encoder: Encoder, native: str) -> tuple[str, PixFmtLoss]:
+def _nearest(encoder: Encoder, native: str, container: Container) -> tuple[str, PixFmtLoss]:
     """The encoder's pixel format that loses least of the native one, and what it loses."""
-    offered = encoder.pix_fmts
+    offered = encoder.pix_fmts(container)
     if native in offered:
         return native, PixFmtLoss.NONE
     plain = native.replace("yuvj", "yuv")  # the same samples; full range is said by the colour tags
-    best, loss = find_best_pix_fmt_of_list([name for name in offered if name in LAYOUTS], plain)
+    has_alpha = LAYOUTS[native].has_alpha
+    suited = [name for name in offered if LAYOUTS[name].has_alpha == has_alpha] or offered
+    best, loss = find_best_pix_fmt_of_list(suited, plain, has_alpha)
     assert best is not None  # there is always one, if a bad one
     return best.name, loss
 
 
-def _pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str) -> tuple[str, str | None]:
+def _pick_pix_fmt(encoder: Encoder, config: EncodeConfig, native: str, container: Container) -> tuple[str, str | None]:
     if config.pix_fmt is None:
-        best, loss = _nearest(encoder, native)
+        best, loss = _nearest(encoder, native, container)
         note = f"{native} pictures are written as {best}: {encoder.codec} offers nothing nearer"
         return best, note if loss & _HARM else None
-    offered = [name for name in encoder.pix_fmts if name in LAYOUTS]
+    offered = encoder.pix_fmts(container)
     if config.pix_fmt not in offered:
         raise UsageError(f"{encoder.codec} is not encoded in {config.pix_fmt}; choose one of {', '.join(offered)}")
     return config.pix_fmt, None
+
+
+def _pick_range(encoder: Encoder, pix_fmt: str, video: VideoInfo, container: Container) -> tuple[bool, str | None]:
+    """Whether full range is written: only where a decoder can be told so."""
+    if pix_fmt.startswith("yuvj"):
+        return True, None
+    if video.colour.range != FULL_RANGE:
+        return False, None
+    if encoder.full_range and "range" in encoder.tags | container.tags:
+        return True, None
+    return False, f"full range is converted to limited range: {encoder.codec} in {container.muxer} cannot be tagged"
 
 
 def _pick_size(encoder: Encoder, layout: PixelLayout, size: tuple[int, int]) -> tuple[tuple[int, int], str | None]:
     """What of a picture of `size` is encoded: all of it, or all but the last column or row."""
     if not encoder.even_sizes:
         return size, None
-    chroma = layout.planes[-1]
+    chroma = next((plane for plane in layout.planes if plane.is_chroma), layout.planes[0])
     even = (size[0] >> chroma.width_shift << chroma.width_shift, size[1] >> chroma.height_shift << chroma.height_shift)
     if min(even) == 0:
         raise UsageError(f"{encoder.codec} cannot encode pictures of {size[0]}x{size[1]}; choose another codec")

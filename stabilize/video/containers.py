@@ -20,11 +20,16 @@ _MKV_TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "text"})
 _BITMAPS = frozenset({"dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"})
 _MILLISECOND = Fraction(1, 1000)
 _GYRO_DATA = frozenset({"gpmd"})  # GoPro's telemetry
+_COVERS = frozenset({"mjpeg", "png"})
+_ALL_TAGS = frozenset({"colour", "matrix", "range", "shape"})
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A muxer: the codecs that its tracks may have; `data` names tags of data tracks."""
+    """A muxer: the codecs that its tracks may have; `data` names tags of data tracks.
+
+    `tags` and `sitings`: what it says of the pictures itself, whatever the encoder writes into them (see `Encoder`).
+    """
 
     muxer: str
     video: frozenset[str]
@@ -32,13 +37,21 @@ class Container:
     subtitle: frozenset[str] = frozenset()
     data: frozenset[str] = frozenset()
     attachments: bool = False
-    covers: bool = False
+    covers: bool = False  # pictures attached to the file; where `attachments` is set, as attachments
     chapters: bool = False
     rotation: bool = False
     timecode: bool = False
     clock: Fraction | None = None  # the only time base that it stores; 0 means one tick a frame
     negative_times: bool = False
     options: tuple[tuple[str, str], ...] = ()  # for the muxer
+    tags: frozenset[str] = frozenset()
+    sitings: frozenset[str] = frozenset()
+    side_alpha: bool = False  # room beside each packet for a second one, in which VP9 keeps transparency
+    most_sounds: int | None = None
+
+    @property
+    def is_matroska(self) -> bool:
+        return self.muxer in ("matroska", "webm")
 
 
 _MP4 = Container(
@@ -52,6 +65,7 @@ _MP4 = Container(
     rotation=True,
     timecode=True,
     negative_times=True,
+    tags=_ALL_TAGS,
 )
 _MOV = Container(
     "mov",
@@ -63,6 +77,7 @@ _MOV = Container(
     rotation=True,
     timecode=True,
     negative_times=True,
+    tags=_ALL_TAGS,
 )
 _MKV = Container(
     "matroska",
@@ -70,9 +85,13 @@ _MKV = Container(
     _MKV_AUDIO,
     _MKV_TEXT | _BITMAPS,
     attachments=True,
+    covers=True,
     chapters=True,
     rotation=True,
     clock=_MILLISECOND,
+    tags=_ALL_TAGS,
+    sitings=frozenset({"left", "center", "topleft", "top"}),
+    side_alpha=True,
 )
 _WEBM = Container(
     "webm",
@@ -82,12 +101,16 @@ _WEBM = Container(
     chapters=True,
     rotation=True,
     clock=_MILLISECOND,
+    tags=_ALL_TAGS,
+    sitings=frozenset({"left", "center", "topleft", "top"}),
+    side_alpha=True,
 )
 _TS = Container(
     "mpegts",
     frozenset({"h264", "hevc"}),
     frozenset({"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"}),
     frozenset({"dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}),
+    clock=Fraction(1, 90000),
 )
 _M2TS = replace(_TS, options=(("mpegts_m2ts_mode", "1"),))  # camcorders write packets of 192 bytes
 _AVI = Container(
@@ -96,7 +119,7 @@ _AVI = Container(
     frozenset({"mp3", "mp2", "ac3", "pcm_s16le", "pcm_s24le", "pcm_u8"}),
     clock=Fraction(0),
 )
-_FLV = Container("flv", frozenset({"h264"}), frozenset({"aac", "mp3"}), clock=_MILLISECOND)
+_FLV = Container("flv", frozenset({"h264"}), frozenset({"aac", "mp3"}), clock=_MILLISECOND, most_sounds=1)
 _3GP = Container("3gp", frozenset({"h264"}), frozenset({"aac", "amr_nb", "amr_wb"}), rotation=True, negative_times=True)
 _NUT = Container(
     "nut", frozenset({"h264", "hevc", "av1", "vp9", "ffv1"}), _MKV_AUDIO - {"truehd", "alac", "eac3", "tta"}
@@ -141,8 +164,8 @@ def refusal(track: Track, container: Container) -> str | None:
     if track.kind == "video":
         if not track.is_cover:
             return "only one video track is processed"
-        kept = container.covers and track.codec in ("mjpeg", "png")
-        return None if kept else f"{container.muxer} has no cover pictures"
+        kept = container.covers and track.codec in _COVERS
+        return None if kept else f"{container.muxer} has no cover pictures of this kind"
     if track.kind == "attachment":
         return None if container.attachments else f"{container.muxer} has no attachments"
     if track.kind == "data":
@@ -165,4 +188,14 @@ def is_remade(track: Track, container: Container) -> bool:
 
 def carried(info: MediaInfo, container: Container) -> list[tuple[Track, str | None]]:
     """Every track but the main video, with the reason why it is left out of such an output (None: it is kept)."""
-    return [(track, refusal(track, container)) for track in info.tracks if track.index != info.video.index]
+    verdicts, sounds = [], 0
+    for track in info.tracks:
+        if track.index == info.video.index:
+            continue
+        reason = refusal(track, container)
+        if reason is None and track.kind == "audio":
+            sounds += 1
+            if container.most_sounds is not None and sounds > container.most_sounds:
+                reason = f"{container.muxer} holds no more than {container.most_sounds} sound track"
+        verdicts.append((track, reason))
+    return verdicts

@@ -19,6 +19,7 @@ class PlaneLayout:
     height_shift: int
     channels: int = 1
     is_chroma: bool = False
+    is_alpha: bool = False  # transparency: 0 is clear; always full range
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class PixelLayout:
     bits: int
     planes: tuple[PlaneLayout, ...]
     lsb_shift: int = 0
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.planes[-1].is_alpha
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -7,11 +7,16 @@ from stabilize.video.frame import PixelLayout, PlaneLayout
 _SHIFTS = {"420": (1, 1), "422": (1, 0), "440": (0, 1), "444": (0, 0)}
 _MSB = {0: "420", 2: "422", 4: "444"}  # P010, P210, P410
 _LUMA = PlaneLayout(0, 0)
+_ALPHA = PlaneLayout(0, 0, is_alpha=True)
 
 
 def _planar(name: str, subsampling: str, bits: int) -> PixelLayout:
     chroma = PlaneLayout(*_SHIFTS[subsampling], is_chroma=True)
     return PixelLayout(name, bits, (_LUMA, chroma, chroma))
+
+
+def _with_alpha(name: str, subsampling: str, bits: int) -> PixelLayout:
+    return PixelLayout(name, bits, (*_planar(name, subsampling, bits).planes, _ALPHA))
 
 
 def _interleaved(name: str, subsampling: str, bits: int) -> PixelLayout:
@@ -27,6 +32,9 @@ _ALL = [
     *(_planar(f"yuv{s}p", s, 8) for s in _SHIFTS),
     *(_planar(f"yuvj{s}p", s, 8) for s in _SHIFTS),
     *(_planar(f"yuv{s}p{bits}le", s, bits) for bits in (10, 12) for s in _SHIFTS),
+    *(_with_alpha(f"yuva{s}p", s, 8) for s in ("420", "422", "444")),
+    *(_with_alpha(f"yuva{s}p10le", s, 10) for s in ("420", "422", "444")),
+    *(_with_alpha(f"yuva{s}p12le", s, 12) for s in ("422", "444")),
     *(_interleaved(name, s, 8) for name, s in (("nv12", "420"), ("nv21", "420"), ("nv16", "422"), ("nv24", "444"))),
     *(_interleaved(f"p{digit}{bits}le", _MSB[digit], bits) for bits in (10, 12) for digit in _MSB),
     _gray("gray", 8),
@@ -35,14 +43,11 @@ _ALL = [
 ]
 LAYOUTS: dict[str, PixelLayout] = {layout.name: layout for layout in _ALL}
 
-# What everything else is converted to, by the start of its name: the nearest that loses least. Alpha goes; RGB and
-# palettes become 4:4:4.
+# What everything else is converted to, by the start of its name: the nearest that loses least. RGB and palettes become
+# 4:4:4.
 _SUBSTITUTES = {
     "gray": "gray",
-    "ya": "gray",
     "mono": "gray",
-    "yuva420p": "yuv420p",
-    "yuva422p": "yuv422p",
     "yuv420p": "yuv420p",
     "yuv422p": "yuv422p",
     "yuv440p": "yuv440p",
@@ -57,9 +62,14 @@ _SUBSTITUTES = {
 }
 
 
-def native_layout(pix_fmt: str, bits: int = 8) -> PixelLayout:
+_SUBSTITUTES_WITH_ALPHA = {"yuva420p": "yuva420p", "yuva422p": "yuva422p", "": "yuva444p"}
+
+
+def native_layout(pix_fmt: str, bits: int = 8, alpha: bool = False) -> PixelLayout:
     """The layout of `pix_fmt`, or the nearest one to convert to; `bits` is the depth of its deepest component."""
     if pix_fmt in LAYOUTS:
         return LAYOUTS[pix_fmt]
-    depth = "" if bits <= 8 else "10le" if bits <= 10 else "12le"
-    return LAYOUTS[next(name for prefix, name in _SUBSTITUTES.items() if pix_fmt.startswith(prefix)) + depth]
+    substitutes = _SUBSTITUTES_WITH_ALPHA if alpha else _SUBSTITUTES
+    plain = next(name for prefix, name in substitutes.items() if pix_fmt.startswith(prefix))
+    depths = ("",) if bits <= 8 else ("10le", "12le") if bits <= 10 else ("12le", "10le")
+    return next(LAYOUTS[plain + depth] for depth in depths if plain + depth in LAYOUTS)

@@ -6,23 +6,27 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
 
 from localfiles.videos import METADATA_KEPT
-from stabilize.video.codecs import Encoder, Encoding
+from stabilize.video.codecs import Encoding
 from stabilize.video.containers import Container
-from stabilize.video.probe import FULL_RANGE, LIMITED_RANGE, MediaInfo, VideoInfo
+from stabilize.video.layouts import LAYOUTS
+from stabilize.video.probe import FULL_RANGE, LIMITED_RANGE, Colour, MediaInfo, VideoInfo
 
-_STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "ENCODER", "encoder")  # true of the input's encoding only
+# True of the input's encoding only.
+_STALE = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "ENCODER", "encoder", "ALPHA_MODE", "alpha_mode")
 _BRANDS = ("major_brand", "minor_version", "compatible_brands")  # the muxer writes its own
 # What the MP4 muxer writes in the iTunes manner, which players read; anything else needs QuickTime's free keys.
 _ITUNES_KEYS = re.compile(
     "title|artist|album_artist|composer|album|date|comment|genre|copyright|grouping|lyrics|description|synopsis|show|"
     "episode_id|network|keywords|track|disc|location(-eng)?|creation_time"
 )
+
+_MOST_FRAMES_A_SECOND = Fraction(600)  # in AVI, whose muxer allows no more; a damaged clock says millions
+_FINEST_CLOCK = 30_000_000  # ticks a second: muxers and encoders count in 31 bits, which must last for a long frame
 
 
 def clean_metadata(metadata: dict[str, str]) -> dict[str, str]:
@@ -38,11 +42,13 @@ def clean_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def open_output(path: Path, info: MediaInfo, container: Container) -> Iterator[Any]:
-    """An empty output container, closed at the end whatever happens; close it yourself first to hear of errors."""
+def open_output(where: Any, info: MediaInfo, container: Container) -> Iterator[Any]:
+    """An empty output container in a file, by name or open, closed at the end whatever happens; close it yourself first
+    to hear of errors.
+    """
     options = _muxer_options(info, container)
     muxer = container.muxer
-    output = av.open(str(path), "w", format=muxer, container_options=options, **METADATA_KEPT)
+    output = av.open(where, "w", format=muxer, container_options=options, **METADATA_KEPT)
     try:
         yield output
     finally:
@@ -56,7 +62,7 @@ def _muxer_options(info: MediaInfo, container: Container) -> dict[str, str]:
         # Else the muxer moves all times by its preload; times near zero need that, since B-frames are decoded earlier.
         options["mpegts_copyts"] = "1"
     if container.muxer in ("mp4", "mov", "3gp"):
-        scale = info.video.time_base.denominator
+        scale = output_time_base(info.video, container).denominator
         # Edit lists count in movie_timescale: a multiple of the track's makes the start of the video exact.
         options |= {"video_track_timescale": str(scale), "movie_timescale": str(scale * max(1, 48000 // scale))}
         if not all(_ITUNES_KEYS.fullmatch(key) for key in clean_metadata(info.metadata)):
@@ -67,17 +73,15 @@ def _muxer_options(info: MediaInfo, container: Container) -> dict[str, str]:
 def add_video(output: Any, video: VideoInfo, container: Container, encoding: Encoding) -> Any:
     """The video stream, with the input's time base, pixel shape and colour tags; its first packet opens the encoder."""
     encoder = encoding.encoder
-    rate = video.average_rate if encoder.max_rate is None else min(video.average_rate, Fraction(encoder.max_rate))
     width, height = encoding.size
     time_base = output_time_base(video, container)
+    rate = min(video.average_rate, 1 / time_base)  # a damaged clock can be faster
+    rate = rate if encoder.max_rate is None else min(rate, Fraction(encoder.max_rate))
     stream = output.add_stream(encoder.library, rate=rate, time_base=time_base, width=width, height=height)
     context = stream.codec_context
     context.pix_fmt = encoding.pix_fmt
     context.sample_aspect_ratio = video.sample_aspect_ratio
-    context.color_primaries = video.colour.primaries
-    context.color_trc = video.colour.transfer
-    context.colorspace = video.colour.matrix
-    context.color_range = FULL_RANGE if encoding.full_range else min(video.colour.range, LIMITED_RANGE)
+    tag_colour(context, video.colour, encoding.full_range)
     context.options = dict(encoding.options)
     context.thread_count = encoding.threads
     # PyAV's own choice is SLICE, by which x264 cuts every picture in slices: slower, and larger files.
@@ -88,7 +92,17 @@ def add_video(output: Any, video: VideoInfo, container: Container, encoding: Enc
         context.max_b_frames = 0  # AVI has no presentation times, NUT no decoding times below zero
     if video.display_matrix is not None and container.rotation:
         stream.set_display_matrix(video.display_matrix)
+    if encoder.alpha_beside and LAYOUTS[encoding.pix_fmt].has_alpha:
+        stream.metadata["alpha_mode"] = "1"
     return stream
+
+
+def tag_colour(coded: Any, colour: Colour, full_range: bool) -> None:
+    """Colour tags of an encoder, or of a frame: some encoders, ProRes among them, write only the frame's."""
+    coded.color_primaries = colour.primaries
+    coded.color_trc = colour.transfer
+    coded.colorspace = colour.matrix
+    coded.color_range = FULL_RANGE if full_range else min(colour.range, LIMITED_RANGE)
 
 
 def copy_tags(output: Any, stream: Any, source: Any, info: MediaInfo, container: Container) -> None:
@@ -101,30 +115,13 @@ def copy_tags(output: Any, stream: Any, source: Any, info: MediaInfo, container:
         output.set_chapters(source.chapters())
 
 
-def losses(info: MediaInfo, container: Container, encoder: Encoder) -> list[str]:
-    """What the output will not have, other than tracks."""
-    video = info.video
-    kept_shape = encoder.codec in ("h264", "hevc") or container.muxer in ("mp4", "mov")
-    checks = [
-        (info.chapters and not container.chapters, f"chapters are left out: {container.muxer} has none"),
-        (
-            video.rotation and not container.rotation,
-            f"the rotation tag ({video.rotation} degrees) is left out: {container.muxer} has none",
-        ),
-        (video.hdr and not encoder.carries_hdr, f"HDR10 mastering data is left out: {encoder.codec} does not carry it"),
-        (video.interlaced, "the video is interlaced; it is processed and written as whole, progressive frames"),
-        (video.closed_captions, "closed captions inside the video are left out"),
-        (video.sample_aspect_ratio != 1 and not kept_shape, f"the pixel shape {video.sample_aspect_ratio} may be lost"),
-        (
-            (video.time_base / output_time_base(video, container)).denominator != 1,
-            f"{container.muxer} cannot store the times of the frames exactly: they are rounded",
-        ),
-    ]
-    return [text for lost, text in checks if lost]
-
-
 def output_time_base(video: VideoInfo, container: Container) -> Fraction:
-    """The time base to encode in: the input's, unless the container has only its own."""
-    if container.clock is None:
+    """The time base to encode in: the input's, unless the container has only its own, or it is absurdly fine."""
+    if container.clock is not None:
+        return container.clock or 1 / min(video.average_rate, _MOST_FRAMES_A_SECOND)
+    if video.time_base.denominator <= _FINEST_CLOCK:
         return video.time_base
-    return container.clock or 1 / video.average_rate
+    least = -(-video.time_base.denominator // _FINEST_CLOCK)
+    exact = (n for n in range(least, 8 * least) if video.time_base.denominator % n == 0)
+    divisor = next(exact, None)
+    return Fraction(1, _FINEST_CLOCK) if divisor is None else video.time_base * divisor

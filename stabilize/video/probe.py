@@ -7,7 +7,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,10 +21,47 @@ from stabilize.core import FrameGeometry
 from stabilize.errors import InputError
 from stabilize.video.buffers import BT709, frame_layout
 from stabilize.video.frame import PixelLayout
-from stabilize.video.source import check_size, input_container, is_cover, pick_video
+from stabilize.video.source import check_size, decoder_of, input_container, is_cover, pick_video
 from stabilize.video.timestamps import usual_step
 
+UNSTATED = 2  # of primaries, transfer and matrix
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange
+_CHARACTERISTICS = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m"}
+_PRIMARIES = _CHARACTERISTICS | {
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+    22: "ebu3213",
+}
+_TRANSFERS = _CHARACTERISTICS | {
+    8: "linear",
+    9: "log100",
+    10: "log316",
+    11: "iec61966-2-4",
+    12: "bt1361e",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    17: "smpte428",
+    18: "arib-std-b67",
+}
+_MATRICES = _CHARACTERISTICS | {
+    0: "gbr",
+    4: "fcc",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+    11: "smpte2085",
+    12: "chroma-derived-nc",
+    13: "chroma-derived-c",
+    14: "ictcp",
+    15: "ipt-c2",
+    16: "ycgco-re",
+    17: "ycgco-ro",
+}
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
 _REORDERED = 16  # the last of a sample may lie beyond frames that were not sampled
@@ -48,6 +85,19 @@ class Colour:
     matrix: int = 2
     range: int = 0
     chroma_location: str = "unspecified"
+
+    @property
+    def primaries_name(self) -> str:
+        """As FFmpeg calls them."""
+        return _PRIMARIES.get(self.primaries, f"number {self.primaries}")
+
+    @property
+    def transfer_name(self) -> str:
+        return _TRANSFERS.get(self.transfer, f"number {self.transfer}")
+
+    @property
+    def matrix_name(self) -> str:
+        return _MATRICES.get(self.matrix, f"number {self.matrix}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +177,34 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     with input_container(path) as container:
         stream = pick_video(container, path)
         dump = _dump(container)
-        frame, times = _sample(container, stream, path)
-        check_size(frame.width, frame.height, path)
+        tagged, picture, times = _sample(container, stream, path)
+        check_size(picture.width, picture.height, path)
         duration = container.duration or 0
         return MediaInfo(
             path=Path(os.path.abspath(path)),
             container=container.format.name,
             size_bytes=os.stat(path).st_size,
             duration_s=duration / av.time_base if duration > 0 else 0.0,
-            video=_video_info(stream, frame, times, dump.get(stream.index, "")),
+            video=_video_info(stream, tagged, picture, times, dump.get(stream.index, "")),
             tracks=tuple(_track(s, dump.get(s.index, "")) for s in container.streams),
             chapters=tuple(_chapter(c) for c in container.chapters()),
             metadata=dict(container.metadata),
         )
+
+
+@contextmanager
+def reopened(info: MediaInfo) -> Iterator[Any]:
+    """The container of a file that was probed. Raises `InputError` if another one has taken its place since."""
+    with input_container(info.path) as container:
+        kinds = [stream.type or "unknown" for stream in container.streams]
+        check_unchanged(info, os.stat(info.path).st_size == info.size_bytes and kinds == [t.kind for t in info.tracks])
+        yield container
+
+
+def check_unchanged(info: MediaInfo, unchanged: bool) -> None:
+    """`InputError` unless so."""
+    if not unchanged:
+        raise InputError(f"{info.path}: was changed or replaced while being worked on; run again when it is whole")
 
 
 def _dump(container: Any) -> dict[int, str]:
@@ -152,28 +217,32 @@ def _dump(container: Any) -> dict[int, str]:
     finally:
         av.logging.set_level(None)
         av.logging.set_libav_level(av.logging.INFO)
-    return {int(index): line for index, line in re.findall(r"Stream #0:(\d+)(.*)", text)}
+    # A line of its own: the file's tags are in the text too, further to the right, and may say anything.
+    return {int(index): line for index, line in re.findall(r"^ {0,2}Stream #0:(\d{1,6})(.*)$", text, re.MULTILINE)}
 
 
-def _sample(container: Any, stream: Any, path: str | os.PathLike[str]) -> tuple[Any, list[int]]:
-    """The first frame that can be decoded, and the times of the first packets."""
-    stream.thread_type = "SLICE"
-    stream.thread_count = 1
-    first = None
+def _sample(container: Any, stream: Any, path: str | os.PathLike[str]) -> tuple[Any, Any, list[int]]:
+    """The first frame that can be decoded, twice: with all its tags, and with all its planes; the times of packets."""
+    usual, whole = stream.codec_context, decoder_of(stream)
+    for decoder in (usual, whole):
+        decoder.thread_type = "SLICE"
+        decoder.thread_count = 1
+    tagged = picture = None
     times: list[int] = []
     size = 0
     for count, packet in enumerate(_packets(container, stream), start=1):
-        first = first or _first_frame(stream, packet)
+        tagged = tagged or _first_frame(usual, packet)
+        picture = tagged if whole is usual else picture or _first_frame(whole, packet)
         times += [packet.pts] if packet is not None and packet.pts is not None else []
         size += packet.size if packet is not None else 0
-        if first is not None and (count >= _SAMPLED_PACKETS or size > _SAMPLED_BYTES):
+        if picture is not None and (count >= _SAMPLED_PACKETS or size > _SAMPLED_BYTES):
             times = sorted(times)[:-_REORDERED]
             break
-    if first is None:
+    if tagged is None or picture is None:
         raise InputError(
             f"{path}: not a single frame could be decoded; the file is damaged or its video track is empty"
         )
-    return first, times
+    return tagged, picture, times
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
@@ -182,15 +251,15 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
     yield None
 
 
-def _first_frame(stream: Any, packet: Any) -> Any:
+def _first_frame(decoder: Any, packet: Any) -> Any:
     try:
-        return next(iter(stream.codec_context.decode(packet)), None)
+        return next(iter(decoder.decode(packet)), None)
     except av.FFmpegError:
         return None
 
 
-def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoInfo:
-    side_data = {kind: bytes(frame.side_data[kind]) for kind in _SIDE_DATA if kind in frame.side_data}
+def _video_info(stream: Any, tagged: Any, picture: Any, times: list[int], dump: str) -> VideoInfo:
+    side_data = {kind: bytes(tagged.side_data[kind]) for kind in _SIDE_DATA if kind in tagged.side_data}
     matrix = side_data.get(SideData.DISPLAYMATRIX)
     # Fractions all: arithmetic of the rationals that PyAV 19 gives rounds to 32 bits.
     time_base = Fraction(stream.time_base)
@@ -199,10 +268,10 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         profile=stream.codec_context.profile or "",
-        width=frame.width,
-        height=frame.height,
-        pix_fmt=frame.format.name,
-        layout=frame_layout(frame),
+        width=picture.width,
+        height=picture.height,
+        pix_fmt=picture.format.name,
+        layout=frame_layout(picture),
         time_base=time_base,
         average_rate=rate,
         variable_rate=_is_variable(times),
@@ -211,9 +280,9 @@ def _video_info(stream: Any, frame: Any, times: list[int], dump: str) -> VideoIn
         sample_aspect_ratio=Fraction(stream.sample_aspect_ratio or 1),
         rotation=_rotation(struct.unpack("=9i", matrix)) if matrix else 0,
         display_matrix=struct.unpack("=9i", matrix) if matrix else None,
-        colour=_colour(frame, dump),
+        colour=_colour(tagged, dump),
         hdr=_hdr(side_data),
-        interlaced=frame.interlaced_frame,
+        interlaced=tagged.interlaced_frame,
         closed_captions=SideData.A53_CC in side_data,
     )
 
@@ -239,7 +308,7 @@ def _rotation(matrix: tuple[int, ...]) -> int:
 
 
 def _colour(frame: Any, dump: str) -> Colour:
-    siting = re.search(r"\b(left|center|topleft|top|bottomleft|bottom)\)", dump)
+    siting = re.search(r": Video:.*\b(left|center|topleft|top|bottomleft|bottom)\)", dump)
     from_rgb = frame.format.is_rgb  # is read as BT.709 YUV of limited range
     return Colour(
         primaries=frame.color_primaries,

@@ -11,7 +11,9 @@ from av.stream import Discard
 
 from stabilize.video.containers import Container, carried, is_remade
 from stabilize.video.output import clean_metadata
-from stabilize.video.probe import MediaInfo, Track
+from stabilize.video.probe import MediaInfo, Track, reopened
+
+_PICTURES = {"mjpeg": (".jpg", "image/jpeg"), "png": (".png", "image/png")}
 
 
 class TrackCopy:
@@ -20,6 +22,8 @@ class TrackCopy:
     def __init__(self, source: Any, output: Any, info: MediaInfo, container: Container) -> None:
         self.warnings: list[str] = []
         self._output = output
+        self._info = info
+        self._attaches = container.attachments
         # Matroska itself has no times below zero; its demuxer derives them from a delay that the copied track keeps.
         self._keep_negative = container.negative_times or info.container.startswith("matroska")
         self._failed: dict[int, int] = {}
@@ -33,6 +37,9 @@ class TrackCopy:
         self._next = next(self._pending, None)
 
     def _add(self, stream: Any, track: Track) -> None:
+        if track.is_cover and self._attaches:
+            self._attach(stream, track)
+            return
         try:
             target = self._output.add_stream_from_template(stream)
         except (av.FFmpegError, ValueError) as error:
@@ -41,6 +48,15 @@ class TrackCopy:
         target.metadata.update(clean_metadata(stream.metadata))
         target.disposition = stream.disposition
         self._targets[stream.index] = target
+
+    def _attach(self, stream: Any, track: Track) -> None:
+        """A cover picture as an attachment, which is what it is in Matroska."""
+        tags = {key.lower(): value for key, value in stream.metadata.items()}
+        suffix, kind = _PICTURES[track.codec]
+        with reopened(self._info) as container:  # a copy of our own: it comes before the header
+            packet = next((p for p in container.demux(container.streams[track.index]) if p.size), None)
+        if packet is not None:
+            self._output.add_attachment(tags.get("filename", f"cover{suffix}"), kind, bytes(packet))
 
     def _packets(self, source: Any) -> Iterator[Any]:
         """The packets to copy, as they lie in the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,13 +20,16 @@ from stabilize.video.buffers import cropped, encodable, new_frame
 from stabilize.video.codecs import choose_encoding
 from stabilize.video.containers import container_of
 from stabilize.video.frame import Frame
-from stabilize.video.output import add_video, copy_tags, losses, open_output, output_time_base
-from stabilize.video.probe import FULL_RANGE, MediaInfo, probe
+from stabilize.video.losses import losses
+from stabilize.video.matroska import set_pixel_shape
+from stabilize.video.output import add_video, copy_tags, open_output, output_time_base, tag_colour
+from stabilize.video.probe import FULL_RANGE, MediaInfo, probe, reopened
 from stabilize.video.remux import TrackCopy
-from stabilize.video.source import input_container
 
 __all__ = ["VideoWriter", "new_frame"]
 PathLike = str | os.PathLike[str]
+# x265 leaves the decoding times of so short a clip undefined; it is decoded in the order in which it is shown.
+_TOO_FEW_TO_REORDER = 2
 
 
 class VideoWriter:
@@ -52,9 +56,9 @@ class VideoWriter:
         with file_errors():
             check_target(self.target, [self.info.path], self.config.overwrite)
         video = self.info.video
-        self.encoding = choose_encoding(self.config, video, self.container.video, self.container.muxer, self.size)
+        self.encoding = choose_encoding(self.config, video, self.container, self.size)
         self.frames = 0
-        self._notes = (*self.encoding.notes, *losses(self.info, self.container, self.encoding.encoder))
+        self._notes = (*self.encoding.notes, *losses(self.info, self.container, self.encoding))
         self._durations: dict[int, int] = {}
         self._time_base = output_time_base(video, self.container)
         self._ticks = video.time_base / self._time_base
@@ -66,20 +70,31 @@ class VideoWriter:
     def warnings(self) -> tuple[str, ...]:
         return (*self._notes, *(self._copy.warnings if self._copy else ()))
 
+    def rehearse(self) -> None:
+        """Set everything up and write a header into memory, so that what refuses does so before any work is done."""
+        with ExitStack() as stack:
+            stack.enter_context(_output_errors(self.target))
+            self._open(stack, io.BytesIO())
+        del self._output, self._stream  # the encoder with them
+        self._copy = None
+
     def __enter__(self) -> Self:
-        video = self.info.video
         with ExitStack() as stack:
             stack.enter_context(_output_errors(self.target))
             stack.enter_context(file_errors())
-            pending = stack.enter_context(pending_file(self.target, [self.info.path], self.config.overwrite))
-            source = stack.enter_context(input_container(self.info.path))
-            self._output = stack.enter_context(open_output(pending, self.info, self.container))
-            self._stream = add_video(self._output, video, self.container, self.encoding)
-            copy_tags(self._output, self._stream, source, self.info, self.container)
-            self._copy = TrackCopy(source, self._output, self.info, self.container)
+            self._pending = stack.enter_context(pending_file(self.target, [self.info.path], self.config.overwrite))
+            self._open(stack, str(self._pending))
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
+
+    def _open(self, stack: ExitStack, where: Any) -> None:
+        source = stack.enter_context(reopened(self.info))
+        self._output = stack.enter_context(open_output(where, self.info, self.container))
+        self._stream = add_video(self._output, self.info.video, self.container, self.encoding)
+        copy_tags(self._output, self._stream, source, self.info, self.container)
+        self._copy = TrackCopy(source, self._output, self.info, self.container)
+        self._output.start_encoding()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -104,6 +119,7 @@ class VideoWriter:
         buffer.time_base = self._time_base
         buffer.pts = self._last_time = max(self._last_time + 1, round(frame.pts * self._ticks))
         buffer.pict_type = 0  # else the encoder would repeat the input's choice of I, P and B
+        tag_colour(buffer, self.info.video.colour, self.encoding.full_range)
         self._durations[buffer.pts] = round(frame.duration * self._ticks)
         with _output_errors(self.target):
             self._mux(self._stream.encode(buffer))
@@ -112,6 +128,8 @@ class VideoWriter:
     def _mux(self, packets: list[Any]) -> None:
         assert self._copy is not None
         for packet in packets:
+            if self.frames <= _TOO_FEW_TO_REORDER:
+                packet.dts = packet.pts
             packet.duration = self._durations.pop(packet.pts, 0)
             self._copy.up_to(packet.dts * packet.time_base)
             self._output.mux(packet)
@@ -127,6 +145,9 @@ class VideoWriter:
         self._mux(self._stream.encode(None))
         self._copy.up_to(None)
         self._output.close()
+        shape = self.info.video.sample_aspect_ratio
+        if shape != 1 and self.container.is_matroska and not set_pixel_shape(self._pending, shape):
+            self._notes += (f"the pixel shape {shape} could not be written",)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline, possible
+from stabilize.core import CameraPath, FrameGeometry, Timeline, possible
+from stabilize.path.similarity import SimilarityPath
 
 
 def _turn(degrees: float) -> np.ndarray:
@@ -122,10 +123,10 @@ def test_shots_cover_every_frame_once(shots: tuple[slice, ...]) -> None:
 def test_a_path_of_no_numbers_is_refused() -> None:
     path = _path()
     pose = np.tile([1.0, 0, 0, 0], (6, 1))
-    assert StablePath(path, pose).notes == ()
+    assert SimilarityPath(path, pose).notes == ()
     pose[2, 1] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        StablePath(path, pose)
+        SimilarityPath(path, pose)
     for step in (np.zeros((5, 4)), np.full((5, 4), np.inf)):
         with pytest.raises(ValueError, match="step"):
             replace(path, step=step)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from stabilize import spool
-from stabilize.camera.grid import node_positions
-from stabilize.camera.smoothing import MOST_FRAMES, gaussian_mean, in_frames
 from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline
+from stabilize.fields.grid import node_positions
+from stabilize.fields.smoothing import MOST_FRAMES, gaussian_mean, in_frames
 from stabilize.fuse import RESIDUAL_LIMIT, RotationFields, camera_path
 from stabilize.settings import FuseConfig
 

@@ -18,9 +18,9 @@ from gyro.errors import GyroError, LensError
 from gyro.estimate import LensShift, OrientationTrack
 from gyro.lens import Lens
 from stabilize import analyse, rotation_of, stabilize_video
-from stabilize.camera.grid import node_positions, sample
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
+from stabilize.fields.grid import node_positions, sample
 from stabilize.gyroscope.fields import rotation_fields
 from stabilize.gyroscope.match import SyncedGyro
 from stabilize.settings import GyroConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,8 +18,8 @@ import pytest
 from gyro.errors import LogError
 from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
-from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline
-from stabilize.errors import MotionError, OutputError, UsageError
+from stabilize.core import Timeline
+from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
@@ -73,7 +74,25 @@ def test_a_path_of_another_video_is_refused(tmp_path: Path) -> None:
     path, longer = solve(analyse(WALK)), WALK.with_name("walk.mp4")
     with pytest.raises(MotionError, match="analyse it again"):
         render(longer, path, tmp_path / "out.mp4")
+    with pytest.raises(MotionError, match="counts time"):
+        camera = replace(path.camera, timeline=replace(path.timeline, time_base=Fraction(1, 30000)))
+        render(WALK, replace(path, camera=camera), tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_decode_that_differs_stops_nothing(tmp_path: Path) -> None:
+    """One frame that was not there when the video was analysed, and one at another time."""
+    motion = analyse(WALK)
+    pts = np.delete(motion.timeline.pts, 75)
+    pts[40] += 700
+    pairs = ("H_next_prev", "mesh", "status", "model", "coverage", "residual")
+    fewer = {name: getattr(motion, name)[:-1] for name in pairs}
+    motion = replace(
+        motion, timeline=Timeline(pts, motion.timeline.time_base), sharpness=np.zeros(0, np.float32), **fewer
+    )
+    warnings = render(WALK, solve(motion), tmp_path / "out.mp4")
+    assert [text for text in warnings if text.endswith("placed as the nearest: 2")]
+    assert len(_pictures(tmp_path / "out.mp4", 1000)) == 150
 
 
 def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -87,7 +106,7 @@ def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
     stages: list[str] = []
-    for settings in ({"codec": "prores"}, {"crf": 1000.0}):
+    for settings in ({"codec": "prores"}, {"crf": 60.0}):
         config = replace(Config(), encode=replace(Config().encode, **settings))  # type: ignore[arg-type]
         with pytest.raises(UsageError):
             stabilize_video(WALK, tmp_path / "out.mp4", config, lambda stage, *_: stages.append(stage))
@@ -179,13 +198,28 @@ def test_temporary_files_lie_beside_the_output_where_tmpdir_is_no_disk(
     assert [path.name for path in out.iterdir()] == ["a.mp4"]
 
 
-def test_what_the_path_notes_is_in_the_report() -> None:
-    timeline, pose = Timeline(np.arange(2, dtype=np.int64), Fraction(1, 30)), np.tile([1.0, 0, 0, 0], (2, 1))
-    wobble = np.zeros((2, 2, 2, 2), np.float16)
-    camera = CameraPath(timeline, FrameGeometry(64, 48), pose[:1], np.ones(1), wobble, (slice(0, 2),))
-    path = StablePath(camera, pose, ("left as filmed", "once"))
-    assert pipeline.report("a", "b", path, 0, False, {}, ("cut short", "once")).warnings == (
-        "cut short",
-        "once",
-        "left as filmed",
-    )
+def test_what_the_path_notes_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pipeline.solve_path
+    noted = ("left as filmed", "left as filmed")
+    monkeypatch.setattr(pipeline, "solve_path", lambda *given: replace(found(*given), notes=noted))
+    assert stabilize_video(WALK, tmp_path / "a.mp4").warnings.count("left as filmed") == 1
+
+
+@pytest.mark.parametrize("stage", ["analyse", "solve"])
+def test_a_video_that_is_replaced_in_mid_run_is_an_input_error(tmp_path: Path, stage: str) -> None:
+    source, other = tmp_path / "in.mp4", tmp_path / "other.mp4"
+    shutil.copy(WALK, source)
+    with av.open(str(other), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height = 128, 96
+        for _ in range(20):
+            out.mux(stream.encode(av.VideoFrame(128, 96, "yuv420p")))
+        out.mux(stream.encode(None))
+
+    def replace_it(now: str, _done: int, _total: int) -> None:
+        if now == stage and other.exists():
+            other.replace(source)
+
+    with pytest.raises(InputError, match="changed or replaced"):
+        stabilize_video(source, tmp_path / "out.mp4", progress=replace_it)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

@@ -79,7 +79,7 @@ def path_base():
     return Fraction(1, 1000)
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("suffix", [".mkv", pytest.param(".mp4", marks=pytest.mark.slow)])
 def test_nothing_that_a_file_says_reaches_the_terminal_as_it_is(suffix, tmp_path, forked):
     """Libraries included, which write past Python: that is why it runs in a process of its own."""
     clip = tagged(tmp_path / f"e{EVIL}vil{suffix}")

@@ -54,7 +54,11 @@ def stopped_after(delay_s: float, number: signal.Signals, folder: Path, words: l
 
 @pytest.mark.parametrize("delay_s", DELAYS_S)
 @pytest.mark.parametrize(
-    "words", [["run", str(SAMPLE), "-q"], ["gyro", "sync", str(SAMPLE), str(LOG)]], ids=["run", "gyro sync"]
+    "words",
+    [
+        pytest.param(["run", str(SAMPLE), "-q"], id="run"),
+        pytest.param(["gyro", "sync", str(SAMPLE), str(LOG)], id="gyro sync", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_at_any_moment_is_one_line(words, delay_s, tmp_path):
     output = ["-o", str(tmp_path / "out.mp4")] if words[0] == "run" else []

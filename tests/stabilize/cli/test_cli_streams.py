@@ -40,6 +40,7 @@ WORDS = {  # what they work on lies in the folder that they run in
 LONG = {
     "gyro sync": "gyro sync shutter.mp4 shutter.csv",
 }
+QUICK = {"help", "settings", "info", "info json", "run json", "metrics", "gyro info", "gyro info json"}
 EVERY = [*WORDS, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
 
 
@@ -93,7 +94,7 @@ def test_output_that_cannot_be_written_is_one_line_and_exit_4(stream, why, name,
     assert (ended.code, said(ended.err)) == (OUTPUT, [f"stabilize: standard output cannot be written ({why})"])
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in WORDS | LONG])
 def test_a_reader_who_leaves_is_no_error(name, folder, forked):
     ended = forked(*words(name), cwd=folder, out="gone")
     assert ended.code == 0 and said(ended.err) == []

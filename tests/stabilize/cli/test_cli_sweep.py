@@ -99,6 +99,17 @@ COMMANDS = {
     "gyro export": "gyro export {} -o out.gcsv",
     "calibrate": "calibrate {} -o out.json",
 }
+OFTEN = {
+    "folder",
+    "endless device",
+    "pipe",
+    "empty",
+    "text",
+    "png",
+    "missing",
+    "name too long",
+    "name with a line break",
+}
 MAY_WORK = {("gyro info", "log"), ("gyro export", "log"), ("run gyro", "log"), ("run lens", "log")}
 
 
@@ -111,7 +122,7 @@ def things(tmp_path_factory, forked) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [k if k in OFTEN else pytest.param(k, marks=pytest.mark.slow) for k in KINDS])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_not_wanted_is_refused(command, kind, things, tmp_path, forked, content):  # noqa: PLR0917 - fixtures
     for name in ("clip.mp4", "clip.npz", "log.csv"):

@@ -12,13 +12,14 @@ import scipy.sparse as sp
 from scipy.interpolate import interp1d
 from scipy.ndimage import gaussian_filter
 
-from stabilize.core import CameraPath, FrameGeometry, StablePath, Timeline, field_nodes
+from stabilize.core import CameraPath, FrameGeometry, Timeline, field_nodes
 from stabilize.errors import SolveError
+from stabilize.fields.similarity import compose, inverse, to_complex, to_real
 from stabilize.path import interior_point as ip
 from stabilize.path.crop import half_span, margins
-from stabilize.path.differences import compose, differences, inverse, to_complex, to_real
-from stabilize.path.field import warp_field
+from stabilize.path.differences import differences
 from stabilize.path.measure import shake
+from stabilize.path.similarity import SimilarityPath
 from stabilize.path.solve import _pull_in, solve_path
 from stabilize.settings import AxisStrength, PathConfig
 
@@ -47,8 +48,12 @@ def _over_pixels(nodes: np.ndarray) -> np.ndarray:
     return np.asarray(interp1d(x, rows, axis=1)(np.arange(640)))
 
 
-def _stays_inside(stable: StablePath) -> bool:
-    fields = (_over_pixels(warp_field(stable, i).source_px) for i in range(0, len(stable.crop_pose), 7))
+def _own_field(path: SimilarityPath, index: int) -> np.ndarray:
+    return path.field(index, path.timeline.time_at(index)).source_px
+
+
+def _stays_inside(stable: SimilarityPath) -> bool:
+    fields = (_over_pixels(_own_field(stable, i)) for i in range(0, len(stable.crop_pose), 7))
     return all(field.min() >= 0 and (field <= np.array([639, 359])).all() for field in fields)
 
 
@@ -139,8 +144,8 @@ def test_the_true_border_is_what_the_margins_say() -> None:
     camera = _camera(_walk(40, 2), 0.006)
     pose = np.tile([0.9, 0.01, 0.02, 0.0], (40, 1))
     _, outside = margins(camera, pose, slice(0, 40))
-    stable = StablePath(camera, pose)
-    fields = np.array([camera.geometry.to_unit(_over_pixels(warp_field(stable, i).source_px)) for i in range(40)])
+    stable = SimilarityPath(camera, pose)
+    fields = np.array([camera.geometry.to_unit(_over_pixels(_own_field(stable, i))) for i in range(40)])
     true = (np.abs(fields) - half_span(HD)).max(axis=(1, 2, 3))
     assert np.abs(outside - true).max() < 0.01
 
@@ -216,7 +221,7 @@ def _rolling(roll_deg: float) -> CameraPath:
     return replace(_camera(step), level=known)
 
 
-def _lean_deg(path: StablePath, roll_deg: float) -> np.ndarray:
+def _lean_deg(path: SimilarityPath, roll_deg: float) -> np.ndarray:
     """How far the output's horizon leans, from the poses alone."""
     truth = np.radians(roll_deg) * np.sin(np.arange(240) / 38)
     return np.asarray(np.degrees(np.arctan2(path.crop_pose[:, 1], path.crop_pose[:, 0]) + truth))
@@ -300,7 +305,7 @@ def test_a_single_frame_is_shown_without_any_warp() -> None:
     """It has no path, and so no crop that its wobble could use up."""
     shots = slice(0, 45), slice(45, 46), slice(46, 90)
     path = solve_path(_camera(_walk(90, 3), 0.004, shots=shots), PathConfig())
-    field = warp_field(path, 45).source_px
+    field = path.field(45, path.timeline.time_at(45)).source_px
     x, y = np.meshgrid(field_nodes(field.shape[1], 640), field_nodes(field.shape[0], 360))
     np.testing.assert_allclose(field, np.stack([x, y], axis=-1), atol=1e-4)
     assert path.camera.wobble[44].any() and path.notes == ()

@@ -25,7 +25,9 @@ def test_layout_agrees_with_ffmpeg(name: str) -> None:
         assert layout.plane_shape(component.plane, 33, 17)[:2] == (component.height, component.width)
     channels = [sum(c.plane == i for c in described.components) for i in range(len(layout.planes))]
     assert [plane.channels for plane in layout.planes] == channels
-    assert [plane.is_chroma for plane in layout.planes] == [False] + [True] * (len(layout.planes) - 1)
+    alpha = [any(c.is_alpha for c in described.components if c.plane == i) for i in range(len(layout.planes))]
+    assert [plane.is_alpha for plane in layout.planes] == alpha and layout.has_alpha == alpha[-1]
+    assert [plane.is_chroma for plane in layout.planes] == [i > 0 and not is_alpha for i, is_alpha in enumerate(alpha)]
 
 
 @pytest.mark.parametrize("size", [(96, 64), (161, 91), (16, 16), (1, 1)])
@@ -76,15 +78,18 @@ def test_upside_down_pictures_are_righted() -> None:
 def test_every_format_of_ffmpeg_has_a_nearest_layout(name: str) -> None:
     described = VideoFormat(name, 16, 16)
     bits = max((c.bits for c in described.components), default=8)
-    layout = native_layout(name, bits)
-    assert layout.bits >= min(bits, 12)
+    alpha = any(c.is_alpha for c in described.components)
+    layout = native_layout(name, bits, alpha)
+    assert layout.bits >= min(bits, 12) or name.startswith("yuva420p")  # of which there is none with 12 bits
+    assert layout.has_alpha == alpha
     if name in LAYOUTS:
         assert layout.name == name
 
 
 @pytest.mark.parametrize(
     "name, nearest",
-    [("yuva420p", "yuv420p"), ("yuv411p", "yuv422p"), ("gbrp10le", "yuv444p10le"), ("rgb24", "yuv444p"),
+    [("yuva420p9le", "yuva420p10le"), ("yuva420p16le", "yuva420p10le"), ("ya8", "yuva444p"), ("bgra", "yuva444p"),
+     ("rgba64le", "yuva444p12le"), ("yuv411p", "yuv422p"), ("gbrp10le", "yuv444p10le"), ("rgb24", "yuv444p"),
      ("gray16le", "gray12le"), ("uyvy422", "yuv422p"), ("yuv420p10be", "yuv420p10le"), ("p016le", "p012le")],
 )  # fmt: skip
 def test_nearest_layout_loses_least(name: str, nearest: str) -> None:

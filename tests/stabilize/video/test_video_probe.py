@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import subprocess
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +14,12 @@ from typing import Any
 import av
 import hostile
 import pytest
+from av.video.reformatter import ColorPrimaries, ColorTrc
 from clipmaker import write
 
 from stabilize.errors import InputError
 from stabilize.video.containers import CONTAINERS, carried
-from stabilize.video.probe import probe
+from stabilize.video.probe import Colour, probe
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -98,3 +101,40 @@ def test_real_clips() -> None:
     start = time.perf_counter()
     probe(DATA / "clips" / "citywalk.mp4")
     assert time.perf_counter() - start < 1
+
+
+def test_colours_have_the_names_that_ffmpeg_gives_them() -> None:
+    for kind, attribute in ((ColorPrimaries, "primaries"), (ColorTrc, "transfer")):
+        for member in kind:
+            name = getattr(Colour(**{attribute: member.value}), f"{attribute}_name")
+            assert not name.startswith("number")
+    assert Colour(9, 18, 9).transfer_name == "arib-std-b67" and Colour(9, 16, 9).transfer_name == "smpte2084"
+    assert Colour(1, 1, 99).matrix_name == "number 99"
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@pytest.mark.parametrize("tags", [(1, 1, 1), (9, 18, 9), (9, 16, 9), (6, 6, 6), (5, 4, 5), (7, 7, 7), (12, 13, 8)])
+def test_colours_have_the_names_that_ffprobe_prints(tmp_path: Path, tags: tuple[int, int, int]) -> None:
+    def setup(_: Any, stream: Any) -> None:
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace = tags
+
+    path = write(tmp_path / "x.mkv", time_base=Fraction(1, 1000), setup=setup)
+    command = ["ffprobe", "-v", "error", "-of", "csv=p=0", "-show_entries"]
+    entries = "stream=color_space,color_transfer,color_primaries"
+    said = subprocess.run([*command, entries, path], capture_output=True, text=True, check=True).stdout.strip()
+    colour = probe(path).video.colour
+    assert said.split(",") == [colour.matrix_name, colour.transfer_name, colour.primaries_name]
+
+
+@pytest.mark.parametrize(
+    "text", ["\n  Stream #0:0 left)", "\n  Stream #0:" + "9" * 5000 + " bottom)", "\r  Stream #0:0: Video: bottom)"]
+)
+def test_tags_that_look_like_the_description_of_a_track(tmp_path: Path, text: str) -> None:
+    def setup(out: Any, stream: Any) -> None:
+        out.metadata["title"] = text
+        stream.metadata["title"] = text
+
+    path = write(tmp_path / "x.mkv", time_base=Fraction(1, 1000), audio=[{"language": "left"}], setup=setup)
+    info = probe(path)
+    assert info.video.colour.chroma_location in ("left", "unspecified") and len(info.tracks) == 2

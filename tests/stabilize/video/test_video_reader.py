@@ -8,6 +8,7 @@ import os
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import clipmaker
@@ -19,13 +20,16 @@ from clipmaker import number_of, write
 from numpy.testing import assert_allclose, assert_array_equal
 
 from stabilize.errors import InputError
+from stabilize.settings import EncodeConfig
 from stabilize.video.buffers import plane_views
 from stabilize.video.layouts import LAYOUTS
+from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames, read_luma
+from stabilize.video.writer import VideoWriter
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FFV1_KEEPS = [
-    n for n in LAYOUTS if n.startswith(("yuv4", "gray"))
+    n for n in LAYOUTS if n.startswith(("yuv4", "yuva", "gray"))
 ]  # full range and semi-planar: no lossless codec has them
 RAW_KEEPS = ["nv12", "nv21", "yuvj420p", "yuvj422p"]
 
@@ -48,7 +52,7 @@ def test_lossless_files_are_read_bit_for_bit(tmp_path: Path, name: str, size: tu
             assert_array_equal(plane, truth)
 
 
-@pytest.mark.parametrize("name", ["rgb24", "bgra", "gbrp10le", "yuva420p", "yuv411p", "gray16le"])
+@pytest.mark.parametrize("name", ["rgb24", "bgra", "gbrp10le", "yuva420p9le", "yuv411p", "gray16le"])
 def test_other_formats_are_converted_and_said_to_be(tmp_path: Path, name: str) -> None:
     codec, muxer = ("png", "mov") if name == "rgb24" else ("ffv1", "matroska")
     path = write(tmp_path / "x", frames=3, codec=codec, pix_fmt=name, time_base=Fraction(1, 1000), format=muxer)
@@ -165,6 +169,59 @@ def test_a_change_in_mid_stream_is_brought_back_to_the_first(tmp_path: Path, bui
     assert {(frame.size, frame.layout.name) for frame in frames} == {((96, 64), "yuv420p")}
     assert [number_of(frame.planes[0]) for frame in frames] == list(range(12))
     assert getattr(reading.report, field) == 6 and reading.report.warnings
+
+
+@pytest.mark.parametrize(
+    "change", [{"size": (128, 96)}, {"pix_fmt": "yuv444p"}, {"frames": 11}, {"audio": [{}]}, {"codec": "mpeg4"}]
+)
+def test_a_file_that_was_replaced_since_it_was_probed(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = write(tmp_path / "x.mp4", audio=[])
+    info = probe(path)
+    assert len(list(read_frames(info))) == 12
+    write(path, **change)
+    with pytest.raises(InputError, match="changed or replaced"):
+        list(read_frames(info))
+    with pytest.raises(InputError, match="changed or replaced"), VideoWriter(info, tmp_path / "out.mp4"):
+        pass
+    with pytest.raises(InputError, match="changed or replaced"):
+        VideoWriter(info, tmp_path / "out.mp4").rehearse()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.mp4"]
+
+
+def test_a_replaced_file_of_the_same_length_is_known_by_its_pictures(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.mkv", time_base=Fraction(1, 1000))
+    info, length = probe(path), path.stat().st_size
+    other = write(tmp_path / "y.mkv", frames=2, size=(48, 32), time_base=Fraction(1, 1000)).read_bytes()
+    path.write_bytes(other + bytes(length - len(other)))
+    for reading in (read_frames(info), read_luma(info, (24, 16))):
+        with pytest.raises(InputError, match="changed or replaced"):
+            list(reading)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_gif(tmp_path: Path, transparent: bool) -> None:
+    """Pauses of any length, and transparency, which FFmpeg's decoder always gives."""
+    path, times = tmp_path / "x.gif", [0, 4, 8, 20, 24]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("gif", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.time_base = 96, 64, "bgr8", Fraction(1, 100)
+        for number, time in enumerate(times):
+            rgb = clipmaker.picture(number).reformat(format="bgr8")
+            rgb.pts, rgb.time_base = time, Fraction(1, 100)
+            out.mux(stream.encode(rgb))
+        out.mux(stream.encode(None))
+    reading = read_frames(path)
+    frames = list(reading)
+    assert [frame.pts for frame in frames] == times and frames[0].layout.has_alpha
+    assert [number_of(frame.planes[0]) for frame in frames] == list(range(5))
+    target = tmp_path / ("x.mkv" if transparent else "x.mp4")
+    with VideoWriter(path, target, EncodeConfig(codec="ffv1" if transparent else None)) as writer:
+        for frame in frames:
+            writer.write(frame)
+    assert any("transparency is left out" in warning for warning in writer.warnings) != transparent
+    assert [frame.pts * probe(target).video.time_base for frame in read_frames(target)] == [
+        Fraction(time, 100) for time in times
+    ]
 
 
 @pytest.mark.parametrize("name", hostile.UNREADABLE)

@@ -106,7 +106,7 @@ def test_every_codec_that_a_container_claims(tmp_path: Path, plain: MediaInfo, s
     check(plain, "yuv420p", tmp_path / f"x{suffix}", EncodeConfig(codec=codec, preset=FAST.get(codec)))
 
 
-@pytest.mark.parametrize("name", [n for n in LAYOUTS if n.startswith("yuv4") or n.startswith("gray")])
+@pytest.mark.parametrize("name", [n for n in LAYOUTS if n.startswith(("yuv4", "yuva", "gray"))])
 def test_ffv1_is_lossless(tmp_path: Path, plain: MediaInfo, name: str) -> None:
     with VideoWriter(as_if(plain, name), tmp_path / "x.mkv", EncodeConfig(codec="ffv1")) as writer:
         for frame in frames(name):

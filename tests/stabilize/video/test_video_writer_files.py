@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS, default_output
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS
+from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter, new_frame
 
@@ -205,7 +207,6 @@ def test_frames_out_of_order_or_of_another_size_are_a_mistake_of_the_caller(clip
         ({"pix_fmt": "rgb24"}, "not encoded in"),
         ({"crf": 52}, "no crf 52"),
         ({"crf": -1}, "no crf -1"),
-        ({"crf": float("nan")}, "no crf nan"),
         ({"codec": "av1", "crf": 0}, "no crf 0"),  # SVT-AV1 takes it for none given
     ],
 )
@@ -215,6 +216,27 @@ def test_settings_that_do_not_fit(clip: Path, config: dict[str, Any], words: str
     with pytest.raises(UsageError, match="no crf"):
         VideoWriter(clip, clip.with_name("out.mov"), EncodeConfig(codec="prores", crf=20))
     assert os.listdir(clip.parent) == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"crf": float("nan")},
+        {"crf": float("inf")},
+        {"threads": -1},
+        {"threads": 65},
+        {"threads": 100_000},
+        {"threads": 10**5000},
+        {"codec": "h264\0"},
+        {"preset": "x" * 10**6},
+        {"preset": ""},
+        {"pix_fmt": "yuv420p\x1b[31m"},
+    ],
+)
+def test_settings_that_fit_nothing(config: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(config))) as caught:
+        EncodeConfig(**config)
+    assert len(str(caught.value)) < 200 and str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("codec, suffix", [("h264", ".mp4"), ("hevc", ".mp4"), ("av1", ".mp4"), ("vp9", ".webm")])
@@ -243,6 +265,31 @@ def test_what_cannot_be_encoded_again_becomes_something_sensible_and_says_so(
     writer = VideoWriter(source, tmp_path / f"out{suffix}")
     assert writer.encoding.encoder.codec == codec
     assert any(f"mpeg4 video is written as {codec}" in warning for warning in writer.warnings)
+
+
+@pytest.mark.parametrize("scale", [10**9, 2130721792, 2**31 - 1])
+@pytest.mark.parametrize("suffix", [s for s in CONTAINERS if s not in (".m4v", ".qt", ".mts")])
+def test_a_clock_that_is_absurdly_fine(tmp_path: Path, suffix: str, scale: int) -> None:
+    """Frames half a microsecond apart, and one that comes after two seconds: 2**32 ticks later."""
+    source = write(tmp_path / "in.mp4", frames=14)
+    data = source.read_bytes()
+    source.write_bytes(data.replace((12800).to_bytes(4, "big"), scale.to_bytes(4, "big")))
+    info = probe(source)
+    assert info.video.time_base == Fraction(1, scale)
+    for codec in CONTAINERS[suffix].video - {"av1"}:
+        target = tmp_path / f"{codec}{suffix}"
+        config = EncodeConfig(codec=codec, preset={"vp9": "8"}.get(codec))
+        writer = VideoWriter(info, target, config)
+        writer.rehearse()
+        with writer:
+            for number, frame in enumerate(read_frames(info)):
+                late = 2 * scale if number > 11 else 0
+                writer.write(Frame(frame.pts + late, frame.layout, frame.planes, frame.duration))
+        times = [frame.pts for frame in read_frames(target)]
+        length = float((times[-1] - times[0]) * probe(target).video.time_base)
+        assert len(times) == 14 and all(a < b for a, b in pairwise(times))
+        assert length == pytest.approx(2, abs=0.02) or suffix == ".avi"  # which counts frames
+        assert writer.warnings and all("left out" in w or "rounded" in w for w in writer.warnings)
 
 
 def test_default_output_lies_beside_the_input() -> None:

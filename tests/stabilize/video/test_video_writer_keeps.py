@@ -15,7 +15,7 @@ from typing import Any
 import av
 import hostile
 import pytest
-from clipmaker import decoded, demuxed, picture, write
+from clipmaker import decoded, demuxed, write
 
 from stabilize.settings import EncodeConfig
 from stabilize.video.containers import CONTAINERS
@@ -62,24 +62,6 @@ def test_variable_times_survive_every_encoder(tmp_path: Path, codec: str) -> Non
     before, after = exact_times(source), exact_times(target)
     assert before == after if codec != "ffv1" else max(map(abs, map(sub, before, after))) < Fraction(1, 1000)
     assert [number for _, number in decoded(target)] == list(range(40))
-
-
-def test_a_cover_picture_survives_in_mp4(tmp_path: Path) -> None:
-    source = tmp_path / "in.mp4"
-    with av.open(str(source), "w") as out:
-        stream, cover = out.add_stream("libx264", rate=25), out.add_stream("mjpeg", rate=25)
-        stream.width, stream.height = cover.width, cover.height = 96, 64
-        cover.pix_fmt, cover.disposition = "yuvj420p", av.stream.Disposition.attached_pic
-        out.mux(cover.encode(picture(33, "yuvj420p")))
-        out.mux(cover.encode(None))
-        for number in range(5):
-            out.mux(stream.encode(picture(number)))
-        out.mux(stream.encode(None))
-    assert any(track.is_cover for track in probe(source).tracks)
-    transcode(source, tmp_path / "out.mp4")
-    covers = [track for track in probe(tmp_path / "out.mp4").tracks if track.is_cover]
-    assert len(covers) == 1 and probe(tmp_path / "out.mp4").video.frames == 5
-    assert any("cover" in w for w in transcode(source, tmp_path / "out.mkv").warnings)
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 600), Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 10**6)])

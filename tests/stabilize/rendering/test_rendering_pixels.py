@@ -1,19 +1,41 @@
-"""Warped planes against pictures that are formulas: the true value is known at every place between pixels."""
+"""Every backend against pictures that are formulas: the true value is known at every place between pixels.
+
+STABILIZE_TEST_DEVICE names the device of the torch backend (cpu); tests are skipped where it is not there.
+"""
 
 from __future__ import annotations
+
+import os
+import sys
 
 import numpy as np
 import pytest
 
 from stabilize.core import WarpField, field_nodes
+from stabilize.errors import UsageError
+from stabilize.rendering.backends import BACKENDS, open_backend
+from stabilize.rendering.planes import plane_map
+from stabilize.rendering.sampling import SAMPLERS
+from stabilize.rendering.siting import SITING
 from stabilize.settings import RenderConfig
 from stabilize.video.frame import Frame, PixelLayout
 from stabilize.video.layouts import LAYOUTS
-from stabilize.warp.planes import SITING, plane_map, warp
-from stabilize.warp.sampling import SAMPLERS
 
 W, H = 96, 64
 SHIFT = (3.3, -2.7)
+KERNELS = [
+    (backend, kernel) for backend in BACKENDS for kernel in SAMPLERS if (backend, kernel) != ("torch", "lanczos")
+]
+DEVICE = os.environ.get("STABILIZE_TEST_DEVICE", "cpu")
+
+
+def _config(backend: str, kernel: str = "bicubic") -> RenderConfig:
+    if backend == "cpu":
+        return RenderConfig(kernel)  # type: ignore[arg-type]
+    torch = pytest.importorskip("torch")
+    if DEVICE == "cuda" and not torch.cuda.is_available():
+        pytest.skip("PyTorch finds no CUDA device")
+    return RenderConfig(kernel, "torch", DEVICE)  # type: ignore[arg-type]
 
 
 def _place(layout: PixelLayout, index: int, siting: str) -> tuple[np.ndarray, np.ndarray]:
@@ -47,16 +69,17 @@ def _field(shift: tuple[float, float]) -> WarpField:
     return WarpField(np.stack([x + shift[0], y + shift[1]], axis=-1).astype(np.float32))
 
 
-def _warped(source: Frame, field: WarpField, siting: str, interpolation: str) -> Frame:
+def _warped(source: Frame, field: WarpField, siting: str, config: RenderConfig) -> Frame:
     out = Frame(0, source.layout, tuple(np.zeros_like(p) for p in source.planes))
-    warp(source, field, out, siting, RenderConfig(interpolation))  # type: ignore[arg-type]
+    open_backend(config, siting)(source, field, out)
     return out
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_every_layout_is_sampled_at_its_own_places(name: str) -> None:
+def test_every_layout_is_sampled_at_its_own_places(name: str, backend: str) -> None:
     layout = LAYOUTS[name]
-    out = _warped(_picture(layout, "left"), _field(SHIFT), "left", "bicubic")
+    out = _warped(_picture(layout, "left"), _field(SHIFT), "left", _config(backend))
     true = _picture(layout, "left", SHIFT)
     for got, want in zip(out.planes, true.planes, strict=True):
         inner = (slice(8, -8), slice(8, -8))
@@ -64,19 +87,20 @@ def test_every_layout_is_sampled_at_its_own_places(name: str) -> None:
         assert error.max() < 0.004 + 1 / (1 << layout.bits)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("siting", SITING)
-def test_chroma_follows_its_siting(siting: str) -> None:
+def test_chroma_follows_its_siting(siting: str, backend: str) -> None:
     layout = LAYOUTS["yuv420p10le"]
-    out = _warped(_picture(layout, siting), _field(SHIFT), siting, "bicubic")
+    out = _warped(_picture(layout, siting), _field(SHIFT), siting, _config(backend))
     true = _picture(layout, siting, SHIFT)
     error = np.abs(out.planes[1][4:-4, 4:-4].astype(float) - true.planes[1][4:-4, 4:-4]) / layout.max_value
     assert error.max() < 0.005  # half a luma sample off would be 0.01
 
 
-@pytest.mark.parametrize("interpolation", SAMPLERS)
-def test_no_field_no_change(interpolation: str) -> None:
+@pytest.mark.parametrize("backend, kernel", KERNELS)
+def test_no_field_no_change(backend: str, kernel: str) -> None:
     source = _picture(LAYOUTS["yuv420p"], "left")
-    out = _warped(source, _field((0, 0)), "left", interpolation)
+    out = _warped(source, _field((0, 0)), "left", _config(backend, kernel))
     for got, want in zip(out.planes, source.planes, strict=True):
         assert np.abs(got.astype(int) - want).max() <= 1
 
@@ -90,23 +114,76 @@ def test_sharper_kernels_are_nearer_to_the_truth() -> None:
 
     error = {}
     for name in SAMPLERS:
-        out = _warped(Frame(0, layout, (fine(0),)), _field((0.3, 0)), "left", name)
+        out = _warped(Frame(0, layout, (fine(0),)), _field((0.3, 0)), "left", _config("cpu", name))
         error[name] = float(np.abs(out.planes[0][8:-8, 8:-8].astype(float) - fine(0.3)[8:-8, 8:-8]).mean())
     assert error["lanczos"] < error["bicubic"] < error["bilinear"]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", ["yuv420p10le", "p010le", "gray12le"])
-def test_overshoot_stays_within_the_depth(name: str) -> None:
+def test_overshoot_stays_within_the_depth(name: str, backend: str) -> None:
     layout = LAYOUTS[name]
     planes = []
     for index in range(len(layout.planes)):
         plane = np.zeros(layout.plane_shape(index, W, H), layout.dtype)
         plane[:, ::3] = layout.max_value
         planes.append(plane)
-    out = _warped(Frame(0, layout, tuple(planes)), _field((0.4, 0.3)), "left", "bicubic")
+    out = _warped(Frame(0, layout, tuple(planes)), _field((0.4, 0.3)), "left", _config(backend))
     for plane in out.planes:
         assert plane.max() <= layout.max_value
         assert not (plane & ((1 << layout.lsb_shift) - 1)).any()
+
+
+def _noise(layout: PixelLayout, size: tuple[int, int]) -> Frame:
+    """Nothing is harder to sample: every code value beside every other."""
+    rng = np.random.default_rng(1)
+    shapes = [layout.plane_shape(index, *size) for index in range(len(layout.planes))]
+    planes = [rng.integers(0, 1 << layout.bits, shape).astype(layout.dtype) << layout.lsb_shift for shape in shapes]
+    return Frame(0, layout, tuple(planes))
+
+
+def _turned(size: tuple[int, int]) -> WarpField:
+    """Turned, and beyond every border."""
+    y, x = np.meshgrid(field_nodes(12, size[1]), field_nodes(20, size[0]), indexing="ij")
+    field = np.stack([x * 1.1 - y * 0.05 - 3.3, x * 0.02 + y * 1.1 - 2.7], axis=-1)
+    return WarpField((field + np.random.default_rng(2).normal(0, 0.5, field.shape)).astype(np.float32))
+
+
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("name, size", [*((name, (W, H)) for name in LAYOUTS), ("yuv420p10le", (3840, 18))])
+def test_backends_agree_to_one_code_value(name: str, size: tuple[int, int], kernel: str) -> None:
+    layout = LAYOUTS[name]
+    source, field = _noise(layout, size), _turned(size)
+    out = {backend: _warped(source, field, "topleft", _config(backend, kernel)) for backend in BACKENDS}
+    for got, want in zip(out["torch"].planes, out["cpu"].planes, strict=True):
+        off = np.abs(got.astype(int) - want) >> layout.lsb_shift
+        assert off.max() <= 1
+        assert np.mean(off > 0) < 0.05  # float32 places, 3840 samples wide or of 12 bits: 3 %
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        (RenderConfig("lanczos", "torch", "cpu"), "no lanczos kernel"),
+        (RenderConfig(device="cuda"), "needs warp.backend=torch"),
+    ],
+)
+def test_what_a_backend_cannot_do_is_refused(config: RenderConfig, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_backend(config, "left")
+
+
+def test_a_backend_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not there
+    with pytest.raises(UsageError, match="pip install"):
+        open_backend(RenderConfig(backend="torch"), "left")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="no device 'cuda' here; there is: cpu"):
+        open_backend(RenderConfig(backend="torch", device="cuda"), "left")
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (854, 480), (641, 363), (97, 33), (16, 16), (2, 2)])

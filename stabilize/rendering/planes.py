@@ -1,32 +1,33 @@
-"""WarpField -> pixels on native planes, each chroma plane at its own siting."""
+"""The CPU backend: WarpField -> pixels on native planes, each chroma plane at its own siting."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stabilize.core import Float32, WarpField, field_nodes
+from stabilize.core import WarpField
+from stabilize.rendering.sampling import SAMPLERS, Band
+from stabilize.rendering.siting import Index, between_nodes, plane_nodes, siting_of
 from stabilize.settings import RenderConfig
 from stabilize.video.frame import Frame, PixelLayout, Plane
-from stabilize.warp.sampling import SAMPLERS, Band
 
-# Where the first chroma sample lies between the luma samples that it belongs to, (x, y): 0 on the first, 1 midway.
-SITING = {"left": (0, 1), "center": (1, 1), "topleft": (0, 0), "top": (1, 0), "bottomleft": (0, 2), "bottom": (1, 2)}
-DEFAULT_SITING = "left"
-Index = NDArray[np.intp]
 BAND_SAMPLES = 1 << 16  # the map of so many stays in a core's cache until it has been read, and BLAS starts no threads
 
 
-def warp(source: Frame, field: WarpField, out: Frame, siting: str, config: RenderConfig) -> None:
-    """Fill the planes of `out` from `source`; `siting` is FFmpeg's name of the chroma location, by default left."""
-    sample = SAMPLERS[config.interpolation]
-    for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):
-        sample(plane, plane_map(field, out.size, (layout.width_shift, layout.height_shift), siting), target)
-        _within_depth(target, source.layout)
+class CpuWarp:
+    """OpenCV's remap, band by band. See `backends.Warp`."""
+
+    def __init__(self, config: RenderConfig, siting: str) -> None:
+        self._sample = SAMPLERS[config.interpolation]
+        self._siting = siting
+
+    def __call__(self, source: Frame, field: WarpField, out: Frame) -> None:
+        for layout, plane, target in zip(source.layout.planes, source.planes, out.planes, strict=True):
+            bands = plane_map(field, out.size, (layout.width_shift, layout.height_shift), self._siting)
+            self._sample(plane, bands, target)
+            _within_depth(target, source.layout)
 
 
 def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, int], siting: str) -> Iterator[Band]:
@@ -35,12 +36,12 @@ def plane_map(field: WarpField, out_size: tuple[int, int], shifts: tuple[int, in
     Both are subsampled by 2**`shifts` (x, y). The arrays of a band are overwritten by the next.
     """
     rows, cols = field.source_px.shape[:2]
-    place = SITING.get(siting, SITING[DEFAULT_SITING])
-    left, right_share = _between(cols, out_size[0], shifts[0], place[0])
-    top, below_share = _between(rows, out_size[1], shifts[1], place[1])
+    place = siting_of(siting)
+    left, right_share = between_nodes(cols, out_size[0], shifts[0], place[0])
+    top, below_share = between_nodes(rows, out_size[1], shifts[1], place[1])
     wide = []  # the nodes' rows over all columns, x and y
-    for k in (0, 1):
-        nodes = (field.source_px[..., k] - np.float32(_offset(shifts[k], place[k]))) / np.float32(1 << shifts[k])
+    for axis in (0, 1):
+        nodes = plane_nodes(field.source_px, shifts, place, axis)
         wide.append(nodes[:, left] + right_share * (nodes[:, left + 1] - nodes[:, left]))
     count = max(1, BAND_SAMPLES // len(left))
     buffer = np.empty((2, min(count, len(top)), len(left)), np.float32)
@@ -59,21 +60,6 @@ def _bands(node: Index, most: int) -> Iterator[slice]:
     for first, last in pairwise(edges):
         for start in range(first, last, most):
             yield slice(start, min(start + most, last))
-
-
-@lru_cache(maxsize=16)
-def _between(nodes: int, length: int, shift: int, place: int) -> tuple[Index, Float32]:
-    """For each sample along one side of a plane the node before it, and how far it is on the way to the next."""
-    samples = -(-length >> shift)
-    luma_px = np.arange(samples) * (1 << shift) + _offset(shift, place)
-    at = (luma_px - field_nodes(nodes, length)[0]) / length * (nodes - 1)
-    before = np.clip(at.astype(np.intp), 0, nodes - 2)
-    return before, (at - before).astype(np.float32)
-
-
-def _offset(shift: int, place: int) -> float:
-    """Luma position of a plane's first sample along one axis."""
-    return place * ((1 << shift) - 1) / 2
 
 
 def _within_depth(plane: Plane, layout: PixelLayout) -> None:

@@ -1,0 +1,1 @@
+"""Fields over the picture: what motion, path and render all stand on."""

@@ -1,1 +1,0 @@
-"""From a field of source coordinates to pixels."""

@@ -1,0 +1,54 @@
+"""Every command and every line of Python that the README shows works as shown, one after the other, in a clone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+RUN = {"sh": ["bash", "-e", "-u"], "python": ["bash", "-c", ". ../.venv/bin/activate && exec python -"]}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the project whose `.venv` is this very environment, so that `make` has nothing to install."""
+    if not Path(sys.prefix, "bin", "activate").exists():
+        pytest.skip("the tests run outside a virtual environment")
+    home = tmp_path / "clone"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "out", "build", "dist", "*.egg-info", "tests")
+    shutil.copytree(ROOT, home, ignore=ignored)
+    (home / ".venv").mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name != ".installed":
+            (home / ".venv" / entry.name).symlink_to(entry)
+    (home / ".venv" / ".installed").touch()
+    return home
+
+
+def test_no_block_is_of_an_unknown_kind() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"sh", "python", ""}  # without a language: a drawing
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_everything_in_the_readme_can_be_pasted(clone: Path) -> None:
+    before = {p for p in clone.rglob("*") if "out" not in p.parts and ".venv" not in p.parts}
+    for kind, block in BLOCKS:
+        if kind:
+            folder = clone / "out" if kind == "python" else clone
+            done = subprocess.run(RUN[kind], input=block, capture_output=True, text=True, check=False, cwd=folder)
+            assert done.returncode == 0, f"{block}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+    made = {p.name for p in (clone / "out").iterdir()}
+    named = set(
+        re.findall(r"(?:-o|--report|->) (?:out/)?([\w.]+)", "".join(block for kind, block in BLOCKS if kind == "sh"))
+    )
+    assert named | {"python.mp4", "steps.mp4"} <= made
+    after = {p for p in clone.rglob("*") if "out" not in p.parts and ".venv" not in p.parts}
+    assert {p for p in after - before if "__pycache__" not in p.parts} == set()  # nothing lands in the clone itself
