@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from localfiles import ReadError, local_file, pending_file
 from stabilize import __version__, spool
-from stabilize.core import FrameGeometry, Motion, Timeline
+from stabilize.core import FrameGeometry, Matches, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
-from stabilize.motion.mesh import COLS, ROWS
+from stabilize.motion.mesh import mesh_shape
 
-SCHEMA = 1
+SCHEMA = 2
 SAMPLE_BYTES = 1 << 20
+MOST_MATCHES = 1 << 24  # 240 of every pair in 200 s at 340 frames a second
 MOST_FRAMES = 1 << 23  # 77 hours at 30 frames a second: 6 GB of meshes, in a temporary file
 HEADER_BYTES = 1 << 16
 NPY_START = b"\x93NUMPY\x01\x00"
@@ -50,7 +51,8 @@ DAMAGE = (
     zlib.error,
     struct.error,
 )
-ARRAYS = tuple(f.name for f in fields(Motion) if f.name not in ("timeline", "geometry"))
+ARRAYS = tuple(f.name for f in fields(Motion) if f.name not in ("timeline", "geometry", "matches"))
+MATCHES = tuple(f.name for f in fields(Matches))  # in the file as matches_pair and so on
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
         "geometry": asdict(motion.geometry),
     }
     arrays = {name: getattr(motion, name) for name in ARRAYS}
+    arrays |= {f"matches_{name}": getattr(motion.matches, name) for name in MATCHES}
     try:
         with file_errors(), pending_file(target, overwrite=True) as pending, pending.open("wb") as file:
             np.savez_compressed(
@@ -106,10 +109,13 @@ def load_motion(path: str | os.PathLike[str]) -> tuple[Motion, Fingerprint | Non
             header = _header(archive)
             pts = _array(archive, "pts", np.int64, (None,))
             _require(len(pts) > 0, "it has no frame")
+            geometry = FrameGeometry(**header["geometry"])
+            arrays = _arrays(len(pts), mesh_shape(geometry.half_extent))
             motion = Motion(
                 Timeline(pts, _time_base(header["time_base"])),
-                FrameGeometry(**header["geometry"]),
-                **{name: _array(archive, name, *spec) for name, spec in _arrays(len(pts)).items()},
+                geometry,
+                **{name: _array(archive, name, *spec) for name, spec in arrays.items()},
+                matches=_matches(archive),
             )
             return motion, _source(header["source"])
     except ReadError as error:
@@ -131,18 +137,25 @@ class _Frugal(io.FileIO):
         return super().read(-1 if size is None else size)
 
 
-def _arrays(frames: int) -> dict[str, tuple[type, tuple[int | None, ...]]]:
-    """Type and shape of every array in the file of a motion of so many frames; None is free."""
+def _arrays(frames: int, mesh: tuple[int, int]) -> dict[str, tuple[type, tuple[int | None, ...]]]:
+    """Type and shape of the arrays in the file of a motion of so many frames, with such a mesh; None is free."""
     pairs = frames - 1
     return {
         "H_next_prev": (np.float64, (pairs, 3, 3)),
-        "mesh": (np.float16, (pairs, ROWS, COLS, 2)),
+        "mesh": (np.float16, (pairs, *mesh, 2)),
         "status": (np.uint8, (pairs,)),
         "model": (np.uint8, (pairs,)),
         "coverage": (np.float32, (pairs,)),
         "residual": (np.float32, (pairs,)),
         "sharpness": (np.float32, (None,)),
     }
+
+
+def _matches(archive: zipfile.ZipFile) -> Matches:
+    """Raises one of DAMAGE."""
+    pair = _array(archive, "matches_pair", np.int64, (None,), MOST_MATCHES)
+    shapes = {"prev_unit": (len(pair), 2), "next_unit": (len(pair), 2), "weight": (len(pair),)}
+    return Matches(pair, **{name: _array(archive, f"matches_{name}", np.float32, shapes[name]) for name in shapes})
 
 
 def _header(archive: zipfile.ZipFile) -> dict[str, Any]:

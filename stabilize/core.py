@@ -239,6 +239,40 @@ class PairMotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Matches:
+    """Points found again in the next frame, m of them in all: what motion was fitted to, for synchronisation."""
+
+    pair: Int
+    """(m,) ascending: match i lies between frames pair[i] and pair[i] + 1."""
+    prev_unit: Float32
+    """(m, 2) in the earlier frame, unit frame."""
+    next_unit: Float32
+    """(m, 2) in the later frame, unit frame."""
+    weight: Float32
+    """(m,) over 0, to 1: how sure the motion source is of it."""
+
+    def __post_init__(self) -> None:
+        m = len(self.pair)
+        check_array(self.pair, "pair", np.int64, (m,))
+        ascends = bool(np.all(self.pair[1:] >= self.pair[:-1])) and not (m and self.pair[0] < 0)
+        _require(ascends, "pair must ascend from 0")
+        for name, most in (("prev_unit", FARTHEST), ("next_unit", FARTHEST), ("weight", 1.0)):
+            values = getattr(self, name)
+            check_array(values, name, np.float32, (m,) if name == "weight" else (m, 2))
+            _require(bool((np.abs(values) <= most).all()), f"{name} must be finite, and at most {most:g}")
+        _require(bool((self.weight > 0).all()), "weight must be over 0")
+
+    def __len__(self) -> int:
+        return len(self.pair)
+
+
+def no_matches() -> Matches:
+    """Of a motion that keeps none."""
+    none = np.zeros((0, 2), np.float32)
+    return Matches(np.zeros(0, np.int64), none, none, none[:, 0])
+
+
+@dataclass(frozen=True, slots=True)
 class Motion:
     """The motion of a whole video: n frames, n - 1 pairs.
 
@@ -247,13 +281,22 @@ class Motion:
 
     timeline: Timeline
     geometry: FrameGeometry
-    H_next_prev: Float  # (n-1, 3, 3), prev -> next
-    mesh: Float16  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame
-    status: UInt8  # (n-1,) PairStatus
-    model: UInt8  # (n-1,) MotionModel
-    coverage: Float32  # (n-1,) share of area in support
-    residual: Float32  # (n-1,) median inlier distance, units
-    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,) mean gradient of each frame
+    H_next_prev: Float
+    """(n-1, 3, 3), prev -> next."""
+    mesh: Float16
+    """(n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame."""
+    status: UInt8
+    """(n-1,) PairStatus."""
+    model: UInt8
+    """(n-1,) MotionModel."""
+    coverage: Float32
+    """(n-1,) share of area in support."""
+    residual: Float32
+    """(n-1,) median inlier distance, units."""
+    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) mean gradient of each frame."""
+    matches: Matches = field(default_factory=no_matches)
+    """What synchronisation with a gyroscope needs; of a long video only in part."""
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
@@ -266,6 +309,7 @@ class Motion:
         for name in ("coverage", "residual"):
             check_array(getattr(self, name), name, np.float32, (pairs,))
         check_array(self.sharpness, "sharpness", np.float32, (frames if len(self.sharpness) else 0,))
+        _require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
         self._check_values()
 
     def _check_values(self) -> None:
@@ -280,6 +324,11 @@ class Motion:
             _require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
         wrong = np.flatnonzero(~possible(self.H_next_prev)).tolist()
         _require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
+
+    @property
+    def mesh_shape(self) -> tuple[int, int]:
+        """Rows and columns of mesh nodes: more along the longer side."""
+        return self.mesh.shape[1], self.mesh.shape[2]
 
     @property
     def measured(self) -> NDArray[np.bool_]:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,11 @@ from stabilize import spool
 from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
 from stabilize.fuse import RotationFields, camera_path
-from stabilize.motion.estimate import analysis_size, estimate_motion
+from stabilize.gyroscope.find import candidate_logs
+from stabilize.gyroscope.stretches import compared_stretches
+from stabilize.motion.estimate import estimate_motion
+from stabilize.motion.sources import SOURCES
+from stabilize.motion.stream import picture_size
 from stabilize.parallel import one_thread_each, prefetch
 from stabilize.path.measure import Shake, shake
 from stabilize.path.similarity import SimilarityPath
@@ -29,7 +32,7 @@ from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
 from stabilize.settings import AxisStrength, PathConfig
 from stabilize.video.probe import MediaInfo, probe
-from stabilize.video.reader import read_luma
+from stabilize.video.reader import read_luma, read_rgb
 from stabilize.video.writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
+READERS = {"gray": read_luma, "rgb": read_rgb}
 PICTURES_AHEAD = 8  # that the reader may be ahead of the analysis
 
 
@@ -66,14 +70,27 @@ def analyse(source: PathLike, config: Config | None = None, progress: Progress |
     return measure(probe(source), config or Config(), progress)[0]
 
 
-def measure(info: MediaInfo, config: Config, progress: Progress | None = None) -> tuple[Motion, tuple[str, ...]]:
-    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`."""
+def measure(
+    info: MediaInfo, config: Config, progress: Progress | None = None, matches: bool = True
+) -> tuple[Motion, tuple[str, ...]]:
+    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`.
+
+    Without `matches` it cannot be compared with a gyroscope's log later on.
+    """
     video = info.video
-    size = analysis_size(video.geometry, config.motion.long_side)
-    with one_thread_each(), read_luma(info, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
+    read = READERS[SOURCES[config.motion.flow].needs.pixels]
+    size = picture_size(video.geometry, config.motion)
+    keep = compared_stretches(_duration_s(info)) if matches else None
+    with one_thread_each(), read(info, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
-        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
+        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
         return motion, (*reading.report.warnings, *spool.note(motion.mesh))
+
+
+def _duration_s(info: MediaInfo) -> float:
+    """About how long the pictures last; 0 where the file does not say."""
+    video = info.video
+    return float(video.frames / video.average_rate) if video.frames and video.average_rate else info.duration_s
 
 
 def solve(
@@ -106,52 +123,36 @@ def rotation_of(
     log or lens profile that cannot be read.
     """
     config = config or Config()
-    return _rotation_of(Path(source), motion, _gyro_log(Path(source), log, config), config, progress)
-
-
-def _gyro_log(video: Path, log: PathLike | None, config: Config) -> Iterator[Candidate]:
-    """The log that is named, which is read now, or those that are found, each when its turn comes. Raises GyroError
-    where what is named cannot be read.
-    """
-    from gyro.readers import Candidate, ReadOptions, find_logs, read_log
-
-    asked = config.gyro
-    if asked.use == "off":
-        off = f"the gyroscope log {log} was not used: gyro.use is off"
-        return iter(() if log is None else (Candidate(None, off),))
-    if asked.lens is not None:
-        from gyro.lens import load_lens
-
-        load_lens(asked.lens)  # refused before any work is done
-    columns = tuple(name.strip() for name in asked.columns.split(",")) if asked.columns else None
-    options = ReadOptions(columns=columns, gyro_unit=asked.gyro_unit, time_unit=asked.time_unit)
-    return find_logs(video, options) if log is None else iter((Candidate(read_log(Path(log), options)),))
+    logs = candidate_logs(Path(source), None if log is None else Path(log), config.gyro)
+    return _rotation_of(motion, logs, config, progress)
 
 
 def _rotation_of(
-    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    fields, notes = _matched(video, motion, logs, config, progress)
+    fields, notes = _matched(motion, logs, config, progress) if logs is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
 def _matched(
-    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    first = next(logs, None)
-    if first is None:
-        return None, ()
     # Most videos have no log, and need no more of `gyro` than what looks for one.
-    from stabilize.gyroscope import rotation_fields, synced_gyro
+    from stabilize.gyroscope.fields import rotation_fields
+    from stabilize.gyroscope.match import synced_gyro
 
+    step = progress or (lambda *_: None)
+    frames = len(motion.timeline)
+    step("gyro", 0, frames)
     try:
-        step = (lambda done: progress("gyro", done, len(motion.timeline))) if progress else None
-        synced, notes = synced_gyro(video, motion, chain([first], logs), config.gyro, step)
+        synced, notes = synced_gyro(motion, logs, config.gyro)
+        fields = rotation_fields(motion, synced) if synced else None
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
-    return (rotation_fields(motion, synced) if synced else None), notes
+    step("gyro", frames, frames)
+    return fields, notes
 
 
 def _turned(config: PathConfig, rotation: int) -> PathConfig:
@@ -198,7 +199,7 @@ def stabilize_video(
     seconds: dict[str, float] = {}
     with spool.beside(target):
         with _timed(seconds, "analyse"):
-            motion, notes = measure(info, config, progress)
+            motion, notes = measure(info, config, progress, matches=logs is not None)
         solution = _solution(info, motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
         spool.trim()
@@ -222,11 +223,11 @@ def stabilize_motion(
         return _result(info, target, _solution(info, motion, logs, config, progress), config, progress)
 
 
-def _prepare(info: MediaInfo, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate]:
-    """The logs to try, once it is sure that the result can be made and written."""
+def _prepare(info: MediaInfo, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate] | None:
+    """The logs to try, if there are any, once it is sure that the result can be made and written."""
     VideoWriter(info, target, config.encode).rehearse()
     open_backend(config.render, info.video.colour.chroma_location)
-    return _gyro_log(info.path, gyro, config)
+    return candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +246,11 @@ class _Solution:
 
 
 def _solution(
-    info: MediaInfo, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    info: MediaInfo, motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
 ) -> _Solution:
     seconds: dict[str, float] = {}
     with _timed(seconds, "gyro"):
-        fields, notes = _rotation_of(info.path, motion, logs, config, progress)
+        fields, notes = _rotation_of(motion, logs, config, progress)
     with _timed(seconds, "solve"):
         path = solve(motion, config, progress, info.video.rotation, fields)
     return _Solution(path, _unmeasured(motion), fields is not None, seconds, notes)

@@ -18,7 +18,7 @@ from stabilize.cli.help import HELP_NAMES, Command, Group
 LAZY = {  # command -> (module, name in it, short help)
     "metrics": ("metrics.cli", "metrics_command", "Judge a stabilised video, alone or against its input."),
     "score": ("metrics.cli", "score_command", "Score many clips and several methods."),
-    "gyro": ("gyro.cli", "app", "Gyroscope logs: what is in them, how they fit a video."),
+    "gyro": ("stabilize.cli.gyroscope", "app", "Gyroscope logs: what is in them, how they fit a video."),
     "calibrate": ("gyro.cli", "calibrate", "Calibrate a lens from views of a chessboard."),
 }
 MEANT = {"stabilize": "run", "stabilise": "run", "analysis": "analyse", "judge": "metrics", "probe": "info"}
