@@ -11,10 +11,10 @@ _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if __name__ == "__main__" and not sys.flags.safe_path and os.path.realpath(sys.path[0]) != os.path.realpath(_HOME):
     del sys.path[0]
 
-import typer
+import typer  # noqa: E402
 
-from metrics.cli import metrics_command, score_command
-from metrics.errors import MetricsError
+from metrics.cli import metrics_command, score_command  # noqa: E402
+from metrics.errors import MetricsError  # noqa: E402
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("judge")(metrics_command)
