@@ -12,10 +12,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("metrics",)
+PACKAGES = ("stabilize", "gyro", "metrics")
 ALLOWED = {  # (file, what it calls): why that reaches no path of a user
     ("metrics/report/media.py", "av.open"): "an MP4 in memory, to be embedded in the page",
-    ("metrics/terminal.py", "os.open"): "the null device, for what a reader who left no longer takes",
+    ("stabilize/artifacts.py", "archive.open"): "a member of an archive, to be read",
+    ("stabilize/artifacts.py", "pending.open"): "the temporary file of localfiles.pending_file",
+    ("stabilize/artifacts.py", "np.savez_compressed"): "the same",
+    ("stabilize/pipeline.py", "VideoWriter"): "ours, which writes into a pending file",
+    ("stabilize/rendering/run.py", "VideoWriter"): "the same",
+    ("stabilize/spool.py", "np.memmap"): "a temporary file without a name",
+    ("stabilize/video/matroska.py", "path.open"): "the pending file of a VideoWriter",
+    ("stabilize/video/output.py", "av.open"): "the same",
 }
 WRITERS = {  # functions and methods that write to the path they are given, whatever module they are of
     *("write_text", "write_bytes", "tofile", "touch", "truncate", "mkstemp", "NamedTemporaryFile"),

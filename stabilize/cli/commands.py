@@ -141,8 +141,9 @@ def _motion_of(info: MediaInfo, source: Path, saved: Path) -> Motion:
 def info(source: Input = None, *, choices: Choices, output: Output = None, as_json: Json = False) -> None:
     """Say what is in a video and what `run` would make of it; nothing is written."""
     source, config = _needed(source), choices.resolve()
+    from localfiles.terminal import say_json
     from stabilize.cli import plan
-    from stabilize.cli.text import say_json, say_table
+    from stabilize.cli.text import say_table
     from stabilize.video.probe import probe
 
     found = plan.plan(probe(source), output, config)

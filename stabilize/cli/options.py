@@ -193,6 +193,7 @@ def _parameters(annotations: dict[str, Any]) -> list[inspect.Parameter]:
 
 
 def _print(text: str) -> None:
-    from stabilize.cli.text import say
+    from localfiles.terminal import say
 
-    say(text.rstrip("\n"))
+    for line in text.splitlines():
+        say(line)

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localfiles.text import clean
-from stabilize.cli.text import complain, say_json, say_table
+from localfiles.terminal import complain, say_json
+from stabilize.cli.text import say_table
 
 if TYPE_CHECKING:
     from stabilize.core import Motion
@@ -27,7 +27,7 @@ def show_report(report: Report, quiet: bool, as_json: bool) -> None:
 def show_warnings(warnings: tuple[str, ...]) -> None:
     """On stderr."""
     for warning in warnings:
-        complain(f"warning: {clean(warning)}")
+        complain(f"warning: {warning}")
 
 
 def show_motion(  # noqa: PLR0917

@@ -78,7 +78,7 @@ def test_a_full_disk_behind_stdout_is_said(log: Path) -> None:
         with Path("/dev/full").open("w") as full:
             done = process("gyro", "info", log, *more, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert done.returncode == 4
-        assert done.stderr == "stabilize: standard output: cannot be written (no space left on device)\n"
+        assert done.stderr == "stabilize: standard output cannot be written (no space left on device)\n"
 
 
 SCENE = Scene(
