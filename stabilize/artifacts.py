@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from localfiles import ReadError, local_file, pending_file
 from stabilize import __version__, spool
-from stabilize.core import FrameGeometry, Matches, Motion, Timeline
+from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
+from stabilize.matches import Matches
 from stabilize.motion.mesh import mesh_shape
 
 SCHEMA = 2

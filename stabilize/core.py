@@ -14,8 +14,10 @@ from math import floor
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
+from stabilize.checks import check_array, require
+from stabilize.matches import Matches, no_matches
 from stabilize.spool import chunks
 
 Float = NDArray[np.float64]
@@ -39,19 +41,9 @@ STRETCH = (1e-3, 1e3)  # by which a motion between two frames may change areas, 
 FARTHEST = 16.0  # units that it may move a corner
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
 def _within(fields: Float16, limit: float) -> bool:
     """Whether all is finite, and no larger."""
     return all(bool((np.abs(fields[part]) <= limit).all()) for part in chunks(len(fields), fields))
-
-
-def check_array(array: NDArray[np.generic], name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
-    _require(array.dtype == dtype, f"{name} must hold {np.dtype(dtype)}, not {array.dtype}")
-    _require(array.shape == shape, f"{name} must be {shape}, not {array.shape}")
 
 
 def possible(H_next_prev: Float) -> NDArray[np.bool_]:
@@ -76,13 +68,13 @@ class Timeline:
     time_base: Fraction
 
     def __post_init__(self) -> None:
-        _require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
-        _require(self.time_base > 0, "time_base must be positive")
+        require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
+        require(self.time_base > 0, "time_base must be positive")
         parts = self.time_base.numerator, self.time_base.denominator
-        _require(max(parts) <= RATIO_LIMIT, "time_base must be a ratio of two numbers of 32 bits")
-        _require(bool(np.all(self.pts[1:] > self.pts[:-1])), "pts must increase strictly")
+        require(max(parts) <= RATIO_LIMIT, "time_base must be a ratio of two numbers of 32 bits")
+        require(bool(np.all(self.pts[1:] > self.pts[:-1])), "pts must increase strictly")
         ends = self.pts[[0, -1]].tolist() if len(self.pts) else [0, 0]
-        _require(ends[1] - ends[0] < TIME_LIMIT, "pts must lie within 2^62 of each other")
+        require(ends[1] - ends[0] < TIME_LIMIT, "pts must lie within 2^62 of each other")
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -148,9 +140,9 @@ class FrameGeometry:
         for name in ("width", "height"):
             side = getattr(self, name)
             fits = isinstance(side, int) and 0 < side <= SIDE_LIMIT
-            _require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
-        _require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
-        _require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
+            require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
+        require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
+        require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
 
     @property
     def half_long_px(self) -> float:
@@ -208,12 +200,12 @@ class MotionModel(IntEnum):
 
 
 def _check_mesh(mesh: Float16, name: str, count: int) -> None:
-    _require(mesh.dtype == np.float16, f"{name} must hold float16, not {mesh.dtype}")
+    require(mesh.dtype == np.float16, f"{name} must hold float16, not {mesh.dtype}")
     whole = mesh.ndim == 4 and (mesh.shape[0], mesh.shape[3]) == (count, 2)
-    _require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
+    require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
     fewest, most = sorted(mesh.shape[1:3])
-    _require(fewest >= 2 and most <= NODES_LIMIT, f"{name} must have 2 to {NODES_LIMIT} nodes each way")
-    _require(_within(mesh, MESH_LIMIT), f"{name} must be finite, and within {MESH_LIMIT:g} units")
+    require(fewest >= 2 and most <= NODES_LIMIT, f"{name} must have 2 to {NODES_LIMIT} nodes each way")
+    require(_within(mesh, MESH_LIMIT), f"{name} must be finite, and within {MESH_LIMIT:g} units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,40 +228,6 @@ class PairMotion:
     def measured(self) -> bool:
         """Whether there is a motion."""
         return self.status in (PairStatus.OK, PairStatus.FAINT)
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Points found again in the next frame, m of them in all: what motion was fitted to, for synchronisation."""
-
-    pair: Int
-    """(m,) ascending: match i lies between frames pair[i] and pair[i] + 1."""
-    prev_unit: Float32
-    """(m, 2) in the earlier frame, unit frame."""
-    next_unit: Float32
-    """(m, 2) in the later frame, unit frame."""
-    weight: Float32
-    """(m,) over 0, to 1: how sure the motion source is of it."""
-
-    def __post_init__(self) -> None:
-        m = len(self.pair)
-        check_array(self.pair, "pair", np.int64, (m,))
-        ascends = bool(np.all(self.pair[1:] >= self.pair[:-1])) and not (m and self.pair[0] < 0)
-        _require(ascends, "pair must ascend from 0")
-        for name, most in (("prev_unit", FARTHEST), ("next_unit", FARTHEST), ("weight", 1.0)):
-            values = getattr(self, name)
-            check_array(values, name, np.float32, (m,) if name == "weight" else (m, 2))
-            _require(bool((np.abs(values) <= most).all()), f"{name} must be finite, and at most {most:g}")
-        _require(bool((self.weight > 0).all()), "weight must be over 0")
-
-    def __len__(self) -> int:
-        return len(self.pair)
-
-
-def no_matches() -> Matches:
-    """Of a motion that keeps none."""
-    none = np.zeros((0, 2), np.float32)
-    return Matches(np.zeros(0, np.int64), none, none, none[:, 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +258,7 @@ class Motion:
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
-        _require(frames > 0, "a motion needs a frame")
+        require(frames > 0, "a motion needs a frame")
         pairs = frames - 1
         check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
         _check_mesh(self.mesh, "mesh", pairs)
@@ -309,21 +267,21 @@ class Motion:
         for name in ("coverage", "residual"):
             check_array(getattr(self, name), name, np.float32, (pairs,))
         check_array(self.sharpness, "sharpness", np.float32, (frames if len(self.sharpness) else 0,))
-        _require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
+        require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
         self._check_values()
 
     def _check_values(self) -> None:
         for kind, name in ((PairStatus, "status"), (MotionModel, "model")):
             highest = max(kind)
-            _require(bool((getattr(self, name) <= highest).all()), f"{name} must be a {kind.__name__}, 0 to {highest}")
+            require(bool((getattr(self, name) <= highest).all()), f"{name} must be a {kind.__name__}, 0 to {highest}")
         contradiction = self.measured == (self.model == MotionModel.NONE)
-        _require(not contradiction.any(), "status and model contradict: a pair has a model where it is measured")
+        require(not contradiction.any(), "status and model contradict: a pair has a model where it is measured")
         for name, most in (("coverage", 1), ("residual", np.inf), ("sharpness", np.inf)):
             values = getattr(self, name)
             fine = np.isfinite(values) & (values >= 0) & (values <= most)
-            _require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
+            require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
         wrong = np.flatnonzero(~possible(self.H_next_prev)).tolist()
-        _require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
+        require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
 
     @property
     def mesh_shape(self) -> tuple[int, int]:
@@ -369,12 +327,12 @@ class CameraPath:
         check_array(self.step, "step", np.float64, (pairs, 4))
         check_array(self.weight, "weight", np.float64, (pairs,))
         _check_mesh(self.wobble, "wobble", frames)
-        _require(bool(np.isfinite(self.step).all()), "step must be finite")
-        _require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
-        _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
+        require(bool(np.isfinite(self.step).all()), "step must be finite")
+        require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
+        require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
         edges = [0, *(shot.stop for shot in self.shots)]
         tiled = [(shot.start, shot.stop) for shot in self.shots] == list(pairwise(edges)) and edges[-1] == frames
-        _require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
+        require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
 
 
 def field_nodes(count: int, length: int) -> Float:
@@ -394,9 +352,9 @@ class WarpField:
     source_px: Float32
 
     def __post_init__(self) -> None:
-        _require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
-        _require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
-        _require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
+        require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
+        require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
+        require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
 
 
 class StablePath(Protocol):

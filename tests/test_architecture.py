@@ -16,7 +16,7 @@ import stabilize
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "core", "parallel", "spool", "settings"},
+    {"errors", "checks", "matches", "core", "parallel", "spool", "settings"},
     {"fields", "video", "nets"},
     {"motion", "path", "rendering", "fuse", "gyroscope"},
     {"artifacts", "config"},

@@ -9,7 +9,7 @@ from stabilize.core import Float32, PairMotion, UInt8
 
 @dataclass(frozen=True, slots=True)
 class PairMatches:
-    """Points of the frame before, and where they are in this one: `core.Matches` of one pair."""
+    """Points of the frame before, and where they are in this one: `matches.Matches` of one pair."""
 
     prev_unit: Float32
     """(k, 2)."""

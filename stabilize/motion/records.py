@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from stabilize import spool
-from stabilize.core import FrameGeometry, Matches, Motion, Timeline
+from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import MotionError
+from stabilize.matches import Matches
 from stabilize.motion.mesh import mesh_shape
 from stabilize.motion.observation import FrameMotion
 

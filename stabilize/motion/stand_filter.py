@@ -17,7 +17,8 @@ from stabilize.motion.stand import STAND_MIN_FRAMES
 
 GAP_PAIRS, HOP_PX = 12, 3.0  # between two stands, and the way in them, that are taken for a mistake
 STILL_SHARE = 0.7  # of the pairs of a longer gap that must show no motion by themselves
-# What a gap is must be known by then. The longest in the shared clips is 119 pairs; 10 s of 30 frames.
+# 10 s at 30 frames a second. What a gap is must be known by then; of the shared clips none comes out otherwise than
+# with the whole video at hand.
 STAND_LOOK_AHEAD_FRAMES = 300
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stabilize import spool
-from stabilize.core import CameraPath, Float, FrameGeometry, Timeline, WarpField, check_array
+from stabilize.checks import check_array
+from stabilize.core import CameraPath, Float, FrameGeometry, Timeline, WarpField
 from stabilize.fields.grid import sample
 from stabilize.fields.similarity import Complex, compose, inverse, to_complex, to_real
 from stabilize.fields.warp import output_nodes, warp_field

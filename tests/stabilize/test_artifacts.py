@@ -17,8 +17,9 @@ import pytest
 
 from stabilize import solve
 from stabilize.artifacts import MATCHES, SCHEMA, fingerprint, load_motion, save_motion
-from stabilize.core import FrameGeometry, Matches, Motion, MotionModel, PairStatus, Timeline
+from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.errors import InputError, MotionError, SolveError
+from stabilize.matches import Matches
 
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
 ON_RECORD = ["H_next_prev_zeros", "deepjson", "encrypted", "flip2", "geo_width_nan", "geo_width_st"]

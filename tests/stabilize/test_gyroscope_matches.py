@@ -13,9 +13,10 @@ from gyro.estimate import Tracks, synchronize
 from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
-from stabilize.core import FrameGeometry, Matches, Motion, no_matches
+from stabilize.core import FrameGeometry, Motion
 from stabilize.gyroscope.match import is_whole, tracks_of
 from stabilize.gyroscope.stretches import compared_stretches
+from stabilize.matches import Matches, no_matches
 from stabilize.pipeline import measure, rotation_of
 from stabilize.settings import MotionConfig
 from stabilize.video.probe import probe

@@ -20,6 +20,7 @@ from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spo
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.core import Timeline
 from stabilize.errors import InputError, MotionError, OutputError, UsageError
+from stabilize.matches import no_matches
 from stabilize.parallel import prefetch
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
@@ -87,9 +88,8 @@ def test_a_second_decode_that_differs_stops_nothing(tmp_path: Path) -> None:
     pts[40] += 700
     pairs = ("H_next_prev", "mesh", "status", "model", "coverage", "residual")
     fewer = {name: getattr(motion, name)[:-1] for name in pairs}
-    motion = replace(
-        motion, timeline=Timeline(pts, motion.timeline.time_base), sharpness=np.zeros(0, np.float32), **fewer
-    )
+    timeline, none = Timeline(pts, motion.timeline.time_base), np.zeros(0, np.float32)
+    motion = replace(motion, timeline=timeline, sharpness=none, matches=no_matches(), **fewer)
     warnings = render(WALK, solve(motion), tmp_path / "out.mp4")
     assert [text for text in warnings if text.endswith("placed as the nearest: 2")]
     assert len(_pictures(tmp_path / "out.mp4", 1000)) == 150
