@@ -13,7 +13,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from gyro.cli import app, calibrate
+from gyro.cli import calibrate
 from gyro.errors import LogError, OutputError, UsageError
 from gyro.estimate import known_settings
 from gyro.estimate.tracks import Tracks
@@ -25,6 +25,7 @@ from gyro.readers import gcsv, read_log
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ROOT / "samples" / "clips"
+from stabilize.cli.gyroscope import app
 
 
 def run(*args: object, code: int = 0) -> str:
