@@ -22,10 +22,10 @@ from gyro.lens import Lens, load_lens, save_lens
 from gyro.log import GyroLog
 from gyro.plot import picture_rates
 from gyro.readers import gcsv, read_log
+from stabilize.cli.gyroscope import app
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ROOT / "samples" / "clips"
-from stabilize.cli.gyroscope import app
 
 
 def run(*args: object, code: int = 0) -> str:
