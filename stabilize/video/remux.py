@@ -8,8 +8,8 @@ from typing import Any
 import av
 
 from stabilize.video.containers import Container, carried, is_remade
-from stabilize.video.output import clean_metadata
 from stabilize.video.opened import opened
+from stabilize.video.output import clean_metadata
 from stabilize.video.probe import MediaInfo, Track
 from stabilize.video.tracks import TrackPackets
 
