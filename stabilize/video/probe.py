@@ -66,9 +66,8 @@ _MATRICES = _CHARACTERISTICS | {
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
 _REORDERED = 16  # the last of a sample may lie beyond frames that were not sampled
-# The level of libav's log belongs to the process, but neither decoder nor stream has the siting as an attribute (PyAV
-# 18), and libav tells it to nobody else: two threads that probe take turns. PyAV does not tell libav's level either; what
-# is set again afterwards is the level that libav starts with.
+# The level of libav's log belongs to the process, but PyAV (18) has the siting neither of a stream, nor of a decoder or
+# frame: two threads that probe take turns. Nor does PyAV tell libav's level: it is set to what it is at first.
 _LOG_LEVEL = Lock()
 _SIDE_DATA = (
     SideData.DISPLAYMATRIX,

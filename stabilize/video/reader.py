@@ -79,8 +79,7 @@ class Reading(Generic[T]):
         self.report = ReadReport()
         self._shared = source if isinstance(source, OpenInput) else None
         self._span = span
-        self._info = _known(source, span)
-        self._path = source if self._info is None else self._info.path
+        self._info, self._path = _known(source, span)
         self._options = options
         self._end = 0
         self._next_pts = span.start  # frames before it are not wanted, or were given already
@@ -255,13 +254,15 @@ class Reading(Generic[T]):
         return video.width, video.height, video.layout
 
 
-def _known(source: Source, span: Span) -> MediaInfo | None:
-    """What is known of a source: after a seek it must be known what the first picture of the file is like."""
+def _known(source: Source, span: Span) -> tuple[MediaInfo | None, PathLike]:
+    """What is known of a source, and its name: after a seek it must be known what the file's first picture is like."""
     if isinstance(source, OpenInput):
-        return source.info
-    if isinstance(source, MediaInfo):
-        return source
-    return probe(source) if span.start is not None else None
+        source = source.info
+    if not isinstance(source, MediaInfo):
+        if span.start is None:
+            return None, source
+        source = probe(source)
+    return source, source.path
 
 
 def _increasing(frames: Iterator[Any]) -> Iterator[tuple[int, Any]]:

@@ -13,7 +13,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, get_args
@@ -51,8 +51,8 @@ class SegmentHead:
     """FFmpeg's name of it."""
     pix_fmt: str
     """Of the pictures."""
-    size: tuple[int, int]
-    """(width, height) of the pictures."""
+    size: str
+    """Width x height of the pictures."""
     time_base: str
     """Of the packets' times, as a fraction."""
     extradata: str
@@ -184,7 +184,7 @@ def _head(plan: OutputPlan, encoder: FrameEncoder) -> SegmentHead:
         muxer=plan.container.muxer,
         encoder=encoding.encoder.library,
         pix_fmt=encoding.pix_fmt,
-        size=encoding.size,
+        size="{}x{}".format(*encoding.size),
         time_base=str(encoder.time_base),
         extradata=encoder.extradata.hex(),
     )
@@ -224,11 +224,11 @@ class SegmentFile:
             head = None
         if head is None:
             raise InputError(f"{self.path}: is no segment of a video, as `SegmentWriter` writes them")
-        return replace(head, size=tuple(head.size))
+        return head
 
     def _side(self, file: BinaryIO) -> PacketSideData:
         kind, size = _SIDE.unpack(self._read(file, _SIDE.size))
-        side = PacketSideData(kind, size)
+        side = PacketSideData(kind, size)  # type: ignore[call-arg]  # PyAV's stub leaves it out
         side.update(self._read(file, size))
         return side
 

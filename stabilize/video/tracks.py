@@ -1,4 +1,4 @@
-"""Packets of the other tracks, for whoever copies them: read from the file, or passed on by the reader of the frames."""
+"""Packets of the other tracks, for whoever copies them: from the file, or passed on by the reader of the frames."""
 
 from __future__ import annotations
 
