@@ -32,6 +32,7 @@ class Kind:
     codec: str = "libx264"
     options: dict[str, str] = field(default_factory=lambda: {"g": "12", "bf": "3"})
     seeks: bool = True
+    shown: int = FRAMES
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -44,6 +45,7 @@ def x265(**params: Any) -> dict[str, str]:
 
 
 TS = {"time_base": Fraction(1, 90000)}
+PAL = {"time_base": Fraction(1, 25)}
 MS = {"time_base": Fraction(1, 1000)}
 KINDS = {
     "closed groups": Kind("x.mp4"),
@@ -61,8 +63,8 @@ KINDS = {
     "transport stream whose clock begins anew": Kind(
         "x.ts", more=TS | {"pts": [2**33 - 30 * 3600 + 3600 * i for i in range(FRAMES)]}
     ),
-    "MPEG-2": Kind("x.ts", "mpeg2video", {"g": "12", "bf": "2"}, more=TS),
-    "program stream": Kind("x.mpg", "mpeg2video", {"g": "12", "bf": "2"}, seeks=False, more=TS),
+    "MPEG-2": Kind("x.ts", "mpeg2video", {"g": "12", "bf": "2"}, more=PAL),
+    "program stream": Kind("x.mpg", "mpeg2video", {"g": "12", "bf": "2"}, seeks=False, more=PAL),
     "AVI": Kind("x.avi", "mjpeg", {}, more={"time_base": Fraction(1, 25), "pix_fmt": "yuvj420p"}),
     "AVI with B-frames": Kind("x.avi", "mpeg4", seeks=False, more={"time_base": Fraction(1, 25)}),
     "FLV": Kind("x.flv", more=MS),
@@ -73,7 +75,8 @@ KINDS = {
     "FFV1 with groups": Kind("x.mkv", "ffv1", {"g": "12"}, more=MS),
     "hidden pictures": Kind("x.webm", "libvpx-vp9", {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "12"}, more=MS),
     "AV1": Kind("x.mp4", "libsvtav1", {"g": "12", "preset": "12"}, more={"size": (128, 96)}),
-    "times below zero": Kind("x.mp4", more={"pts": [512 * (i - 25) for i in range(FRAMES)]}),
+    "hidden by an edit list": Kind("x.mp4", shown=55, more={"pts": [512 * (i - 5) for i in range(FRAMES)]}),
+    "times below zero": Kind("x.nut", "ffv1", {}, more=MS | {"pts": [40 * (i - 25) for i in range(FRAMES)]}),
     "a late start": Kind("x.mp4", more={"pts": [512 * i + 10**9 for i in range(FRAMES)]}),
     "a late start in Matroska": Kind("x.mkv", more=MS | {"pts": [40 * i + 10**7 for i in range(FRAMES)]}),
     "sound": Kind("x.mp4", more={"audio": [{}]}),
@@ -108,12 +111,13 @@ def test_a_part_is_what_the_whole_has_there(name: str, tmp_path: Path, sent: lis
     info = probe(made(kind, tmp_path))
     whole = hashes(info, Span())
     times = [pts for pts, _, _ in whole]
-    assert len(whole) == FRAMES
-    for first, last in ((0, 5), (7, 19), (12, 13), (24, 48), (30, 31), (47, FRAMES - 1), (59, None), (33, None)):
+    assert len(whole) == kind.shown
+    for first, last in ((0, 5), (7, 19), (12, 13), (24, 48), (30, 31), (-13, -1), (-1, None), (33, None)):
         stop = times[last] if last is not None else None
         assert hashes(info, Span(times[first], stop)) == whole[first:last], (first, last)
     sent.clear()
-    assert hashes(info, Span(times[50] - 1, times[52])) == whole[50:52]  # between two frames
+    late = Span(times[-10] + 1, times[-8] + 1)  # between two frames, where the clock is fine enough
+    assert hashes(info, late) == [frame for frame in whole if late.holds(frame[0])] != []
     assert (len(sent) < FRAMES / 2) == kind.seeks
 
 
@@ -151,7 +155,8 @@ def test_damage_is_told_of_the_span_that_it_is_in(builder: Callable[[Path], Path
         list(part)
         reports.append(part.report)
     for count in ("frames", "damaged", "lost", "missing"):
-        assert sum(getattr(report, count) for report in reports) == getattr(reading.report, count), count
+        about = pytest.approx(getattr(reading.report, count), abs=count == "missing")  # an estimate
+        assert sum(getattr(report, count) for report in reports) == about, count
 
 
 def test_a_part_without_frames_is_empty_and_one_that_ends_before_it_starts_is_refused(tmp_path: Path) -> None:
