@@ -36,7 +36,8 @@ from stabilize.video.probe import MediaInfo
 
 _MAGIC = b"stabilize segment 1\n"
 _HEAD_BYTES = 1 << 20  # more than any encoder's extradata
-_PACKET = struct.Struct("<qqqIBB")  # pts, dts, duration, bytes of data, key frame, pieces of side data
+_PACKET = struct.Struct("<qqqIBB")  # pts, dts, duration, bytes of data (0: the end), key frame, pieces of side data
+_END = _PACKET.pack(0, 0, 0, 0, 0, 0)
 _SIDE = struct.Struct("<HI")  # kind, bytes
 _SIDE_KINDS: tuple[str, ...] = get_args(PktSideDataT)
 
@@ -94,8 +95,10 @@ class SegmentWriter:
     def _finish(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._encoder.frames:
-            self._store(self._encoder.finish())
+        if kind is None:
+            with output_errors(self._segment):
+                self._store(self._encoder.finish() if self._encoder.frames else ())
+                self._file.write(_END)
 
     def _store(self, packets: Iterable[Any]) -> None:
         for packet in packets:
@@ -154,10 +157,11 @@ def _check_head(file: SegmentFile, expected: SegmentHead) -> None:
 
 
 def _decoding_times(files: list[SegmentFile]) -> list[int]:
-    """Of all packets in turn, strictly increasing and never after the time of presentation.
+    """Of all packets in turn, as one encoder would have given them: the times of presentation in their order, so many
+    frames late as reordering needs.
 
-    Each encoder begins to count some frames before its first picture, which is where the one before may still be:
-    what is too late to leave room for those that follow is decoded earlier.
+    Each encoder counts from its own first picture, before which the times of the segment before it may still be. And
+    MP4 takes the durations of frames from the distances of these times.
     """
     last = None
     for file in files:
@@ -165,10 +169,21 @@ def _decoding_times(files: list[SegmentFile]) -> list[int]:
         if last is not None and len(pts) and pts.min() <= last:
             raise UsageError(f"{file.path}: begins before the end of the segment before it; give them in their order")
         last = pts.max() if len(pts) else last
-    dts = np.concatenate([np.zeros(0, np.int64), *(file.times[:, 1] for file in files)])
-    order = np.arange(len(dts))
-    lowered: list[int] = (np.minimum.accumulate((dts - order)[::-1])[::-1] + order).tolist()
-    return lowered
+    delay = max((_reordering(file.times) for file in files), default=0)
+    shown = np.sort(np.concatenate([np.zeros(0, np.int64), *(file.times[:, 0] for file in files)]))
+    before = shown[:delay] - (shown[delay] - shown[0]) if delay else shown[:0]
+    times: list[int] = np.concatenate([before, shown[: len(shown) - delay]]).tolist()
+    return times
+
+
+def _reordering(times: NDArray[np.int64]) -> int:
+    """How many frames late pictures are shown, by the (pts, dts) of an encoder's packets."""
+    if not len(times):
+        return 0
+    shown = np.sort(times[:, 0])
+    needed = int(np.max(np.arange(len(times)) - np.searchsorted(shown, times[:, 0])))
+    stated = int(np.searchsorted(shown - shown[0], times[0, 0] - times[0, 1]))
+    return max(needed, min(stated, len(times) - 1))
 
 
 @contextmanager
@@ -206,8 +221,8 @@ class SegmentFile:
         """All packets, in decoding order."""
         with self.path.open("rb") as file:
             file.seek(self._start)
-            while numbers := file.read(_PACKET.size):
-                pts, dts, duration, size, is_keyframe, sides = _PACKET.unpack(self._whole(numbers, _PACKET.size))
+            while (numbers := self._read(file, _PACKET.size)) != _END:
+                pts, dts, duration, size, is_keyframe, sides = _PACKET.unpack(numbers)
                 side_data = [self._side(file) for _ in range(sides)]
                 packet = av.Packet(self._read(file, size))
                 packet.pts, packet.dts, packet.duration = pts, dts, duration
@@ -228,15 +243,13 @@ class SegmentFile:
 
     def _side(self, file: BinaryIO) -> PacketSideData:
         kind, size = _SIDE.unpack(self._read(file, _SIDE.size))
-        side = PacketSideData(kind, size)  # type: ignore[call-arg]  # PyAV's stub leaves it out
-        side.update(self._read(file, size))
+        data = self._read(file, size)
+        side = PacketSideData(kind, len(data))  # type: ignore[call-arg]  # PyAV's stub leaves it out
+        side.update(data)
         return side
 
     def _read(self, file: BinaryIO, size: int) -> bytes:
         left = os.fstat(file.fileno()).st_size - file.tell()
-        return self._whole(file.read(size) if size <= left else b"", size)
-
-    def _whole(self, data: bytes, size: int) -> bytes:
-        if len(data) != size:
+        if size > left:
             raise InputError(f"{self.path}: is cut short or damaged; encode this segment again")
-        return data
+        return file.read(size)
