@@ -10,8 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-import cv2
-
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -87,14 +85,3 @@ def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> It
         finally:
             for late in running:
                 late.cancel()
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """OpenCV without threads of its own: where several stages run side by side, they cost more than they bring."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

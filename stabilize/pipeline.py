@@ -1,5 +1,9 @@
 """The story on one page: analyse (video -> Motion), solve (Motion -> StablePath), render (path -> video), and the
 three in a row.
+
+A video is given by its path, or by what `probe` said of it. Nothing here sets anything of the process: work runs side
+by side on whole frames, and is fastest where OpenCV has no threads of its own (`cv2.setNumThreads(1)`, which is for the
+program to say, as the command line does).
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gyro.errors import SyncError
+from localfiles.reading import PathLike
 from stabilize import spool
 from stabilize.config import Config
 from stabilize.core import Float, Motion, PairStatus, StablePath
@@ -24,13 +29,14 @@ from stabilize.gyroscope.stretches import compared_stretches
 from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import picture_size
-from stabilize.parallel import one_thread_each, prefetch
+from stabilize.parallel import prefetch
 from stabilize.path.measure import Shake, shake
 from stabilize.path.similarity import SimilarityPath
 from stabilize.path.solve import solve_path
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
 from stabilize.settings import AxisStrength, PathConfig
+from stabilize.video.opened import OpenInput, opened
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_luma, read_rgb
 from stabilize.video.writer import VideoWriter
@@ -38,7 +44,7 @@ from stabilize.video.writer import VideoWriter
 if TYPE_CHECKING:
     from gyro.readers import Candidate
 
-PathLike = str | os.PathLike[str]
+Source = PathLike | MediaInfo  # what was probed is not probed again
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
 READERS = {"gray": read_luma, "rgb": read_rgb}
@@ -65,23 +71,28 @@ class Report:
     warnings: tuple[str, ...]
 
 
-def analyse(source: PathLike, config: Config | None = None, progress: Progress | None = None) -> Motion:
+def analyse(source: Source, config: Config | None = None, progress: Progress | None = None) -> Motion:
     """The motion of a video. Raises InputError where it cannot be read, MotionError where nothing can be measured."""
-    return measure(probe(source), config or Config(), progress)[0]
+    return measure(_probed(source), config or Config(), progress)[0]
+
+
+def _probed(source: Source) -> MediaInfo:
+    return source if isinstance(source, MediaInfo) else probe(source)
 
 
 def measure(
-    info: MediaInfo, config: Config, progress: Progress | None = None, matches: bool = True
+    source: MediaInfo | OpenInput, config: Config, progress: Progress | None = None, matches: bool = True
 ) -> tuple[Motion, tuple[str, ...]]:
     """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`.
 
     Without `matches` it cannot be compared with a gyroscope's log later on.
     """
+    info = source.info if isinstance(source, OpenInput) else source
     video = info.video
     read = READERS[SOURCES[config.motion.flow].needs.pixels]
     size = picture_size(video.geometry, config.motion)
     keep = compared_stretches(_duration_s(info)) if matches else None
-    with one_thread_each(), read(info, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
+    with read(source, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
         return motion, (*reading.report.warnings, *spool.note(motion.mesh))
@@ -162,13 +173,13 @@ def _turned(config: PathConfig, rotation: int) -> PathConfig:
 
 
 def render(
-    source: PathLike, path: StablePath, target: PathLike, config: Config | None = None, progress: Progress | None = None
+    source: Source, path: StablePath, target: PathLike, config: Config | None = None, progress: Progress | None = None
 ) -> tuple[str, ...]:
     """Write the steady video; everything else of the file is kept. Returns warnings.
 
     Decoding, composing and encoding run side by side. Raises MotionError where the path was made for another video.
     """
-    return _render(probe(source), path, target, config or Config(), progress)
+    return _render(_probed(source), path, target, config or Config(), progress)
 
 
 def _render(
@@ -180,7 +191,7 @@ def _render(
 
 
 def stabilize_video(
-    source: PathLike,
+    source: Source,
     target: PathLike,
     config: Config | None = None,
     progress: Progress | None = None,
@@ -192,14 +203,18 @@ def stabilize_video(
     What cannot be written is refused before any work is done: a target that exists, unless the config says to
     overwrite, and settings that do not fit its container. So is a named log that cannot be read, and a backend that is
     not there.
+
+    Runs in several threads of one process do not touch each other. OpenCV's threads are left as they are; it is faster
+    without (`cv2.setNumThreads(1)`).
     """
     config = config or Config()
-    info = probe(source)
-    logs = _prepare(info, target, config, gyro)
+    info = _probed(source)
     seconds: dict[str, float] = {}
     with spool.beside(target):
-        with _timed(seconds, "analyse"):
-            motion, notes = measure(info, config, progress, matches=logs is not None)
+        with opened(info) as video:  # once for what is to be refused and for the analysis
+            logs = _prepare(video, target, config, gyro)
+            with _timed(seconds, "analyse"):
+                motion, notes = measure(video, config, progress, matches=logs is not None)
         solution = _solution(info, motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
         spool.trim()
@@ -207,7 +222,7 @@ def stabilize_video(
 
 
 def stabilize_motion(
-    source: PathLike,
+    source: Source,
     motion: Motion,
     target: PathLike,
     config: Config | None = None,
@@ -217,17 +232,18 @@ def stabilize_motion(
 ) -> Report:
     """`stabilize_video` with a motion that was measured before: solve and render."""
     config = config or Config()
-    info = probe(source)
-    logs = _prepare(info, target, config, gyro)
+    info = _probed(source)
+    with opened(info) as video:
+        logs = _prepare(video, target, config, gyro)
     with spool.beside(target):
         return _result(info, target, _solution(info, motion, logs, config, progress), config, progress)
 
 
-def _prepare(info: MediaInfo, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate] | None:
+def _prepare(video: OpenInput, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate] | None:
     """The logs to try, if there are any, once it is sure that the result can be made and written."""
-    VideoWriter(info, target, config.encode).rehearse()
-    open_backend(config.render, info.video.colour.chroma_location)
-    return candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
+    VideoWriter(video, target, config.encode).rehearse()
+    open_backend(config.render, video.info.video.colour.chroma_location)
+    return candidate_logs(video.info.path, None if gyro is None else Path(gyro), config.gyro)
 
 
 @dataclass(frozen=True, slots=True)

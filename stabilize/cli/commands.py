@@ -43,6 +43,15 @@ def _needed(source: Path | None) -> Path:
     return source
 
 
+def one_opencv_thread() -> None:
+    """OpenCV without threads of its own, for the whole process, which is ours: where several stages run side by side,
+    they cost more than they bring.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 @with_settings_options("motion", "gyro", "fuse", "path", "render", "encode")
 def run(
     source: Input = None,
@@ -62,9 +71,11 @@ def run(
     from stabilize.pipeline import stabilize_video
     from stabilize.video.probe import probe
 
-    target = plan(probe(source), output, config).target  # what does not fit is refused before any work is done
+    info = probe(source)
+    target = plan(info, output, config).output.target  # what does not fit is refused before any work is done
+    one_opencv_thread()
     with progress(not (quiet or as_json)) as step:
-        report = stabilize_video(source, target, config, step, gyro)
+        report = stabilize_video(info, target, config, step, gyro)
     show_report(report, quiet, as_json)
 
 
@@ -91,6 +102,7 @@ def analyse(
     with file_errors():
         check_target(target, [info.path], overwrite)
     origin = fingerprint(info.path)
+    one_opencv_thread()
     with spool.beside(target), progress(not (quiet or as_json)) as step:
         motion, warnings = pipeline.measure(info, config, step)
     save_motion(motion, target, origin)
@@ -119,9 +131,10 @@ def render(
 
     info = probe(source)
     measured = _motion_of(info, source, motion)
-    target = plan(info, output, config).target
+    target = plan(info, output, config).output.target
+    one_opencv_thread()
     with progress(not (quiet or as_json)) as step:
-        report = stabilize_motion(source, measured, target, config, progress=step, gyro=gyro)
+        report = stabilize_motion(info, measured, target, config, progress=step, gyro=gyro)
     show_report(report, quiet, as_json)
 
 

@@ -9,46 +9,33 @@ from typing import Any
 
 from stabilize.cli.names import default_output
 from stabilize.config import Config
-from stabilize.video.codecs import Encoding, choose_encoding
-from stabilize.video.containers import Container, carried, container_of, is_remade
-from stabilize.video.losses import losses
+from stabilize.video.codecs import Encoding
+from stabilize.video.containers import carried, is_remade
+from stabilize.video.plan import OutputPlan, plan_output
 from stabilize.video.probe import MediaInfo, Track
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A file and the output that the settings amount to.
-
-    `tracks`: all but the video, each with the reason for leaving it out (None: it is kept).
-    """
+    """A file and the output that the settings amount to."""
 
     info: MediaInfo
-    target: Path
-    container: Container
-    encoding: Encoding
+    """What is in the file."""
+    output: OutputPlan
+    """What would be written."""
     tracks: tuple[tuple[Track, str | None], ...]
-    warnings: tuple[str, ...]
+    """All but the video, each with the reason for leaving it out (None: it is kept)."""
 
 
 def plan(info: MediaInfo, target: Path | None, config: Config) -> Plan:
     """What would be written. Raises UsageError for settings that do not fit the video or the container."""
-    target = target or default_output(info.path, config.encode.codec)
-    container = container_of(target)
-    video = info.video
-    encoding = choose_encoding(config.encode, video, container, (video.width, video.height))
-    return Plan(
-        info=info,
-        target=target,
-        container=container,
-        encoding=encoding,
-        tracks=tuple(carried(info, container)),
-        warnings=(*encoding.notes, *losses(info, container, encoding)),
-    )
+    output = plan_output(info, target or default_output(info.path, config.encode.codec), config.encode)
+    return Plan(info, output, tuple(carried(info, output.container)))
 
 
 def as_dict(found: Plan) -> dict[str, Any]:
     """Everything as plain values, for JSON; fractions as text."""
-    info, encoding = found.info, found.encoding
+    info, output, encoding = found.info, found.output, found.output.encoding
     return {
         "path": str(info.path),
         "container": info.container,
@@ -59,9 +46,9 @@ def as_dict(found: Plan) -> dict[str, Any]:
         "chapters": [asdict(chapter) for chapter in info.chapters],
         "metadata": info.metadata,
         "output": {
-            "path": str(found.target),
-            "exists": found.target.exists(),
-            "container": found.container.muxer,
+            "path": str(output.target),
+            "exists": output.target.exists(),
+            "container": output.container.muxer,
             "codec": encoding.encoder.codec,
             "encoder": encoding.encoder.library,
             "pix_fmt": encoding.pix_fmt,
@@ -69,7 +56,7 @@ def as_dict(found: Plan) -> dict[str, Any]:
             "height": encoding.size[1],
             "options": encoding.options,
         },
-        "warnings": list(found.warnings),
+        "warnings": list(output.warnings),
     }
 
 
@@ -81,7 +68,7 @@ def _plain(value: Any) -> Any:
 
 def rows(found: Plan) -> list[tuple[str, str]]:
     """For a person: label and words; strings of the file are as they are there."""
-    info = found.info
+    info, output = found.info, found.output
     return [
         ("container", f"{info.container}, {_size(info.size_bytes)}, {info.duration_s:.2f} s"),
         ("video", _video(info)),
@@ -91,16 +78,16 @@ def rows(found: Plan) -> list[tuple[str, str]]:
             (f"track {track.index}", f"{_track(track)}: {_fate(track, reason, found)}")
             for track, reason in found.tracks
         ),
-        ("output", f"{found.target}{' (exists already)' if found.target.exists() else ''}"),
-        ("written as", _encoding(found.encoding)),
-        *(("warning", warning) for warning in found.warnings),
+        ("output", f"{output.target}{' (exists already)' if output.target.exists() else ''}"),
+        ("written as", _encoding(output.encoding)),
+        *(("warning", warning) for warning in output.warnings),
     ]
 
 
 def _fate(track: Track, reason: str | None, found: Plan) -> str:
     if reason is not None:
         return f"LEFT OUT: {reason}"
-    return "written anew" if is_remade(track, found.container) else "kept"
+    return "written anew" if is_remade(track, found.output.container) else "kept"
 
 
 def _video(info: MediaInfo) -> str:

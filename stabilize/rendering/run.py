@@ -6,17 +6,19 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 
 from stabilize.core import StablePath
-from stabilize.parallel import in_order, one_thread_each, prefetch
+from stabilize.parallel import in_order, prefetch
 from stabilize.rendering.backends import Warp, open_backend
 from stabilize.rendering.compose import COMPOSERS, Composer
 from stabilize.rendering.matching import Matching, SourceFrame, check_video
 from stabilize.rendering.schedule import Schedule, Slot, as_filmed
 from stabilize.rendering.window import Window, frames_ahead, windows
 from stabilize.settings import EncodeConfig, RenderConfig
+from stabilize.video.buffers import new_frame
 from stabilize.video.frame import Frame
+from stabilize.video.opened import opened
 from stabilize.video.probe import MediaInfo
 from stabilize.video.reader import read_frames
-from stabilize.video.writer import VideoWriter, new_frame
+from stabilize.video.writer import VideoWriter
 
 MAX_WORKERS = 4  # threads that compose: each holds an output frame and its window
 FRAMES_AHEAD = 4  # between decode, compose and encode: enough to overlap, little enough to keep memory small
@@ -39,8 +41,8 @@ def render_video(
     warp = open_backend(config, info.video.colour.chroma_location)
     composer = COMPOSERS["crop"]
     depth = max(1, FRAMES_AHEAD - frames_ahead(composer.after))  # the window holds the others
-    with one_thread_each(), VideoWriter(info, target, encode) as writer:
-        reading = read_frames(info)
+    with opened(info) as source, VideoWriter(source, target, encode) as writer:
+        reading = read_frames(source)
         with prefetch(reading, depth) as frames:
             sources = Matching(frames, path.timeline, str(info.path))
             with prefetch(output_frames(sources, path, warp, composer), FRAMES_AHEAD) as ready:

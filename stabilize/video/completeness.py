@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stabilize.video.span import WHOLE, Span
+
 Times = NDArray[np.int64]
 _INDEXED = ("mov", "avi")  # FFmpeg's names of demuxers begin so
 _TELLS_POSITIONS = ("matroska", "flv")  # nothing but short headers lies between their packets
@@ -43,9 +45,13 @@ class Ledger:
         self._indexed = demuxer.startswith(_INDEXED)
         self._positions = positions and demuxer.startswith(_TELLS_POSITIONS)
         self._time_base = float(time_base)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: reading begins at another place."""
         self._packets, self._skips, self._frames, self._damage = (array("q") for _ in range(4))
-        self.packets = 0
-        self._discarded = self._pictures = self._tiny = self._came = self._failures = 0
+        self.packets = self.came = 0
+        self._discarded = self._pictures = self._tiny = self._failures = 0
         self._interlaced = False
         self._end: int | None = None
         self._skipped = 0
@@ -84,26 +90,26 @@ class Ledger:
         if packet is not None and packet.pts is not None:
             self._damage.append(packet.pts)
 
-    def came(self, frame: Any) -> None:
-        """A frame came out of the decoder."""
+    def gave(self, frame: Any) -> None:
+        """The decoder gave a frame."""
         self._interlaced |= frame.interlaced_frame
-        self._came += 1
+        self.came += 1
         if frame.pts is None:
             return
         self._frames.append(frame.pts)
         if frame.is_corrupt:
             self._damage.append(frame.pts)
 
-    def missing(self) -> Missing:
-        """By everything heard so far; call it when the decoder has given all that it had."""
-        if len(self._frames) < _MOSTLY * self._came or len(self._packets) < _MOSTLY * self._pictures:
-            return Missing(undecoded=self._by_count())
+    def missing(self, span: Span = WHOLE) -> Missing:
+        """By everything heard so far, of the frames of a span; call it when the decoder has given all of them."""
+        if len(self._frames) < _MOSTLY * self.came or len(self._packets) < _MOSTLY * self._pictures:
+            return Missing(undecoded=self._by_count()) if span == WHOLE else Missing()
         packets, skips, frames, damage = map(_times, (self._packets, self._skips, self._frames, self._damage))
         unread = packets[skips > _UNREAD_BYTES + _UNREAD_TIMES * np.median(skips)] if len(skips) else packets
-        packets, frames = np.unique(packets), np.unique(frames)
+        packets, frames = (np.unique(times[span.holds_each(times)]) for times in (packets, frames))
         absent = np.setdiff1d(packets, frames)
         gaps = 0 if self._indexed else frames_in_gaps(packets, np.concatenate([damage, unread, absent]))
-        undecoded = undecoded_pictures(absent, frames, self._interlaced) - (self._came - len(self._frames))
+        undecoded = undecoded_pictures(absent, frames, self._interlaced) - (self.came - len(self._frames))
         return Missing(max(0, undecoded), gaps, self._hidden(packets))
 
     def _hidden(self, packets: Times) -> int:
@@ -114,7 +120,7 @@ class Ledger:
 
     def _by_count(self) -> int:
         """Where times are not known; two packets may make one interlaced picture."""
-        short = self._pictures - self._tiny - self._came
+        short = self._pictures - self._tiny - self.came
         return max(0, min(short, self._failures) if self._interlaced else short)
 
 

@@ -7,10 +7,11 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import av
@@ -65,6 +66,9 @@ _MATRICES = _CHARACTERISTICS | {
 _SAMPLED_PACKETS = 240  # enough to see whether the rate varies
 _SAMPLED_BYTES = 32 << 20
 _REORDERED = 16  # the last of a sample may lie beyond frames that were not sampled
+# The level of libav's log belongs to the process, but PyAV (18) has the siting neither of a stream, nor of a decoder or
+# frame: two threads that probe take turns. Nor does PyAV tell libav's level: it is set to what it is at first.
+_LOG_LEVEL = Lock()
 _SIDE_DATA = (
     SideData.DISPLAYMATRIX,
     SideData.MASTERING_DISPLAY_METADATA,
@@ -192,31 +196,18 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         )
 
 
-@contextmanager
-def reopened(info: MediaInfo) -> Iterator[Any]:
-    """The container of a file that was probed. Raises `InputError` if another one has taken its place since."""
-    with input_container(info.path) as container:
-        kinds = [stream.type or "unknown" for stream in container.streams]
-        check_unchanged(info, os.stat(info.path).st_size == info.size_bytes and kinds == [t.kind for t in info.tracks])
-        yield container
-
-
-def check_unchanged(info: MediaInfo, unchanged: bool) -> None:
-    """`InputError` unless so."""
-    if not unchanged:
-        raise InputError(f"{info.path}: was changed or replaced while being worked on; run again when it is whole")
-
-
 def _dump(container: Any) -> dict[int, str]:
     """FFmpeg's own description of each stream: PyAV shows chroma siting and tags of data tracks nowhere else."""
-    av.logging.set_libav_level(av.logging.VERBOSE)  # only here does the description name the siting
-    try:
-        with av.logging.Capture(local=False):
-            av.logging.set_level(av.logging.INFO)
-            text = container.dumps_format()
-    finally:
-        av.logging.set_level(None)
-        av.logging.set_libav_level(av.logging.INFO)
+    with _LOG_LEVEL:
+        level = av.logging.get_level()
+        av.logging.set_libav_level(av.logging.VERBOSE)  # only here does the description name the siting
+        try:
+            with av.logging.Capture(local=False):
+                av.logging.set_level(av.logging.INFO)
+                text = container.dumps_format()
+        finally:
+            av.logging.set_level(level)
+            av.logging.set_libav_level(av.logging.INFO)
     # A line of its own: the file's tags are in the text too, further to the right, and may say anything.
     return {int(index): line for index, line in re.findall(r"^ {0,2}Stream #0:(\d{1,6})(.*)$", text, re.MULTILINE)}
 

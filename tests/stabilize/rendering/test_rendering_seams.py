@@ -14,8 +14,8 @@ from stabilize.rendering.run import output_frames
 from stabilize.rendering.schedule import Schedule, Slot, as_filmed
 from stabilize.rendering.window import Window
 from stabilize.settings import RenderConfig
+from stabilize.video.buffers import new_frame
 from stabilize.video.frame import Frame
-from stabilize.video.writer import new_frame
 
 INNER = (slice(8, -8), slice(8, -8))
 SECOND_SHOT = (slice(0, 3), slice(3, 6))

@@ -74,7 +74,7 @@ def check(info: MediaInfo, name: str, target: Path, config: EncodeConfig) -> Non
     assert len(got) == FRAMES
     seconds = [float((frame.pts - got[0].pts) * written.time_base) for frame in got]
     assert_allclose(seconds, 0.04 * np.arange(FRAMES), atol=5.1e-4)
-    assert full <= (written.colour.range == 2) or writer.encoding.encoder.codec == "prores"
+    assert full <= (written.colour.range == 2) or writer.plan.encoding.encoder.codec == "prores"
     kept = written.layout.bits >= LAYOUTS[name].bits
     assert kept or any(f"{name} pictures are written as" in warning for warning in writer.warnings)
     for ours, theirs in zip(sent, got, strict=True):

@@ -20,14 +20,14 @@ from disk import full_beyond
 
 from stabilize.errors import OutputError, UsageError
 from stabilize.settings import EncodeConfig
-from stabilize.video.buffers import plane_views
+from stabilize.video.buffers import new_frame, plane_views
 from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS, default_output
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames
-from stabilize.video.writer import VideoWriter, new_frame
+from stabilize.video.writer import VideoWriter
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_what_cannot_be_encoded_again_becomes_something_sensible_and_says_so(
 ) -> None:
     source = write(tmp_path / "in.avi", codec="mpeg4", time_base=Fraction(1, 25))
     writer = VideoWriter(source, tmp_path / f"out{suffix}")
-    assert writer.encoding.encoder.codec == codec
+    assert writer.plan.encoding.encoder.codec == codec
     assert any(f"mpeg4 video is written as {codec}" in warning for warning in writer.warnings)
 
 
