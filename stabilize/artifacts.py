@@ -25,7 +25,7 @@ from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
 from stabilize.motion.mesh import COLS, ROWS
 
-SCHEMA = 1
+SCHEMA = 2  # 2: the geometry has its rotation
 SAMPLE_BYTES = 1 << 20
 MOST_FRAMES = 1 << 23  # 77 hours at 30 frames a second: 6 GB of meshes, in a temporary file
 HEADER_BYTES = 1 << 16

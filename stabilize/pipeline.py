@@ -27,7 +27,6 @@ from stabilize.path.similarity import SimilarityPath
 from stabilize.path.solve import solve_path
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
-from stabilize.settings import AxisStrength, PathConfig
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_luma
 from stabilize.video.writer import VideoWriter
@@ -80,16 +79,12 @@ def solve(
     motion: Motion,
     config: Config | None = None,
     progress: Progress | None = None,
-    rotation: int = 0,
     gyro: RotationFields | None = None,
 ) -> SimilarityPath:
-    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`).
-
-    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture.
-    """
+    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`)."""
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
-    path = solve_path(camera_path(motion, config.fuse, gyro), _turned(config.path, rotation), step)
+    path = solve_path(camera_path(motion, config.fuse, gyro), config.path, step)
     return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
 
 
@@ -152,12 +147,6 @@ def _matched(
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
     return (rotation_fields(motion, synced) if synced else None), notes
-
-
-def _turned(config: PathConfig, rotation: int) -> PathConfig:
-    """Axis strengths in the stored picture's axes."""
-    s = config.strength
-    return replace(config, strength=AxisStrength(s.y, s.x, s.roll)) if rotation % 180 else config
 
 
 def render(
@@ -251,7 +240,7 @@ def _solution(
     with _timed(seconds, "gyro"):
         fields, notes = _rotation_of(info.path, motion, logs, config, progress)
     with _timed(seconds, "solve"):
-        path = solve(motion, config, progress, info.video.rotation, fields)
+        path = solve(motion, config, progress, fields)
     return _Solution(path, _unmeasured(motion), fields is not None, seconds, notes)
 
 

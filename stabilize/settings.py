@@ -238,6 +238,10 @@ class FuseConfig(Settings):
         Annotated[float, Meta(ge=0, le=0.2)],
         about("The most that local correction may move a point, as a share of half the long side."),
     ] = 0.03
+    doubt: Annotated[
+        Share,
+        about("How much less a doubtful step binds the path, by its share of the picture and its residual; 0: as any."),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,27 +28,27 @@ class Shake:
 def shake(path: SimilarityPath) -> tuple[Shake, Shake]:
     """Of the input and of the output."""
     camera = path.camera
-    poses = _poses(camera)
+    poses = _poses(camera.step)
     return _shake(poses, camera), _shake(compose(poses, to_complex(path.crop_pose)), camera)
 
 
-def _poses(camera: CameraPath) -> Complex:
-    """Shift and rotation of each frame, added up within each shot, without zoom: it would scale what comes after."""
-    steps = inverse(to_complex(camera.step))
+def _poses(step: Float) -> Complex:
+    """Shift and rotation of frames along their steps, without zoom: it would scale what comes after."""
+    steps = inverse(to_complex(step))
     turn = np.concatenate([[0.0], np.cumsum(np.angle(steps[:, 0]))])
     shift = steps[:, 1] * np.exp(1j * turn[:-1])
     return np.stack([np.exp(1j * turn), np.concatenate([[0.0], np.cumsum(shift)])], axis=1)
 
 
-def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
+def not_worse(camera: CameraPath, shot: slice, pose: Float, interval_s: float) -> bool:
     """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input has.
 
-    Both are in pixels of the output.
+    Both are in pixels of the output. `interval_s` is the usual time between frames.
     """
-    before = _poses(camera)[shot]
+    before = _poses(camera.step[shot.start : shot.stop - 1])
     after = compose(before, to_complex(pose))
     zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])
-    sigma = in_frames(SIGMA_S, camera.timeline.interval_s)
+    sigma = in_frames(SIGMA_S, interval_s)
     for measure in (lambda w: _quick(w.real, sigma) + 1j * _quick(w.imag, sigma), lambda w: np.diff(w, 2)):
         was, is_ = measure(before[:, 1]), measure(after[:, 1])
         if _rms(np.abs(is_) * zoom[: len(is_)]) > _rms(np.abs(was)) * (1 + 1e-6):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,7 @@ class SimilarityPath:
         """
         own = self.timeline.time_at(source) == time_s  # where a clock is damaged, frames may share one float
         frame, share = (source, 0.0) if own else self.timeline.locate(time_s)
-        shot = next(shot for shot in self.shots if frame < shot.stop)
+        shot = self.shots[bisect_right(self.shots, frame, key=lambda shot: shot.stop)]
         if not shot.start <= source < shot.stop:
             raise ValueError(f"frame {source} is of another shot than the output at {time_s:g} s, frame {frame}'s")
         pose = self._carried(frame, source)
