@@ -197,15 +197,16 @@ def test_doubt_goes_by_support_and_residual_and_not_where_a_log_knows() -> None:
 
 
 def test_a_doubtful_wrong_step_bends_the_path_less() -> None:
-    """A camera that pans evenly, and one pair that says it jumped: the path as it lies in the world."""
+    """A camera that pans evenly, and one pair that says it jumped, by more than the crop can hide: the path as it lies
+    in the world bends before and after.
+    """
     wrong = 40
     picture = motion(np.tile([0.01, 0.0], (FRAMES - 1, 1)))
-    picture.H_next_prev[wrong, 0, 2] += 0.06
+    picture.H_next_prev[wrong, 0, 2] += 0.3
     picture.coverage[wrong] = 0.05
 
-    def jolt(doubt: float) -> float:
-        pose = solve_path(fused(picture, None, doubt), PathConfig()).crop_pose
-        in_world = pose[:, 2] - 0.01 * np.arange(FRAMES)
-        return float(np.abs(np.diff(in_world, 2)).max())
+    def bend(doubt: float) -> float:
+        pose = solve_path(fused(picture, None, doubt), PathConfig(max_crop=0.05)).crop_pose
+        return float(np.abs(np.diff(pose[:, 2], 2)).sum())  # an even pan has none
 
-    assert jolt(1.0) < 0.25 * jolt(0.0) and jolt(0.0) > 0.02
+    assert bend(1.0) < 0.4 * bend(0.0)
