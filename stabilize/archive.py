@@ -84,9 +84,7 @@ class Archive:
         require(not entry.flag_bits & 1, f"{name} is encrypted")
         # Others than these raise errors of their own, and need not be trusted with a damaged stream.
         packed = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        require(
-            entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), f"{name} is packed in an unknown way"
-        )
+        require(packed, f"{name} is packed in an unknown way")
         with self._archive.open(entry) as file:
             kind, found = _layout(file, name)
             require(kind == np.dtype(dtype), f"{name} holds {kind}, not {np.dtype(dtype)}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stabilize import spool
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 from stabilize.fields.grid import node_positions, sample
+from stabilize.fields.rotation import CameraRotation
 from stabilize.fields.smoothing import TRUNCATE, gaussian_mean, in_frames
 from stabilize.settings import FuseConfig
 
@@ -45,6 +46,8 @@ class RotationFields:
     shutter: Float32
     known: Mask
     level: Float | None = None
+    camera: CameraRotation | None = None
+    """How the camera itself turned, for a path of rotations."""
 
 
 def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | None = None) -> CameraPath:

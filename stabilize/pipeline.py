@@ -18,13 +18,13 @@ import numpy as np
 from gyro.errors import SyncError
 from stabilize import spool
 from stabilize.config import Config
-from stabilize.core import Float, Motion, PairStatus, StablePath
+from stabilize.core import Motion, PairStatus, StablePath
+from stabilize.errors import UsageError
 from stabilize.fuse import RotationFields, camera_path
 from stabilize.motion.estimate import analysis_size, estimate_motion
 from stabilize.parallel import one_thread_each, prefetch
-from stabilize.path.measure import Shake, shake
-from stabilize.path.similarity import SimilarityPath
-from stabilize.path.solve import solve_path
+from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
+from stabilize.path.solvers import SOLVERS
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
 from stabilize.video.probe import MediaInfo, probe
@@ -80,12 +80,15 @@ def solve(
     config: Config | None = None,
     progress: Progress | None = None,
     gyro: RotationFields | None = None,
-) -> SimilarityPath:
-    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`)."""
+) -> SolvedPath:
+    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`), by the solver of the settings.
+
+    Raises SolveError where no path fits the crop, UsageError where the solver needs a gyroscope and there is none.
+    """
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
-    path = solve_path(camera_path(motion, config.fuse, gyro), config.path, step)
-    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
+    camera = camera_path(motion, config.fuse, gyro)
+    return SOLVERS[config.path.solver](camera, None if gyro is None else gyro.camera, config.path, step)
 
 
 def rotation_of(
@@ -124,7 +127,7 @@ def _gyro_log(video: Path, log: PathLike | None, config: Config) -> Iterator[Can
 
 
 def _rotation_of(
-    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    video: Path | None, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     fields, notes = _matched(video, motion, logs, config, progress)
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
@@ -133,10 +136,10 @@ def _rotation_of(
 
 
 def _matched(
-    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    video: Path | None, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    first = next(logs, None)
-    if first is None:
+    first = None if video is None else next(logs, None)
+    if video is None or first is None:
         return None, ()
     # Most videos have no log, and need no more of `gyro` than what looks for one.
     from stabilize.gyroscope import rotation_fields, synced_gyro
@@ -183,12 +186,13 @@ def stabilize_video(
     """
     config = config or Config()
     info = probe(source)
-    logs = _prepare(info, target, config, gyro)
+    _prepare(info, target, config)
+    logs = _gyro_log(info.path, gyro, config)
     seconds: dict[str, float] = {}
     with spool.beside(target):
         with _timed(seconds, "analyse"):
             motion, notes = measure(info, config, progress)
-        solution = _solution(info, motion, logs, config, progress)
+        solution = _solution(info.path, motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
         spool.trim()
         return _result(info, target, solution.after(seconds, notes), config, progress)
@@ -206,65 +210,98 @@ def stabilize_motion(
     """`stabilize_video` with a motion that was measured before: solve and render."""
     config = config or Config()
     info = probe(source)
-    logs = _prepare(info, target, config, gyro)
+    _prepare(info, target, config)
+    logs = _gyro_log(info.path, gyro, config)
     with spool.beside(target):
-        return _result(info, target, _solution(info, motion, logs, config, progress), config, progress)
+        return _result(info, target, _solution(info.path, motion, logs, config, progress), config, progress)
 
 
-def _prepare(info: MediaInfo, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate]:
-    """The logs to try, once it is sure that the result can be made and written."""
+def stabilize_path(
+    source: PathLike,
+    solution: Solution,
+    target: PathLike,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """`stabilize_video` with a path that was solved before: render, and say what is known."""
+    config = config or Config()
+    info = probe(source)
+    _prepare(info, target, config)
+    with spool.beside(target):
+        return _result(info, target, solution, config, progress)
+
+
+def solve_motion(
+    motion: Motion,
+    config: Config | None = None,
+    *,
+    video: PathLike | None = None,
+    gyro: PathLike | None = None,
+    progress: Progress | None = None,
+) -> Solution:
+    """`solve`, with the gyroscope's share and the evidence for a report: what `stabilize solve` saves.
+
+    Synchronising a log looks at the `video`: of one that is given, the log is `gyro`, or lies beside or inside it.
+    Raises UsageError for a log without a video.
+    """
+    config = config or Config()
+    if video is None and gyro is not None:
+        raise UsageError("a gyroscope log is synchronised by the picture: name the video as well (--video)")
+    logs: Iterator[Candidate] = iter(()) if video is None else _gyro_log(Path(video), gyro, config)
+    return _solution(None if video is None else Path(video), motion, logs, config, progress)
+
+
+def _prepare(info: MediaInfo, target: PathLike, config: Config) -> None:
+    """Refuse what cannot be made or written, before any work."""
     VideoWriter(info, target, config.encode).rehearse()
     open_backend(config.render, info.video.colour.chroma_location)
-    return _gyro_log(info.path, gyro, config)
 
 
 @dataclass(frozen=True, slots=True)
-class _Solution:
+class Solution:
     """What is left of a motion once it is solved."""
 
-    path: SimilarityPath
-    unmeasured: int
-    gyro_used: bool
+    path: SolvedPath
+    """For the renderer."""
+    evidence: Evidence
+    """For the report."""
     seconds: dict[str, float]
-    notes: tuple[str, ...]
+    """Of each stage."""
 
-    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> _Solution:
+    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> Solution:
         """With the seconds and notes of earlier work."""
-        return replace(self, seconds=seconds | self.seconds, notes=(*notes, *self.notes))
+        noted = replace(self.evidence, notes=(*notes, *self.evidence.notes))
+        return replace(self, seconds=seconds | self.seconds, evidence=noted)
 
 
 def _solution(
-    info: MediaInfo, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
-) -> _Solution:
+    video: Path | None, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+) -> Solution:
     seconds: dict[str, float] = {}
     with _timed(seconds, "gyro"):
-        fields, notes = _rotation_of(info.path, motion, logs, config, progress)
+        fields, notes = _rotation_of(video, motion, logs, config, progress)
     with _timed(seconds, "solve"):
         path = solve(motion, config, progress, fields)
-    return _Solution(path, _unmeasured(motion), fields is not None, seconds, notes)
+    return Solution(path, evidence(path, _unmeasured(motion), fields is not None, notes), seconds)
 
 
-def _result(
-    info: MediaInfo, target: PathLike, solution: _Solution, config: Config, progress: Progress | None
-) -> Report:
-    seconds = dict(solution.seconds)
+def _result(info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: Progress | None) -> Report:
+    seconds, known = dict(solution.seconds), solution.evidence
     with _timed(seconds, "render"):
         notes = _render(info, solution.path, target, config, progress)
-    kept: Float = np.hypot(solution.path.crop_pose[:, 0], solution.path.crop_pose[:, 1]) ** 2
-    before, after = shake(solution.path)
     return Report(
         source=os.fspath(info.path),
         target=os.fspath(target),
         frames=len(solution.path.timeline),
         shots=len(solution.path.shots),
-        unmeasured=solution.unmeasured,
-        gyro_used=solution.gyro_used,
-        crop_kept=float(kept.mean()),
-        least_crop_kept=float(kept.min()),
-        shake_before=before,
-        shake_after=after,
+        unmeasured=known.unmeasured,
+        gyro_used=known.gyro_used,
+        crop_kept=known.crop_kept,
+        least_crop_kept=known.least_crop_kept,
+        shake_before=known.shake_before,
+        shake_after=known.shake_after,
         seconds=seconds,
-        warnings=tuple(dict.fromkeys((*solution.notes, *notes, *solution.path.notes))),
+        warnings=tuple(dict.fromkeys((*known.notes, *notes))),
     )
 
 
