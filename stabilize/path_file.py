@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from stabilize.path.measure import Evidence, SolvedPath
 from stabilize.path.similarity import SimilarityPath
 
 PATH = Kind(1, "a path saved by `stabilize solve`", "solve again")
-MOST_NOTES, NOTE_CHARACTERS = 50, 300  # a header has room for them, and a person no time for more
+NOTES_BYTES, NOTE_CHARACTERS = 1 << 15, 1000  # a header has room for them, and a person no time for more
 Arrays = dict[str, NDArray[Any]]
 Shots = tuple[slice, ...]
 
@@ -44,7 +45,7 @@ def save_path(
     header = video_header(path.timeline, path.geometry, source) | {
         "kind": name,
         "evidence": asdict(replace(evidence, notes=())),
-        "notes": [note[:NOTE_CHARACTERS] for note in evidence.notes[:MOST_NOTES]],
+        "notes": _fitting(evidence.notes),
         name: dict(form.more(path)),
     }
     arrays = {
@@ -67,6 +68,17 @@ def load_path(file: str | os.PathLike[str]) -> tuple[SolvedPath, Evidence, Finge
         arrays = archive.arrays(form.specs(len(timeline)))
         path = form.read(timeline, geometry, shots, arrays, archive.header[name])
         return path, _evidence(archive), source
+
+
+def _fitting(notes: tuple[str, ...]) -> list[str]:
+    """As many notes as a header has room for."""
+    kept: list[str] = []
+    for note in notes:
+        more = [*kept, note[:NOTE_CHARACTERS]]
+        if len(json.dumps(more)) > NOTES_BYTES:
+            break
+        kept = more
+    return kept
 
 
 def _shots(archive: Archive, frames: int) -> Shots:
