@@ -55,6 +55,12 @@ def check_array(array: NDArray[np.generic], name: str, dtype: DTypeLike, shape: 
     _require(array.shape == shape, f"{name} must be {shape}, not {array.shape}")
 
 
+def check_shots(shots: tuple[slice, ...], frames: int) -> None:
+    edges = [0, *(shot.stop for shot in shots)]
+    tiled = [(shot.start, shot.stop) for shot in shots] == list(pairwise(edges)) and edges[-1] == frames
+    _require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
+
+
 def possible(H_next_prev: Float) -> NDArray[np.bool_]:
     """Which homographies (n, 3, 3) a camera can have made between two frames: of the unit frame's corners none goes to
     infinity or far away, and the picture is neither folded nor crushed.
@@ -339,9 +345,7 @@ class CameraPath:
         _require(bool(((self.weight >= 0) & (self.weight <= 1)).all()), "weight must be 0 to 1")
         _require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
         _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
-        edges = [0, *(shot.stop for shot in self.shots)]
-        tiled = [(shot.start, shot.stop) for shot in self.shots] == list(pairwise(edges)) and edges[-1] == frames
-        _require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
+        check_shots(self.shots, frames)
 
 
 def field_nodes(count: int, length: int) -> Float:

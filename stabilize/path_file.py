@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from stabilize.archive import Archive, Kind, Shape, read_archive, require, write_archive
 from stabilize.artifacts import Fingerprint, video_header, video_of
 from stabilize.core import CameraPath, FrameGeometry, Timeline
+from stabilize.fields.rotation import BANDS, CameraRotation
 from stabilize.motion.mesh import COLS, ROWS
 from stabilize.path.measure import Evidence, SolvedPath
+from stabilize.path.rotation import RotationPath
 from stabilize.path.similarity import SimilarityPath
 
 PATH = Kind(1, "a path saved by `stabilize solve`", "solve again")
@@ -110,6 +112,45 @@ def _similarity(timeline: Timeline, geometry: FrameGeometry, shots: Shots, array
     return SimilarityPath(CameraPath(timeline, geometry, shots=shots, **arrays), crop_pose)
 
 
+def _rotation_arrays(path: RotationPath) -> Arrays:
+    camera = path.camera
+    arrays = {name: getattr(camera, name) for name in ("orientation", "line_turn", "line_shift")}
+    return arrays | {"known": camera.known.astype(np.uint8), "virtual": path.virtual, "zoom": path.zoom}
+
+
+def _rotation_facts(path: RotationPath) -> dict[str, Any]:
+    camera = path.camera
+    plain = {"by_columns": camera.by_columns, "gravity": camera.gravity, "focal": path.focal}
+    return plain | {"lens": dict(camera.lens.facts())}
+
+
+def _rotation_specs(frames: int) -> dict[str, tuple[type, Shape]]:
+    return {
+        "orientation": (np.float64, (frames, 3)),
+        "line_turn": (np.float64, (frames, BANDS, 3)),
+        "line_shift": (np.float64, (frames, BANDS, 2)),
+        "known": (np.uint8, (frames,)),
+        "virtual": (np.float64, (frames, 3)),
+        "zoom": (np.float64, (frames,)),
+    }
+
+
+def _rotation(timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, facts: Any) -> RotationPath:
+    from stabilize.gyro_lens import picture_lens  # most paths need nothing of `gyro`
+
+    camera = CameraRotation(
+        **{name: arrays[name] for name in ("orientation", "line_turn", "line_shift")},
+        known=arrays["known"].astype(bool),
+        by_columns=msgspec.convert(facts["by_columns"], bool),
+        gravity=msgspec.convert(facts["gravity"], bool),
+        half_extent=geometry.half_extent,
+        lens=picture_lens(facts["lens"], geometry),
+    )
+    focal = msgspec.convert(facts["focal"], float)
+    return RotationPath(timeline, geometry, shots, camera, arrays["virtual"], arrays["zoom"], focal)
+
+
 FORMS = {
     "similarity": _Form(SimilarityPath, _similarity_arrays, lambda _: {}, _similarity_specs, _similarity),
+    "rotation": _Form(RotationPath, _rotation_arrays, _rotation_facts, _rotation_specs, _rotation),
 }

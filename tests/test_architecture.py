@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "core", "parallel", "spool", "settings"},
     {"fields", "video", "nets"},
-    {"motion", "path", "rendering", "fuse", "gyroscope"},
+    {"motion", "path", "rendering", "fuse", "gyroscope", "gyro_lens"},
     {"archive", "artifacts", "path_file", "config"},
     {"pipeline"},
     {"cli", "__main__"},

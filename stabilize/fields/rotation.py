@@ -12,8 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stabilize.core import NODES_LIMIT, Float, check_array
+from stabilize import spool
+from stabilize.core import Float, check_array
 
+BANDS = 17  # times within the readout at which a camera's rotation is kept; linear in between
 SHUTTER_ROUNDS = 3  # in which a point's place and the line that exposes it find each other
 LARGEST_TURN_RAD = 4.0  # of a rotation vector: half a turn, and room for rounding
 LARGEST_SHIFT = 1.0  # units, of a stabilising lens
@@ -44,9 +46,9 @@ class CameraRotation:
     orientation: Float
     """(n, 3) rotation vectors of R_world_cam, when the middle line is exposed."""
     line_turn: Float
-    """(n, bands, 3) rotation vectors of R_line_middle, from first to last line, linear in between."""
+    """(n, BANDS, 3) rotation vectors of R_line_middle, from first to last line, linear in between."""
     line_shift: Float
-    """(n, bands, 2) by which a stabilising lens moved the picture, units."""
+    """(n, BANDS, 2) by which a stabilising lens moved the picture, units."""
     by_columns: bool
     """Whether lines are columns."""
     known: NDArray[np.bool_]
@@ -60,19 +62,17 @@ class CameraRotation:
 
     def __post_init__(self) -> None:
         frames = len(self.orientation)
-        bands = self.line_turn.shape[1] if self.line_turn.ndim == 3 else 0
         check_array(self.orientation, "orientation", np.float64, (frames, 3))
-        check_array(self.line_turn, "line_turn", np.float64, (frames, bands, 3))
-        check_array(self.line_shift, "line_shift", np.float64, (frames, bands, 2))
+        check_array(self.line_turn, "line_turn", np.float64, (frames, BANDS, 3))
+        check_array(self.line_shift, "line_shift", np.float64, (frames, BANDS, 2))
         check_array(self.known, "known", np.bool_, (frames,))
-        if not 2 <= bands <= NODES_LIMIT:
-            raise ValueError(f"line_turn must have 2 to {NODES_LIMIT} bands")
         for name, limit in (
             ("orientation", LARGEST_TURN_RAD),
             ("line_turn", LARGEST_TURN_RAD),
             ("line_shift", LARGEST_SHIFT),
         ):
-            if not (np.abs(getattr(self, name)) <= limit).all():
+            values = getattr(self, name)
+            if not all((np.abs(values[part]) <= limit).all() for part in spool.chunks(frames, values)):
                 raise ValueError(f"{name} must be finite, and within {limit:g}")
 
     def places(self, frames: slice, rays: Float) -> Float:
@@ -90,7 +90,7 @@ class CameraRotation:
 
     def _at_lines(self, turn: Float, shift: Float, place: Float) -> tuple[Float, Float]:
         """Rotation vectors (n, k, 3) and shifts (n, k, 2) of the lines that expose places (n, k, 2)."""
-        axis, last = (0 if self.by_columns else 1), turn.shape[1] - 1
+        axis, last = (0 if self.by_columns else 1), BANDS - 1
         line = np.nan_to_num((place[..., axis] / self.half_extent[axis] + 1) / 2 * last).clip(0, last)
         left = np.minimum(line.astype(np.intp), last - 1)
         share, frame = (line - left)[..., None], np.arange(len(turn))[:, None]

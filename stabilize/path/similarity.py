@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from stabilize.fields.grid import sample
 from stabilize.fields.similarity import Complex, compose, inverse, to_complex, to_real
 from stabilize.fields.warp import output_nodes, warp_field
 from stabilize.path.crop import place
+from stabilize.path.moment import moment
 
 
 def poses_along(step: Float) -> Complex:
@@ -79,16 +79,12 @@ class SimilarityPath:
         """Where the output at a time lies in rectified frame `source`: (2,).
 
         Between two frames the output's path is linear, so in whichever frame's coordinates it is taken: the maps
-        between frames are linear in the pose. It does not run across a cut: the picture before it stays as it is.
+        between frames are linear in the pose.
         """
-        own = self.timeline.time_at(source) == time_s  # where a clock is damaged, frames may share one float
-        frame, share = (source, 0.0) if own else self.timeline.locate(time_s)
-        shot = self.shots[bisect_right(self.shots, frame, key=lambda shot: shot.stop)]
-        if not shot.start <= source < shot.stop:
-            raise ValueError(f"frame {source} is of another shot than the output at {time_s:g} s, frame {frame}'s")
-        pose = self._carried(frame, source)
-        if share > 0 and frame + 1 < shot.stop:
-            pose = (1 - share) * pose + share * self._carried(frame + 1, source)
+        before, after, share = moment(self, source, time_s)
+        pose = self._carried(before, source)
+        if share > 0:
+            pose = (1 - share) * pose + share * self._carried(after, source)
         return np.asarray(pose, np.complex128)
 
     def _carried(self, frame: int, source: int) -> Complex:

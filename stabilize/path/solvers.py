@@ -9,6 +9,7 @@ from stabilize import spool
 from stabilize.core import CameraPath
 from stabilize.fields.rotation import CameraRotation
 from stabilize.path.measure import SolvedPath
+from stabilize.path.rotation_solver import solve_rotation
 from stabilize.path.solve import solve_path
 from stabilize.settings import PathConfig, SolverName
 
@@ -27,4 +28,4 @@ def _l1(
     return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
 
 
-SOLVERS: dict[SolverName, Solver] = {"l1": _l1}
+SOLVERS: dict[SolverName, Solver] = {"l1": _l1, "rotation": solve_rotation}

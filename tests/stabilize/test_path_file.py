@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gyro.lens import Lens
 from stabilize.artifacts import Fingerprint, save_motion
 from stabilize.core import CameraPath, FrameGeometry, Timeline
 from stabilize.errors import MotionError
+from stabilize.fields.rotation import BANDS, CameraRotation
+from stabilize.gyro_lens import PictureLens
 from stabilize.path.measure import Evidence, Shake, SolvedPath
+from stabilize.path.rotation import RotationPath
 from stabilize.path.similarity import SimilarityPath
 from stabilize.path_file import load_path, save_path
 
@@ -36,7 +40,25 @@ def similarity_path() -> SimilarityPath:
     return SimilarityPath(camera, rng.normal([0.8, 0, 0, 0], 0.01, (FRAMES, 4)))
 
 
-PATHS: dict[str, Callable[[], SolvedPath]] = {"similarity": similarity_path}
+def rotation_path() -> RotationPath:
+    rng = np.random.default_rng(1)
+    geometry, like = FrameGeometry(640, 360, 1.5, 90), similarity_path()
+    K = np.array([[500.0, 0, 479.5], [0, 500, 179.5], [0, 0, 1]])
+    camera = CameraRotation(
+        orientation=rng.normal(0, 0.02, (FRAMES, 3)),
+        line_turn=rng.normal(0, 0.002, (FRAMES, BANDS, 3)),
+        line_shift=rng.normal(0, 0.002, (FRAMES, BANDS, 2)),
+        by_columns=True,
+        known=np.arange(FRAMES) > 0,
+        gravity=True,
+        half_extent=geometry.half_extent,
+        lens=PictureLens(Lens(960, 360, K, "polynomial", (-0.1, 0.01, 0, 0)), geometry.half_long_px),
+    )
+    virtual = rng.normal(0, 0.02, (FRAMES, 3))
+    return RotationPath(like.timeline, geometry, like.shots, camera, virtual, rng.uniform(1.1, 1.3, FRAMES), 1.2)
+
+
+PATHS: dict[str, Callable[[], SolvedPath]] = {"similarity": similarity_path, "rotation": rotation_path}
 kinds = pytest.mark.parametrize("kind", PATHS)
 
 
@@ -82,6 +104,14 @@ def _stating(**parts: Any) -> Change:
     return lambda header, _: header.update(parts)
 
 
+def _rotation(**parts: Any) -> Change:
+    return lambda header, _: header["rotation"].update(parts)
+
+
+def _lens(**parts: Any) -> Change:
+    return lambda header, _: header["rotation"]["lens"].update(parts)
+
+
 def _at(name: str, where: Any, value: Any) -> Change:
     return lambda _, arrays: arrays[name].__setitem__(where, value)
 
@@ -114,6 +144,23 @@ CHANGES: dict[str, tuple[str, Change, str]] = {
     "a crop that is none": ("similarity", _at("crop_pose", 2, 0), "crop_pose"),
     "a crop beyond all bounds": ("similarity", _at("crop_pose", 2, 1e300), "crop_pose"),
     "a crop of no number": ("similarity", _at("crop_pose", 2, np.nan), "crop_pose"),
+    "a lens of another model": ("rotation", _lens(model="mirror"), "model"),
+    "a lens without a size": ("rotation", _lens(width=0), "0 x 360"),
+    "a lens of words": ("rotation", _lens(width="wide"), "str"),
+    "a lens of no length": ("rotation", _lens(K=[[0, 0, 0], [0, 0, 0], [0, 0, 1]]), "camera matrix"),
+    "coefficients without end": ("rotation", _lens(coefficients=[1e300, 0, 0, 0]), "coefficients"),
+    "coefficients by the thousand": ("rotation", _lens(coefficients=[0.0] * 1000), "coefficients"),
+    "no focal length": ("rotation", _rotation(focal=0), "focal"),
+    "a focal length of no number": ("rotation", _rotation(focal=float("nan")), "focal"),
+    "columns that are perhaps": ("rotation", _rotation(by_columns="perhaps"), "bool"),
+    "no zoom": ("rotation", _at("zoom", 0, 0), "zoom"),
+    "a zoom of no number": ("rotation", _at("zoom", 0, np.nan), "zoom"),
+    "a turn of many turns": ("rotation", _at("virtual", (0, 0), 1e9), "virtual"),
+    "an orientation of no number": ("rotation", _at("orientation", (0, 0), np.nan), "orientation"),
+    "a line that is elsewhere": ("rotation", _at("line_turn", (0, 3, 1), np.inf), "line_turn"),
+    "a shift beyond the picture": ("rotation", _at("line_shift", (0, 3, 1), 5), "line_shift"),
+    "other bands": ("rotation", _as("line_turn", lambda turn: turn[:, :5]), "line_turn"),
+    "rotations whose shots overlap": ("rotation", _at("shot_stops", 0, 0), "shots"),
     "an array too few": ("similarity", lambda _, arrays: arrays.pop("crop_pose"), "crop_pose"),
 }
 

@@ -60,7 +60,7 @@ def test_a_turned_clip_comes_out_the_same(name, rotation, tmp_path, cli):
 
 
 def test_uneven_frames_come_out_the_same(tmp_path, cli):
-    clip = _cut(CLIPS / "walkin.m4v", tmp_path / "clip.mp4", 40, 0)
+    clip = _cut(CLIPS / "walkin.m4v", tmp_path / "clip.mkv", 40, 0)  # MP4 takes no two equal decoding times
     _both_ways(clip, cli)
 
 
