@@ -31,6 +31,7 @@ ROUNDING_TICKS = 1e-3  # by which a time in seconds may miss the frame's pts tha
 TIME_LIMIT = 1 << 62  # of a pts: differences of two are whole numbers of 64 bits still
 RATIO_LIMIT = 1 << 31  # of either part of a time base, as in every container
 SIDE_LIMIT = 1 << 16  # pixels
+QUARTER_TURNS_DEG = (0, 90, 180, 270)
 ASPECT_LIMIT = 1e10  # more than any ratio of two numbers of 32 bits
 USUAL_S = 1 / 30  # between two frames, where nothing says so
 LEAST_INTERVAL_S = 1e-4  # below, a clock is damaged: nobody shows 10,000 frames a second
@@ -44,6 +45,12 @@ FARTHEST = 16.0  # units that it may move a corner
 def _within(fields: Float16, limit: float) -> bool:
     """Whether all is finite, and no larger."""
     return all(bool((np.abs(fields[part]) <= limit).all()) for part in chunks(len(fields), fields))
+
+
+def check_shots(shots: tuple[slice, ...], frames: int) -> None:
+    edges = [0, *(shot.stop for shot in shots)]
+    tiled = [(shot.start, shot.stop) for shot in shots] == list(pairwise(edges)) and edges[-1] == frames
+    require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
 
 
 def possible(H_next_prev: Float) -> NDArray[np.bool_]:
@@ -127,14 +134,19 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class FrameGeometry:
-    """Size in stored pixels and shape of a pixel.
+    """The stored picture, and how it is shown.
 
-    The *unit frame* has its origin at the centre, square units, 1 = half the long side.
+    The *unit frame* has its origin at the centre, square units, 1 = half the long side; it is of the stored picture.
     """
 
     width: int
+    """Stored pixels."""
     height: int
+    """Stored pixels."""
     pixel_aspect: float = 1.0
+    """Width of a pixel in pixel heights."""
+    rotation: int = 0
+    """Degrees clockwise that players turn the picture by."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
@@ -143,6 +155,13 @@ class FrameGeometry:
             require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
         require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
         require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
+        known = isinstance(self.rotation, int) and self.rotation in QUARTER_TURNS_DEG
+        require(known, f"rotation must be one of {', '.join(map(str, QUARTER_TURNS_DEG))} degrees")
+
+    @property
+    def lies_on_its_side(self) -> bool:
+        """Whether players show the stored picture's rows as columns."""
+        return self.rotation % 180 != 0
 
     @property
     def half_long_px(self) -> float:
@@ -303,23 +322,25 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class CameraPath:
-    """How the camera moved, split into what the path solver decides on and what is always removed.
-
-    `step` (n-1, 4): the similarity (a, b, x, y) in the unit frame from each frame's *rectified* picture to the next
-    one's: p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges
-    it. `wobble` (n, rows, cols, 2) float16: where a rectified point p is found in the real frame, p + wobble(p):
-    rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge. `level` (n,): the roll (radians,
-    that of the output in the rectified frame) at which the output's horizon is level, NaN where gravity is not known;
-    None: never.
-    """
+    """How the camera moved, split into what the path solver decides on and what is always removed."""
 
     timeline: Timeline
+    """Of n frames."""
     geometry: FrameGeometry
+    """Of each frame."""
     step: Float
+    """(n-1, 4) similarities (a, b, x, y), unit frame, from each frame's *rectified* picture to the next one's:
+    p_next = [[a, -b], [b, a]] p_prev + (x, y)."""
     weight: Float
+    """(n-1,) how far each step binds the path, 0 to 1."""
     wobble: Float16
+    """(n, rows, cols, 2): where a rectified point p is found in the real frame, p + wobble(p): rolling shutter, lens
+    shift, parallax, perspective. Nodes spread edge to edge."""
     shots: tuple[slice, ...]
+    """Frame ranges between cuts."""
     level: Float | None = None
+    """(n,) roll in radians, that of the output in the rectified frame, at which the output's horizon is level; NaN
+    where gravity is not known, None: never."""
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
@@ -328,11 +349,10 @@ class CameraPath:
         check_array(self.weight, "weight", np.float64, (pairs,))
         _check_mesh(self.wobble, "wobble", frames)
         require(bool(np.isfinite(self.step).all()), "step must be finite")
+        require(bool(((self.weight >= 0) & (self.weight <= 1)).all()), "weight must be 0 to 1")
         require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
         require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
-        edges = [0, *(shot.stop for shot in self.shots)]
-        tiled = [(shot.start, shot.stop) for shot in self.shots] == list(pairwise(edges)) and edges[-1] == frames
-        require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
+        check_shots(self.shots, frames)
 
 
 def field_nodes(count: int, length: int) -> Float:

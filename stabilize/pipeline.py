@@ -22,7 +22,7 @@ from gyro.errors import SyncError
 from localfiles.reading import PathLike
 from stabilize import spool
 from stabilize.config import Config
-from stabilize.core import Float, Motion, PairStatus, StablePath
+from stabilize.core import Motion, PairStatus, StablePath
 from stabilize.fuse import RotationFields, camera_path
 from stabilize.gyroscope.find import candidate_logs
 from stabilize.gyroscope.stretches import compared_stretches
@@ -30,12 +30,10 @@ from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import picture_size
 from stabilize.parallel import prefetch
-from stabilize.path.measure import Shake, shake
-from stabilize.path.similarity import SimilarityPath
-from stabilize.path.solve import solve_path
+from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
+from stabilize.path.solvers import SOLVERS
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
-from stabilize.settings import AxisStrength, PathConfig
 from stabilize.video.opened import OpenInput, opened
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_luma, read_rgb
@@ -108,17 +106,16 @@ def solve(
     motion: Motion,
     config: Config | None = None,
     progress: Progress | None = None,
-    rotation: int = 0,
     gyro: RotationFields | None = None,
-) -> SimilarityPath:
-    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`).
+) -> SolvedPath:
+    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`), by the solver of the settings.
 
-    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture.
+    Raises SolveError where no path fits the crop, UsageError where the solver needs a gyroscope and there is none.
     """
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
-    path = solve_path(camera_path(motion, config.fuse, gyro), _turned(config.path, rotation), step)
-    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
+    camera = camera_path(motion, config.fuse, gyro)
+    return SOLVERS[config.path.solver](camera, None if gyro is None else gyro.camera, config.path, step)
 
 
 def rotation_of(
@@ -166,12 +163,6 @@ def _matched(
     return fields, notes
 
 
-def _turned(config: PathConfig, rotation: int) -> PathConfig:
-    """Axis strengths in the stored picture's axes."""
-    s = config.strength
-    return replace(config, strength=AxisStrength(s.y, s.x, s.roll)) if rotation % 180 else config
-
-
 def render(
     source: Source, path: StablePath, target: PathLike, config: Config | None = None, progress: Progress | None = None
 ) -> tuple[str, ...]:
@@ -212,10 +203,11 @@ def stabilize_video(
     seconds: dict[str, float] = {}
     with spool.beside(target):
         with opened(info) as video:  # once for what is to be refused and for the analysis
-            logs = _prepare(video, target, config, gyro)
+            _prepare(video, target, config)
+            logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
             with _timed(seconds, "analyse"):
                 motion, notes = measure(video, config, progress, matches=logs is not None)
-        solution = _solution(info, motion, logs, config, progress)
+        solution = _solution(motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
         spool.trim()
         return _result(info, target, solution.after(seconds, notes), config, progress)
@@ -234,65 +226,97 @@ def stabilize_motion(
     config = config or Config()
     info = _probed(source)
     with opened(info) as video:
-        logs = _prepare(video, target, config, gyro)
+        _prepare(video, target, config)
+    logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
     with spool.beside(target):
-        return _result(info, target, _solution(info, motion, logs, config, progress), config, progress)
+        return _result(info, target, _solution(motion, logs, config, progress), config, progress)
 
 
-def _prepare(video: OpenInput, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate] | None:
-    """The logs to try, if there are any, once it is sure that the result can be made and written."""
+def stabilize_path(
+    source: Source,
+    solution: Solution,
+    target: PathLike,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """`stabilize_video` with a path that was solved before: render, and say what is known."""
+    config = config or Config()
+    info = _probed(source)
+    with opened(info) as video:
+        _prepare(video, target, config)
+    with spool.beside(target):
+        return _result(info, target, solution, config, progress)
+
+
+def solve_motion(
+    motion: Motion,
+    config: Config | None = None,
+    *,
+    video: PathLike | None = None,
+    gyro: PathLike | None = None,
+    progress: Progress | None = None,
+) -> Solution:
+    """`solve`, with the gyroscope's share and the evidence for a report: what `stabilize solve` saves.
+
+    The log is `gyro`, or the one that lies beside or inside the `video`; without either there is none.
+    """
+    config = config or Config()
+    logs = None
+    if gyro is not None or video is not None:
+        named = None if gyro is None else Path(gyro)
+        logs = candidate_logs(Path(video if video is not None else ""), named, config.gyro)
+    return _solution(motion, logs, config, progress)
+
+
+def _prepare(video: OpenInput, target: PathLike, config: Config) -> None:
+    """Refuse what cannot be made or written, before any work."""
     VideoWriter(video, target, config.encode).rehearse()
     open_backend(config.render, video.info.video.colour.chroma_location)
-    return candidate_logs(video.info.path, None if gyro is None else Path(gyro), config.gyro)
 
 
 @dataclass(frozen=True, slots=True)
-class _Solution:
+class Solution:
     """What is left of a motion once it is solved."""
 
-    path: SimilarityPath
-    unmeasured: int
-    gyro_used: bool
+    path: SolvedPath
+    """For the renderer."""
+    evidence: Evidence
+    """For the report."""
     seconds: dict[str, float]
-    notes: tuple[str, ...]
+    """Of each stage."""
 
-    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> _Solution:
+    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> Solution:
         """With the seconds and notes of earlier work."""
-        return replace(self, seconds=seconds | self.seconds, notes=(*notes, *self.notes))
+        noted = replace(self.evidence, notes=(*notes, *self.evidence.notes))
+        return replace(self, seconds=seconds | self.seconds, evidence=noted)
 
 
-def _solution(
-    info: MediaInfo, motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
-) -> _Solution:
+def _solution(motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None) -> Solution:
     seconds: dict[str, float] = {}
     with _timed(seconds, "gyro"):
         fields, notes = _rotation_of(motion, logs, config, progress)
     with _timed(seconds, "solve"):
-        path = solve(motion, config, progress, info.video.rotation, fields)
-    return _Solution(path, _unmeasured(motion), fields is not None, seconds, notes)
+        path = solve(motion, config, progress, fields)
+    return Solution(path, evidence(path, _unmeasured(motion), fields is not None, notes), seconds)
 
 
-def _result(
-    info: MediaInfo, target: PathLike, solution: _Solution, config: Config, progress: Progress | None
-) -> Report:
-    seconds = dict(solution.seconds)
+def _result(info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: Progress | None) -> Report:
+    seconds, known = dict(solution.seconds), solution.evidence
     with _timed(seconds, "render"):
         notes = _render(info, solution.path, target, config, progress)
-    kept: Float = np.hypot(solution.path.crop_pose[:, 0], solution.path.crop_pose[:, 1]) ** 2
-    before, after = shake(solution.path)
     return Report(
         source=os.fspath(info.path),
         target=os.fspath(target),
         frames=len(solution.path.timeline),
         shots=len(solution.path.shots),
-        unmeasured=solution.unmeasured,
-        gyro_used=solution.gyro_used,
-        crop_kept=float(kept.mean()),
-        least_crop_kept=float(kept.min()),
-        shake_before=before,
-        shake_after=after,
+        unmeasured=known.unmeasured,
+        gyro_used=known.gyro_used,
+        crop_kept=known.crop_kept,
+        least_crop_kept=known.least_crop_kept,
+        shake_before=known.shake_before,
+        shake_after=known.shake_after,
         seconds=seconds,
-        warnings=tuple(dict.fromkeys((*solution.notes, *notes, *solution.path.notes))),
+        warnings=tuple(dict.fromkeys((*known.notes, *notes))),
     )
 
 

@@ -35,7 +35,12 @@ EXAMPLES = {
         "stabilize run clip.mp4 --set path.loss=l2 --config mine.toml",
     ),
     "analyse": ("stabilize analyse clip.mp4 -o clip.npz", "stabilize analyse night.mp4 --flow dis"),
+    "solve": (
+        "stabilize solve clip_motion.npz",
+        "stabilize solve clip_motion.npz --video clip.mp4 --gyro clip.gcsv --smoothness 2 -o calm.npz",
+    ),
     "render": (
+        "stabilize render clip.mp4 --path clip_path.npz",
         "stabilize render clip.mp4 --motion clip.npz --smoothness 2",
         "stabilize render clip.mp4 --motion clip.npz --zoom static -o static.mp4",
     ),

@@ -11,10 +11,11 @@ from gyro.lens import Lens, project, unproject
 from stabilize import spool
 from stabilize.core import Float, Float32, FrameGeometry, Motion
 from stabilize.fields.grid import node_positions
+from stabilize.fields.rotation import BANDS, LARGEST_SHIFT, CameraRotation
 from stabilize.fuse import RotationFields
+from stabilize.gyroscope.lens import PictureLens
 from stabilize.gyroscope.match import SyncedGyro
 
-BANDS = 17  # times within the readout at which the orientation is read; linear in between
 UP_MIN = 0.3  # of the vertical that must lie in the picture: looking straight down there is no horizon
 CHUNK_FRAMES = 512  # whose rays are in memory at once
 
@@ -32,8 +33,28 @@ def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:
         turned[part.start : part.start + len(moved)] = moved.reshape(-1, *shape, 2)
     known = gyro.track.known(time_s[:-1]) & gyro.track.known(time_s[1:])
     seen = _without_nan(shutter)
-    return RotationFields(
-        turned, shutter, known & _without_nan(turned) & seen[:-1] & seen[1:], _level(gyro.track, time_s)
+    known &= _without_nan(turned) & seen[:-1] & seen[1:]
+    return RotationFields(turned, shutter, known, _level(gyro.track, time_s), camera_rotation(motion, gyro))
+
+
+def camera_rotation(motion: Motion, gyro: SyncedGyro) -> CameraRotation:
+    """How the camera turned in every frame of a motion, line by line."""
+    time_s, geometry = motion.timeline.time_s, motion.geometry
+    turn, shift = (spool.zeros((len(time_s), BANDS, size), np.float64) for size in (3, 2))
+    for part in spool.chunks(len(time_s), turn, shift, size=CHUNK_FRAMES):
+        lines = _line_times(gyro, time_s[part])
+        turn[part] = _turns(gyro, time_s[part])
+        moved = _shift_units(gyro, lines.ravel(), geometry).reshape(*lines.shape, 2)
+        shift[part] = moved.clip(-LARGEST_SHIFT, LARGEST_SHIFT)
+    return CameraRotation(
+        orientation=gyro.track.evaluate(time_s).as_rotvec(),
+        line_turn=turn,
+        line_shift=shift,
+        by_columns=gyro.sync.readout_axis == "columns",
+        known=gyro.track.known(time_s),
+        gravity=gyro.track.gravity,
+        half_extent=geometry.half_extent,
+        lens=PictureLens(gyro.lens, geometry.half_long_px),
     )
 
 

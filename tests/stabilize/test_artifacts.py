@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from stabilize import solve
-from stabilize.artifacts import MATCHES, SCHEMA, fingerprint, load_motion, save_motion
+from stabilize.artifacts import MATCHES, MOTION, fingerprint, load_motion, save_motion
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.errors import InputError, MotionError, SolveError
 from stabilize.matches import Matches
@@ -171,7 +171,7 @@ CHANGES = {
     "another shape": (_as("status", lambda status: status[:-1]), "status"),
     "no shape": (_as("pts", lambda pts: pts[0]), "pts"),
     "an array too few": (lambda _, arrays: arrays.pop("model"), "model"),
-    "another schema": (_stating(schema=SCHEMA - 1), "schema"),
+    "another schema": (_stating(schema=MOTION.schema - 1), "schema"),
     "a schema of many digits": (_stating(schema=10**400), "schema"),
     "a width that is none": (_geometry(width=float("nan")), "width"),
     "a width in words": (_geometry(width="640"), "width"),

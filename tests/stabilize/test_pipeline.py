@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 from gyro.errors import LogError
-from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
+from stabilize import Config, analyse, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.core import Timeline
 from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.matches import no_matches
 from stabilize.parallel import prefetch
+from stabilize.path import solvers
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
@@ -199,9 +200,9 @@ def test_temporary_files_lie_beside_the_output_where_tmpdir_is_no_disk(
 
 
 def test_what_the_path_notes_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = pipeline.solve_path
+    found = solvers.solve_path
     noted = ("left as filmed", "left as filmed")
-    monkeypatch.setattr(pipeline, "solve_path", lambda *given: replace(found(*given), notes=noted))
+    monkeypatch.setattr(solvers, "solve_path", lambda *given: replace(found(*given), notes=noted))
     assert stabilize_video(WALK, tmp_path / "a.mp4").warnings.count("left as filmed") == 1
 
 

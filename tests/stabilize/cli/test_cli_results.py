@@ -157,7 +157,7 @@ def test_an_error_of_our_own_is_an_internal_one(clip, cli, monkeypatch):
     def broken(*_):
         raise RuntimeError("a\nb")
 
-    monkeypatch.setattr("stabilize.pipeline.solve_path", broken)
+    monkeypatch.setattr("stabilize.path.solvers.solve_path", broken)
     ended = cli("run", clip, "-q")
     assert ended.code == 70
     assert ended.err == "stabilize: internal error: RuntimeError: a\\nb; run with --debug to see where, and report it\n"
