@@ -29,8 +29,10 @@ def main() -> None:
     except MetricsError as error:
         complain(f"error: {error}")
         code = error.exit_code
-    except SystemExit as stop:  # of Typer
-        code = int(stop.code or 0)
+    except SystemExit as stop:
+        if not isinstance(stop.code, int | None):  # a message for stderr, and none of Typer's
+            raise
+        code = stop.code or 0
     reason = streams.lost(outlet)
     if reason is not None:
         complain(f"error: standard output cannot be written ({reason})")
