@@ -39,7 +39,7 @@ class SimilarityPath:
     def __post_init__(self) -> None:
         check_array(self.crop_pose, "crop_pose", np.float64, (len(self.camera.timeline), 4))
         if not (np.abs(self.crop_pose) <= FARTHEST).all() or not self.kept.all():
-            raise ValueError(f"crop_pose must have a scale above 0, and lie within {FARTHEST:g} units")
+            raise ValueError(f"crop_pose must be finite, have a scale above 0, and lie within {FARTHEST:g} units")
 
     @property
     def timeline(self) -> Timeline:
