@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import shutil
 import subprocess
@@ -71,7 +70,7 @@ def test_the_three_calls_know_how_the_video_is_turned(tmp_path: Path, monkeypatc
     solve = pipeline.solve
 
     def watched(motion: Motion, config: Config | None = None, *more: Any, **named: Any) -> StablePath:
-        asked.append(inspect.signature(solve).bind(motion, config, *more, **named).arguments["rotation"])
+        asked.append(motion.geometry.rotation)
         return solve(motion, config, *more, **named)
 
     monkeypatch.setattr(pipeline, "solve", watched)
