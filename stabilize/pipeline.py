@@ -34,7 +34,7 @@ from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
 from stabilize.settings import AxisStrength, PathConfig
 from stabilize.video.opened import OpenInput, opened
-from stabilize.video.probe import MediaInfo, probe
+from stabilize.video.probe import MediaInfo, Track, probe
 from stabilize.video.reader import read_luma
 from stabilize.video.writer import VideoWriter
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 Source = PathLike | MediaInfo  # what was probed is not probed again
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
+NO_TELEMETRY = ("tmcd", "text")  # tags of tracks that hold time codes and chapters
 PICTURES_AHEAD = 8  # that the reader may be ahead of the analysis
 
 
@@ -118,12 +119,15 @@ def rotation_of(
     log or lens profile that cannot be read.
     """
     config = config or Config()
-    return _rotation_of(Path(source), motion, _gyro_log(Path(source), log, config), config, progress)
+    video = Path(source)
+    return _rotation_of(video, motion, _gyro_log(video, log, config), config, progress)
 
 
-def _gyro_log(video: Path, log: PathLike | None, config: Config) -> Iterator[Candidate]:
+def _gyro_log(
+    video: Path, log: PathLike | None, config: Config, tracks: tuple[Track, ...] | None = None
+) -> Iterator[Candidate]:
     """The log that is named, which is read now, or those that are found, each when its turn comes. Raises GyroError
-    where what is named cannot be read.
+    where what is named cannot be read. `tracks`: what is known to be in the video.
     """
     from gyro.readers import Candidate, ReadOptions, find_logs, read_log
 
@@ -137,7 +141,10 @@ def _gyro_log(video: Path, log: PathLike | None, config: Config) -> Iterator[Can
         load_lens(asked.lens)  # refused before any work is done
     columns = tuple(name.strip() for name in asked.columns.split(",")) if asked.columns else None
     options = ReadOptions(columns=columns, gyro_unit=asked.gyro_unit, time_unit=asked.time_unit)
-    return find_logs(video, options) if log is None else iter((Candidate(read_log(Path(log), options)),))
+    if log is not None:
+        return iter((Candidate(read_log(Path(log), options)),))
+    may_hold_one = tracks is None or any(t.kind == "data" and t.tag not in NO_TELEMETRY for t in tracks)
+    return find_logs(video, options, may_hold_one)
 
 
 def _rotation_of(
@@ -243,7 +250,7 @@ def _prepare(video: OpenInput, target: PathLike, config: Config, gyro: PathLike 
     """The logs to try, once it is sure that the result can be made and written."""
     VideoWriter(video, target, config.encode).rehearse()
     open_backend(config.render, video.info.video.colour.chroma_location)
-    return _gyro_log(video.info.path, gyro, config)
+    return _gyro_log(video.info.path, gyro, config, video.info.tracks)
 
 
 @dataclass(frozen=True, slots=True)
