@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -116,12 +117,17 @@ def test_probes_in_many_threads_see_the_same(tmp_path: Path) -> None:
     paths = [shaky(tmp_path / f"{n}.{end}", n, 8) for n, end in enumerate(("mp4", "mkv", "mp4", "mkv"))]
     alone = [probe(path) for path in paths]
     gate = threading.Barrier(len(paths))
+    usual_s = sys.getswitchinterval()
 
     def often(path: Path) -> list[Any]:
         gate.wait()
         return [probe(path) for _ in range(40)]
 
-    with ThreadPoolExecutor(len(paths)) as pool:
-        for info, many in zip(alone, pool.map(often, paths), strict=True):
-            assert many == [info] * 40
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(len(paths)) as pool:
+            for info, many in zip(alone, pool.map(often, paths), strict=True):
+                assert many == [info] * 40
+    finally:
+        sys.setswitchinterval(usual_s)
     assert av.logging.get_level() is None and not says_siting(paths[0])
