@@ -156,12 +156,14 @@ def test_a_bad_time_within_a_span_is_mended_as_in_the_whole(tmp_path: Path, sent
 
 
 def test_a_clock_that_begins_anew_is_known_from_a_read_of_the_whole(tmp_path: Path) -> None:
-    info = probe(hostile.with_times(tmp_path / "x.mkv", 120, {n: 40 * (n - 110) for n in range(110, 120)}))
+    """After that every time stands twice in the file."""
+    info = probe(hostile.with_times(tmp_path / "x.mkv", 240, {n: 40 * (n - 110) for n in range(115, 240)}))
     reading = read_frames(info)
     times = [frame.pts for frame in reading]
-    assert times[-1] - times[0] == 119 * 40 and reading.report.mended_pts
+    assert times == [40 * n for n in range(240)] and reading.report.mended_pts
     whole = hashes(info, Span())
-    assert hashes(info, Span(times[112], times[115], times_mended=True)) == whole[112:115]
+    assert hashes(info, Span(times[120], times[125], times_mended=True)) == whole[120:125]
+    assert hashes(info, Span(times[120], times[125])) != whole[120:125]  # what comes before is not in the file there
 
 
 @pytest.mark.parametrize("builder", [hostile.corrupt_middle, hostile.scratched, hostile.truncated])
