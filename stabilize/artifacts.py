@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localfiles import ReadError, local_file, pending_file
+from localfiles.reading import PathLike
 from stabilize import __version__, spool
 from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import InputError, MotionError, OutputError, file_errors
@@ -61,7 +62,7 @@ class Fingerprint:
     sha256: str
 
 
-def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
+def fingerprint(path: PathLike) -> Fingerprint:
     """Fingerprint of a regular file that is not empty; raises InputError where there is none that can be read."""
     try:
         with file_errors(), local_file(path).open("rb") as file:
@@ -75,7 +76,7 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
-def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprint | None = None) -> None:
+def save_motion(motion: Motion, path: PathLike, source: Fingerprint | None = None) -> None:
     """Write a motion under its final name only when complete."""
     target = Path(path)
     header = {
@@ -95,7 +96,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
         raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
 
 
-def load_motion(path: str | os.PathLike[str]) -> tuple[Motion, Fingerprint | None]:
+def load_motion(path: PathLike) -> tuple[Motion, Fingerprint | None]:
     """A saved motion and the fingerprint of its source; raises MotionError where the file is not one.
 
     Nothing that the file says of its own sizes is believed before it is compared with what a motion of so many frames

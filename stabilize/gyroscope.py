@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from gyro.estimate.tracks import LONG_SIDE_PX
 from gyro.lens import Lens, project, refocused, unproject
 from gyro.log import GyroLog
 from gyro.readers import Candidate
+from localfiles.reading import PathLike
 from stabilize import spool
 from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
 from stabilize.fields.grid import node_positions
@@ -42,7 +42,6 @@ LEAST_UP = 0.3  # of the vertical that must lie in the picture: looking straight
 CHUNK = 512  # frames whose rays are in memory at once
 AHEAD = 8  # decoded pictures that wait to be looked at
 MIDDLE_S, END_S = 120.0, 20.0  # of a long video: the middle and both ends are looked at
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,14 +218,21 @@ def stabilize_video(
     info = _probed(source)
     seconds: dict[str, float] = {}
     with spool.beside(target):
-        with opened(info) as video:  # once for what is to be refused and for the analysis
-            logs = _prepare(video, target, config, gyro)
-            with _timed(seconds, "analyse"):
-                motion, notes = measure(video, config, progress)
+        with _timed(seconds, "analyse"):
+            logs, motion, notes = _measured(info, target, config, progress, gyro)
         solution = _solution(info, motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
         spool.trim()
         return _result(info, target, solution.after(seconds, notes), config, progress)
+
+
+def _measured(
+    info: MediaInfo, target: PathLike, config: Config, progress: Progress | None, gyro: PathLike | None
+) -> tuple[Iterator[Candidate], Motion, tuple[str, ...]]:
+    """The logs to try, the motion, and warnings: what is to be refused is, and the video is opened once for both."""
+    with opened(info) as video:
+        logs = _prepare(video, target, config, gyro)
+        return logs, *measure(video, config, progress)
 
 
 def stabilize_motion(

@@ -24,7 +24,6 @@ from stabilize.settings import MotionConfig
 Gray = tuple[int, UInt8]  # pts, picture
 AHEAD = 4  # pictures prepared before they are needed
 KEY_COVERAGE = 0.25  # a key frame serves while it explains this share of the picture
-Progress = Callable[[int], None]
 
 
 def analysis_size(geometry: FrameGeometry, long_side: int) -> tuple[int, int]:
@@ -39,7 +38,7 @@ def estimate_motion(
     geometry: FrameGeometry,
     time_base: Fraction,
     config: MotionConfig,
-    progress: Progress | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Motion:
     """Motion between all neighbours among `pictures` (pts, gray uint8 of `analysis_size`).
 
@@ -93,7 +92,7 @@ def _followed(views: Iterable[View], flow: Flow, config: MotionConfig) -> Iterat
         before = view
 
 
-def _counted(views: Iterable[View], pts: list[int], progress: Progress | None) -> Iterator[View]:
+def _counted(views: Iterable[View], pts: list[int], progress: Callable[[int], None] | None) -> Iterator[View]:
     for view in views:
         pts.append(view.pts)
         yield view
