@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from localfiles import local_file
+from localfiles.reading import PathLike
 from stabilize import __version__
 from stabilize.archive import Archive, Kind, Shape, read_archive, write_archive
 from stabilize.checks import require
@@ -36,7 +37,7 @@ class Fingerprint:
     sha256: str
 
 
-def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
+def fingerprint(path: PathLike) -> Fingerprint:
     """Fingerprint of a regular file that is not empty; raises InputError where there is none that can be read."""
     try:
         with file_errors(), local_file(path).open("rb") as file:
@@ -50,7 +51,7 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
-def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprint | None = None) -> None:
+def save_motion(motion: Motion, path: PathLike, source: Fingerprint | None = None) -> None:
     """Write a motion under its final name only when complete."""
     arrays = {name: getattr(motion, name) for name in ARRAYS}
     arrays |= {f"matches_{name}": getattr(motion.matches, name) for name in MATCHES}
@@ -58,7 +59,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprin
     write_archive(path, MOTION, header, {"pts": motion.timeline.pts} | arrays)
 
 
-def load_motion(path: str | os.PathLike[str]) -> tuple[Motion, Fingerprint | None]:
+def load_motion(path: PathLike) -> tuple[Motion, Fingerprint | None]:
     """A saved motion and the fingerprint of its source; raises MotionError where the file is not one."""
     with read_archive(path, MOTION) as archive:
         timeline, geometry, source = video_of(archive)

@@ -204,7 +204,7 @@ def stabilize_video(
     with spool.beside(target):
         with opened(info) as video:  # once for what is to be refused and for the analysis
             _prepare(video, target, config)
-            logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
+            logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
             with _timed(seconds, "analyse"):
                 motion, notes = measure(video, config, progress, matches=logs is not None)
         solution = _solution(motion, logs, config, progress)
@@ -227,7 +227,7 @@ def stabilize_motion(
     info = _probed(source)
     with opened(info) as video:
         _prepare(video, target, config)
-    logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro)
+    logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
     with spool.beside(target):
         return _result(info, target, _solution(motion, logs, config, progress), config, progress)
 

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from localfiles.reading import PathLike
+
 CHUNK = 1024  # frames that are worked on before what they took is given back
 BLOCK = 1 << 20  # bytes written at once where room cannot be reserved otherwise
 MOUNTS = "/proc/self/mountinfo"  # of Linux; elsewhere temporary folders are on a disk
@@ -27,7 +29,7 @@ _beside: ContextVar[Path | None] = ContextVar("beside", default=None)
 
 
 @contextmanager
-def beside(target: str | os.PathLike[str]) -> Iterator[None]:
+def beside(target: PathLike) -> Iterator[None]:
     """Within it, the folder of `target` serves for temporary files too, where the usual one is no disk."""
     token = _beside.set(Path(target).absolute().parent)
     try:

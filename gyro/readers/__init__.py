@@ -97,16 +97,19 @@ class Candidate:
     problem: str = ""
 
 
-def find_logs(video: Path | str, options: ReadOptions | None = None) -> Iterator[Candidate]:
+def find_logs(
+    video: Path | str, options: ReadOptions | None = None, has_data_track: bool = True
+) -> Iterator[Candidate]:
     """The logs of a video, best first, each read when it is asked for: those beside it (same folder, same stem), then
-    the one inside it. What is no log is passed over without a word. Raises InputError where the video cannot be opened.
+    the one inside it. What is no log is passed over without a word. Where it is known that the video has no track of
+    data, it need not be opened to look for one. Raises InputError where the video cannot be opened.
     """
     video = Path(video)
     for beside in side_files(video):
         if _reads(beside):
             yield _candidate(beside, options)
     if gopro.sniff(_head(video), video):
-        yield from _inside(video)
+        yield from _inside(video, has_data_track)
 
 
 def side_files(video: Path | str) -> Iterator[Path]:
@@ -133,7 +136,12 @@ def _candidate(path: Path, options: ReadOptions | None) -> Candidate:
         return Candidate(None, f"{path.name}, which was found for this video, was not used: {error}")
 
 
-def _inside(video: Path) -> Iterator[Candidate]:
+def _inside(video: Path, has_data_track: bool) -> Iterator[Candidate]:
+    """Other cameras than GoPro's, which are for the optional package, may have theirs elsewhere than in a track."""
+    if not has_data_track:
+        log = _by_package(video, ReadOptions()) if telemetry.sniff(b"\0", video) else None
+        yield from (Candidate(log),) if log is not None else ()
+        return
     try:
         yield Candidate(read_log(video))
     except NoLogError:

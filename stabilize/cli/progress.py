@@ -14,12 +14,13 @@ from localfiles.terminal import complain
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-Report = Callable[[str, int, int], None]  # stage, frames done, frames in all (0: unknown)
+    from stabilize.pipeline import Progress
+
 EVERY_S = 5.0
 
 
 @contextmanager
-def progress(shown: bool) -> Iterator[Report | None]:
+def progress(shown: bool) -> Iterator[Progress | None]:
     """A callback for the stages; None where nothing is to be shown."""
     if not shown:
         yield None
@@ -31,7 +32,7 @@ def progress(shown: bool) -> Iterator[Report | None]:
 
 
 @contextmanager
-def bar() -> Iterator[Report]:
+def bar() -> Iterator[Progress]:
     """One bar for each stage, with frames per second and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

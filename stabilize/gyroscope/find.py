@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stabilize.settings import GyroConfig
+from stabilize.video.probe import Track
 
 # Most videos have no log, and need no more of `gyro` than what looks for one.
 if TYPE_CHECKING:
     from gyro.readers import Candidate
 
+NO_TELEMETRY = ("tmcd", "text")  # tags of tracks that hold time codes and chapters
 
-def candidate_logs(video: Path, log: Path | None, config: GyroConfig) -> Iterator[Candidate] | None:
+
+def candidate_logs(
+    video: Path, log: Path | None, config: GyroConfig, tracks: tuple[Track, ...] | None = None
+) -> Iterator[Candidate] | None:
     """The log that is named, else those beside the video and inside it, each read when its turn comes, the first one
-    now; None where there is none.
+    now; None where there is none. `tracks` of the video, where they are known, tell whether it has to be opened.
 
     Raises GyroError where what is named cannot be read: the log, or a lens profile.
     """
@@ -33,6 +38,7 @@ def candidate_logs(video: Path, log: Path | None, config: GyroConfig) -> Iterato
     options = ReadOptions(columns=columns, gyro_unit=config.gyro_unit, time_unit=config.time_unit)
     if log is not None:
         return iter((Candidate(read_log(log, options)),))
-    found = iter(find_logs(video, options))
+    may_hold_one = tracks is None or any(t.kind == "data" and t.tag not in NO_TELEMETRY for t in tracks)
+    found = iter(find_logs(video, options, may_hold_one))
     first = next(found, None)
     return None if first is None else chain((first,), found)

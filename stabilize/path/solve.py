@@ -51,7 +51,6 @@ AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
 )
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,9 @@ class _Task:
     """The usual time between frames."""
 
 
-def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> SimilarityPath:
+def solve_path(
+    camera: CameraPath, config: PathConfig, progress: Callable[[int, int], None] | None = None
+) -> SimilarityPath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
     A shot without a solution is left as filmed, without any warp, and a note says so; raises SolveError where that is

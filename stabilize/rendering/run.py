@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from localfiles.reading import PathLike
 from stabilize.core import StablePath
 from stabilize.parallel import in_order, prefetch
 from stabilize.rendering.backends import Warp, open_backend
@@ -27,7 +28,7 @@ FRAMES_AHEAD = 4  # between decode, compose and encode: enough to overlap, littl
 def render_video(
     info: MediaInfo,
     path: StablePath,
-    target: str | os.PathLike[str],
+    target: PathLike,
     config: RenderConfig,
     encode: EncodeConfig,
     *,

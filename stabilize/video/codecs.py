@@ -186,8 +186,10 @@ def _pick_size(encoder: Encoder, layout: PixelLayout, size: tuple[int, int]) -> 
     """What of a picture of `size` is encoded: all of it, or all but the last column or row."""
     if not encoder.even_sizes:
         return size, None
-    chroma = next((plane for plane in layout.planes if plane.is_chroma), layout.planes[0])
-    even = (size[0] >> chroma.width_shift << chroma.width_shift, size[1] >> chroma.height_shift << chroma.height_shift)
+    across, down = (
+        max(shifts) for shifts in zip(*((p.width_shift, p.height_shift) for p in layout.planes), strict=True)
+    )
+    even = (size[0] >> across << across, size[1] >> down << down)
     if min(even) == 0:
         raise UsageError(f"{encoder.codec} cannot encode pictures of {size[0]}x{size[1]}; choose another codec")
     note = f"pictures of {size[0]}x{size[1]} are written as {even[0]}x{even[1]}: {encoder.codec} needs even sizes"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from localfiles.reading import PathLike
 from stabilize.errors import UsageError
 from stabilize.video.probe import MediaInfo, Track
 
@@ -142,7 +142,7 @@ CONTAINERS: dict[str, Container] = {
 }
 
 
-def container_of(path: str | os.PathLike[str]) -> Container:
+def container_of(path: PathLike) -> Container:
     """The container that the name of an output asks for; `UsageError` for a suffix that is not written here."""
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
@@ -152,7 +152,7 @@ def container_of(path: str | os.PathLike[str]) -> Container:
     return CONTAINERS[suffix]
 
 
-def default_output(source: str | os.PathLike[str]) -> Path:
+def default_output(source: PathLike) -> Path:
     """`<stem>_stabilized.<ext>` beside the input; .mkv where the input's container is not written here."""
     path = Path(source)
     suffix = path.suffix if path.suffix.lower() in CONTAINERS else ".mkv"

@@ -18,7 +18,6 @@ class PlaneLayout:
     width_shift: int
     height_shift: int
     channels: int = 1
-    is_chroma: bool = False
     is_alpha: bool = False  # transparency: 0 is clear; always full range
 
 

@@ -11,7 +11,7 @@ _ALPHA = PlaneLayout(0, 0, is_alpha=True)
 
 
 def _planar(name: str, subsampling: str, bits: int) -> PixelLayout:
-    chroma = PlaneLayout(*_SHIFTS[subsampling], is_chroma=True)
+    chroma = PlaneLayout(*_SHIFTS[subsampling])
     return PixelLayout(name, bits, (_LUMA, chroma, chroma))
 
 
@@ -21,7 +21,7 @@ def _with_alpha(name: str, subsampling: str, bits: int) -> PixelLayout:
 
 def _interleaved(name: str, subsampling: str, bits: int) -> PixelLayout:
     lsb_shift = 16 - bits if bits > 8 else 0
-    return PixelLayout(name, bits, (_LUMA, PlaneLayout(*_SHIFTS[subsampling], channels=2, is_chroma=True)), lsb_shift)
+    return PixelLayout(name, bits, (_LUMA, PlaneLayout(*_SHIFTS[subsampling], channels=2)), lsb_shift)
 
 
 def _gray(name: str, bits: int) -> PixelLayout:

@@ -18,6 +18,7 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideData
 
+from localfiles.reading import PathLike
 from stabilize.core import FrameGeometry
 from stabilize.errors import InputError
 from stabilize.video.buffers import BT709, frame_layout
@@ -176,7 +177,7 @@ class MediaInfo:
     metadata: dict[str, str]
 
 
-def probe(path: str | os.PathLike[str]) -> MediaInfo:
+def probe(path: PathLike) -> MediaInfo:
     """Look into a file. Raises `InputError` if it is no local video file or not one frame of it can be decoded."""
     with input_container(path) as container:
         stream = pick_video(container, path)
@@ -212,7 +213,7 @@ def _dump(container: Any) -> dict[int, str]:
     return {int(index): line for index, line in re.findall(r"^ {0,2}Stream #0:(\d{1,6})(.*)$", text, re.MULTILINE)}
 
 
-def _sample(container: Any, stream: Any, path: str | os.PathLike[str]) -> tuple[Any, Any, list[int]]:
+def _sample(container: Any, stream: Any, path: PathLike) -> tuple[Any, Any, list[int]]:
     """The first frame that can be decoded, twice: with all its tags, and with all its planes; the times of packets."""
     usual, whole = stream.codec_context, decoder_of(stream)
     for decoder in (usual, whole):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import av
 
 from localfiles import videos
+from localfiles.reading import PathLike
 from localfiles.videos import is_cover
 from stabilize.errors import file_errors
 
@@ -23,7 +23,7 @@ check_size = file_errors()(videos.check_size)
 
 
 @contextmanager
-def input_container(path: str | os.PathLike[str]) -> Iterator[Any]:
+def input_container(path: PathLike) -> Iterator[Any]:
     """`open_input`, closed at the end."""
     with open_input(path) as container:
         yield container

@@ -265,17 +265,24 @@ def scratched(folder: Path) -> Path:
     return path
 
 
-def repeated_pts(folder: Path) -> Path:
-    """One time twice and one step back, patched into the blocks of a Matroska file."""
-    path = write(folder / "repeated.mkv", options=INTRA, time_base=Fraction(1, 1000))
+def with_times(path: Path, frames: int, times: dict[int, int]) -> Path:
+    """A Matroska file with other times, in milliseconds, in the blocks of some frames."""
+    write(path, frames=frames, options=INTRA, time_base=Fraction(1, 1000))
     with av.open(str(path)) as container:
         payloads = [bytes(p) for p in container.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
-    for number, milliseconds in ((3, 80), (6, 150)):
+    for number, milliseconds in times.items():
         start = data.find(payloads[number]) - 3  # int16 time, flags, payload
-        assert int.from_bytes(data[start : start + 2], "big") == 40 * number
-        data[start : start + 2] = milliseconds.to_bytes(2, "big")
+        in_cluster = int.from_bytes(data[start : start + 2], "big", signed=True)
+        assert in_cluster % 40 == 0 and 0 <= in_cluster <= 40 * number
+        data[start : start + 2] = (in_cluster + milliseconds - 40 * number).to_bytes(2, "big", signed=True)
     path.write_bytes(data)
+    return path
+
+
+def repeated_pts(folder: Path) -> Path:
+    """One time twice and one step back, patched into the blocks of a Matroska file."""
+    path = with_times(folder / "repeated.mkv", 12, {3: 80, 6: 150})
     assert [t for t, _, _ in demuxed(path)][:8] == [0, 40, 80, 80, 160, 200, 150, 280]
     return path
 

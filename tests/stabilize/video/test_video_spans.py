@@ -143,6 +143,29 @@ def test_spans_of_hostile_files(name: str, tmp_path: Path) -> None:
         assert hashes(info, span) == whole[first : first + 3 if span.stop is not None else None]
 
 
+def test_a_bad_time_within_a_span_is_mended_as_in_the_whole(tmp_path: Path, sent: list[Any]) -> None:
+    """It shows only when the frames before it have been given."""
+    info = probe(hostile.with_times(tmp_path / "x.mkv", FRAMES, {43: 1640, 50: 1990}))
+    whole = hashes(info, Span())
+    assert len({pts for pts, _, _ in whole}) == FRAMES
+    for first in (20, 42, 43, 44, 49, 51):
+        assert hashes(info, Span(whole[first][0])) == whole[first:]
+    sent.clear()
+    assert hashes(info, Span(whole[20][0])) == whole[20:]
+    assert len(sent) > FRAMES  # once more, from the beginning
+
+
+def test_a_clock_that_begins_anew_is_known_from_a_read_of_the_whole(tmp_path: Path) -> None:
+    """After that every time stands twice in the file."""
+    info = probe(hostile.with_times(tmp_path / "x.mkv", 240, {n: 40 * (n - 110) for n in range(115, 240)}))
+    reading = read_frames(info)
+    times = [frame.pts for frame in reading]
+    assert times == [40 * n for n in range(240)] and reading.report.mended_pts
+    whole = hashes(info, Span())
+    assert hashes(info, Span(times[120], times[125], times_mended=True)) == whole[120:125]
+    assert hashes(info, Span(times[120], times[125])) != whole[120:125]  # what comes before is not in the file there
+
+
 @pytest.mark.parametrize("builder", [hostile.corrupt_middle, hostile.scratched, hostile.truncated])
 def test_damage_is_told_of_the_span_that_it_is_in(builder: Callable[[Path], Path], tmp_path: Path) -> None:
     info = probe(builder(tmp_path))
