@@ -15,7 +15,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-MOST_THREADS = 16  # each has a window of work of its own in memory
+MOST_THREADS = 8  # each has a window of work of its own in memory, some 25 MB
 
 
 def cores() -> int:

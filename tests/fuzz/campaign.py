@@ -35,13 +35,15 @@ LOG = (
     "gyro export {} -o out.gcsv",
     f"run plain.mp4 --gyro {{}} -o out.mkv {FAST}",
 )
-MOTION = (f"render plain.mp4 --motion {{}} -o out.mkv {FAST}",)
+MOTION = (f"render plain.mp4 --motion {{}} -o out.mkv {FAST}", "solve {} -o out.npz")
+PATH = (f"render plain.mp4 --path {{}} -o out.mkv {FAST}",)
 SETTINGS = ("run plain.mp4 --config {} -o out.mkv --set encode.preset=ultrafast", "run --print-config --config {}")
 # Seed names in the proportion in which they are tried.
 MIX = (
     [*seeds.VIDEOS] * 2
     + ["log.csv", "log.gcsv", "phone.csv", "log.raw"] * 2
     + ["motion.npz"] * 4
+    + ["path.npz"] * 2
     + ["settings.toml"] * 2
 )
 
@@ -94,7 +96,10 @@ class Campaign:
         motion = folder / "seeds" / "motion.npz"
         ended = server("analyse", made["a.mp4"], "-o", motion)
         assert ended.code == 0, ended
-        self.sound = {path.name: path.read_bytes() for path in [*made.values(), motion]}
+        path = folder / "seeds" / "path.npz"
+        ended = server("solve", motion, "-o", path)
+        assert ended.code == 0, ended
+        self.sound = {file.name: file.read_bytes() for file in [*made.values(), motion, path]}
 
     def _try(self, number: int, parent: Path, servers: SimpleQueue[Server]) -> Failure | None:
         folder = parent / str(number)
@@ -121,7 +126,8 @@ class Campaign:
         (folder / mutant).write_bytes(mutants.damaged(rng, name, self.sound[name]))
         (folder / "plain.mp4").write_bytes(self.sound["a.mp4"])
         (folder / "log.csv").write_bytes(self.sound["log.csv"])
-        kinds = {".npz": MOTION, ".toml": SETTINGS} | dict.fromkeys((".csv", ".gcsv", ".raw"), LOG)
+        npz = PATH if name == "path.npz" else MOTION
+        kinds = {".npz": npz, ".toml": SETTINGS} | dict.fromkeys((".csv", ".gcsv", ".raw"), LOG)
         return tuple(rng.choice(kinds.get(Path(name).suffix, VIDEO)).format(mutant).split())
 
 

@@ -108,7 +108,7 @@ def test_a_clone_runs_its_own_code(program, tmp_path):
 
 
 COMPLETED = [
-    ("stabilize ", {"run", "analyse", "render", "info", "metrics", "score", "gyro", "calibrate"}),
+    ("stabilize ", {"run", "analyse", "solve", "render", "info", "metrics", "score", "gyro", "calibrate"}),
     ("stabilize re", {"render"}),
     ("stabilize run --smo", {"--smoothness"}),
     ("stabilize run --preset ", {"handheld", "walk", "action", "drone", "tripod"}),

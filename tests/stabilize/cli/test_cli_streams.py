@@ -26,6 +26,9 @@ WORDS = {  # what they work on lies in the folder that they run in
     "run json": "run clip.mp4 -o run.mkv -y --json",
     "analyse": "analyse clip.mp4 -o new.npz -y",
     "analyse json": "analyse clip.mp4 -o new.npz -y --json",
+    "solve": "solve clip.npz -o path.npz -y",
+    "solve json": "solve clip.npz -o path.npz -y --json",
+    "render path": "render clip.mp4 --path solved.npz -o render.mkv -y",
     "render": "render clip.mp4 --motion clip.npz -o render.mkv -y",
     "render json": "render clip.mp4 --motion clip.npz -o render.mkv -y --json",
     "metrics": "metrics clip.mp4",
@@ -46,10 +49,11 @@ EVERY = [*WORDS, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, forked) -> Path:
-    """A clip, its motion, logs, views of a chessboard, a dataset."""
+    """A clip, its motion, its path, logs, views of a chessboard, a dataset."""
     folder = tmp_path_factory.mktemp("streams")
     clip = clipmaker.write(folder / "clip.mp4")
     assert forked("analyse", clip, "-o", folder / "clip.npz").code == 0
+    assert forked("solve", folder / "clip.npz", "-o", folder / "solved.npz").code == 0
     shutil.copy(CLIPS / "walk.csv", folder / "log.csv")
     for name in ("shutter.mp4", "shutter.csv"):
         shutil.copy(CLIPS / name, folder / name)

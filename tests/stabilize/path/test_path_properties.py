@@ -1,0 +1,143 @@
+"""What holds of every path: it is finite, inside and the same twice; a camera that is mirrored, turned or run backwards
+has the mirrored, turned, reversed path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from stabilize.core import CameraPath, FrameGeometry, Timeline
+from stabilize.errors import SolveError
+from stabilize.fields.similarity import compose, inverse, to_complex, to_real
+from stabilize.path.crop import margins
+from stabilize.path.solve import solve_path
+from stabilize.settings import PathConfig
+
+WIDE, SQUARE = FrameGeometry(640, 360), FrameGeometry(360, 360)
+NODES = (7, 9)
+WITHIN = 2e-3  # units: a thousandth of the width
+
+
+@dataclass(frozen=True)
+class Take:
+    """A camera as hypothesis draws it."""
+
+    frames: int
+    seed: int
+    shake: float
+    wobble: float
+    cut: int | None
+    turns: bool = True
+    """Whether it rolls and zooms as well."""
+
+    def camera(self, geometry: FrameGeometry = WIDE) -> CameraPath:
+        """It walks, and shakes about its way; wobble is smooth over the picture."""
+        rng = np.random.default_rng(self.seed)
+        n = self.frames
+        gone = np.arange(n) / 100  # on its way
+        roll = rng.normal(0, self.shake / 3, n) + gone * rng.normal(0, 0.2)
+        scale = np.exp(rng.normal(0, self.shake / 10, n))
+        place = rng.normal(0, self.shake, (n, 2)) + np.outer(gone, rng.normal(0, 0.3, 2))
+        turn = scale * np.exp(1j * roll) if self.turns else np.ones(n, complex)
+        pose = np.stack([turn, place @ [1, 1j]], axis=1)
+        step = to_real(compose(inverse(pose[1:]), pose[:-1]))
+        rough = rng.normal(0, 4 * self.wobble, (n, *NODES, 2))
+        wobble = gaussian_filter(rough, (0, 1.5, 1.5, 0), mode="nearest").clip(-0.03, 0.03).astype(np.float16)
+        cut = None if self.cut is None or not 0 < self.cut < n else self.cut
+        shots = (slice(0, n),) if cut is None else (slice(0, cut), slice(cut, n))
+        timeline = Timeline(np.arange(n, dtype=np.int64), Fraction(1, 30))
+        return CameraPath(timeline, geometry, step, np.ones(n - 1), wobble, shots)
+
+
+def takes(most_frames: int, most_shake: float, **fixed: object) -> st.SearchStrategy[Take]:
+    parts = {
+        "frames": st.integers(1, most_frames),
+        "seed": st.integers(0, 2**32 - 1),
+        "shake": st.floats(0, most_shake),
+        "wobble": st.sampled_from([0.0, 0.002, 0.006]),
+        "cut": st.none() | st.integers(1, most_frames - 1),
+    }
+    return st.builds(Take, **(parts | {name: st.just(value) for name, value in fixed.items()}))
+
+
+CONFIGS = st.builds(
+    PathConfig,
+    smoothness_s=st.floats(0.05, 10),
+    max_crop=st.floats(0, 0.5),
+    zoom=st.sampled_from(["dynamic", "static"]),
+    loss=st.sampled_from(["l1", "l2"]),
+    tripod=st.booleans(),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(takes(200, 0.3), CONFIGS)
+def test_a_path_is_finite_inside_and_the_same_twice(take: Take, config: PathConfig) -> None:
+    camera = take.camera()
+    try:
+        path = solve_path(camera, config)
+    except SolveError:
+        return  # wobble without room: said, and not shown
+    assert np.isfinite(path.crop_pose).all()
+    np.testing.assert_array_equal(solve_path(camera, config).crop_pose, path.crop_pose)
+    whole = slice(0, take.frames)
+    assert (margins(path.camera, path.crop_pose, whole)[1] <= 1e-9).all()
+
+
+def _poses(camera: CameraPath, config: PathConfig) -> np.ndarray:
+    return solve_path(camera, config).crop_pose
+
+
+SMOOTH = st.builds(PathConfig, smoothness_s=st.floats(0.2, 2), loss=st.sampled_from(["l1", "l2"]))
+MIRROR = np.array([1.0, -1, -1, 1])  # of x: roll and shift along x change their signs
+
+
+@settings(max_examples=10, deadline=None)
+@given(takes(120, 0.05, wobble=0.002), SMOOTH)
+def test_a_mirrored_camera_has_the_mirrored_path(take: Take, config: PathConfig) -> None:
+    camera = take.camera()
+    wobble = np.ascontiguousarray(camera.wobble[:, :, ::-1] * np.array([-1, 1], np.float16))
+    mirrored = replace(camera, step=camera.step * MIRROR, wobble=wobble)
+    np.testing.assert_allclose(_poses(mirrored, config), _poses(camera, config) * MIRROR, atol=WITHIN)
+
+
+@settings(max_examples=10, deadline=None)
+@given(takes(120, 0.05, wobble=0.002), SMOOTH)
+def test_a_camera_on_its_side_has_the_path_on_its_side(take: Take, config: PathConfig) -> None:
+    """By a quarter turn: x goes to y, and y to -x."""
+    camera = take.camera(SQUARE)
+
+    def aside(poses: np.ndarray) -> np.ndarray:
+        return np.column_stack([poses[:, :2], -poses[:, 3], poses[:, 2]])
+
+    turned = np.rot90(camera.wobble, -1, axes=(1, 2))
+    wobble = np.ascontiguousarray(np.stack([-turned[..., 1], turned[..., 0]], axis=-1))
+    found = _poses(replace(camera, step=aside(camera.step), wobble=wobble), config)
+    np.testing.assert_allclose(found, aside(_poses(camera, config)), atol=WITHIN)
+
+
+def _reversed_path_is_off_by(take: Take, config: PathConfig) -> float:
+    """The most by which a pose of the film that runs backwards differs, units."""
+    camera = take.camera()
+    step = to_real(inverse(to_complex(camera.step)))[::-1]
+    reverse = replace(camera, step=np.ascontiguousarray(step), wobble=np.ascontiguousarray(camera.wobble[::-1]))
+    return float(np.abs(_poses(reverse, config)[::-1] - _poses(camera, config)).max())
+
+
+@settings(max_examples=10, deadline=None)
+@given(takes(120, 0.05, wobble=0.002, cut=None, turns=False), SMOOTH)
+def test_a_film_that_runs_backwards_has_the_reversed_path(take: Take, config: PathConfig) -> None:
+    assert _reversed_path_is_off_by(take, config) < WITHIN
+
+
+@settings(max_examples=10, deadline=None)
+@given(takes(120, 0.05, wobble=0.002, cut=None), SMOOTH)
+def test_a_film_that_rolls_and_runs_backwards_has_nearly_the_reversed_path(take: Take, config: PathConfig) -> None:
+    """L1 counts along the axes of a frame, and of two that are turned one has to be chosen."""
+    assert _reversed_path_is_off_by(take, config) < 10 * WITHIN
