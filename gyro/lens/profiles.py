@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from gyro.errors import GyroError, LensError, file_errors
+from gyro.keyed_files import Value, parse_keys
 from gyro.lens.model import MAX_SIDE, Lens
 from gyro.log import Float
-from gyro.yamlish import Value, parse_yaml
-from localfiles import read_bytes, write_text
+from localfiles import read_text, write_text
 
 MAX_BYTES = 1 << 22
 SHOWN = 60  # characters of a file in a message
@@ -35,14 +34,10 @@ def load_lens(path: Path | str) -> Lens:
     says what is wrong with it, where it is no such profile."""
     path = Path(path)
     with file_errors():
-        text = read_bytes(path, MAX_BYTES, "lens profile").decode("utf-8", "replace").removeprefix("\ufeff")
+        text = read_text(path, MAX_BYTES, "lens profile")
     try:
-        if text.lstrip().startswith("{"):
-            keys = json.loads(text, parse_int=float)
-            return _from_gyroflow(keys, path.stem) if "fisheye_params" in keys else _from_yaml(keys, path.stem)
-        if text.lstrip().startswith("<"):
-            return _from_yaml(_xml_keys(text), path.stem)
-        return _from_yaml(parse_yaml(text, path.name), path.stem)
+        keys = parse_keys(text)
+        return _from_gyroflow(keys, path.stem) if "fisheye_params" in keys else _from_yaml(keys, path.stem)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as error:
         raise LensError(f"{path.name}: not a lens profile that is understood: {repr(error)[:SHOWN]}") from error
     except GyroError as error:
@@ -188,17 +183,3 @@ def _side(value: float) -> int:
     if not 1 <= value <= MAX_SIDE:
         raise LensError(f"a frame side of {value} pixels")
     return round(value)
-
-
-def _xml_keys(text: str) -> dict[str, Value]:
-    """The flat part of OpenCV's XML. No XML parser, so there are no entities to expand."""
-    keys: dict[str, Value] = {}
-    for name, body in re.findall(r"<(\w+)(?: [^<>]*)?>([^<>]*(?:<(?:rows|cols|dt|data)>[^<>]*</\w+>\s*)*)</\1>", text):
-        data = re.search(r"<data>([^<>]*)</data>", body)
-        words = (data.group(1) if data else body).split()
-        try:
-            numbers: list[Value] = [float(word) for word in words]
-        except ValueError:
-            continue
-        keys[name] = numbers if data or len(numbers) != 1 else numbers[0]
-    return keys

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from gyro.errors import LogError, file_errors
+from gyro.keyed_files import parse_yaml
 from gyro.log import GyroLog
 from gyro.readers.assemble import read_columns, with_file
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import TextForm
-from gyro.yamlish import load_yaml
+from localfiles import read_text
 
+MAX_SENSOR_BYTES = 1 << 20
 _HEADER = b"#timestamp [ns],w_RS_S_x"
 
 
@@ -28,7 +31,12 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _with_notes(log: GyroLog, sensor: Path) -> GyroLog:
-    keys = load_yaml(sensor)
+    with file_errors():
+        text = read_text(sensor, MAX_SENSOR_BYTES, "calibration file")
+    try:
+        keys = parse_yaml(text)
+    except LogError as error:
+        raise LogError(f"{sensor.name}: {error}") from error
     density = keys.get("gyroscope_noise_density")
     noise = f", gyro noise {density:.3g} rad/s/sqrt(Hz)" if isinstance(density, float) else ""
     note = f"sensor.yaml: {keys.get('comment', 'IMU')}, {keys.get('rate_hz', '?')} Hz{noise}"
