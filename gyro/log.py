@@ -83,22 +83,3 @@ class GyroLog:
     def rate_hz(self) -> float:
         """The usual (median) sample rate."""
         return float(1 / np.median(np.diff(self.time_s))) if len(self.time_s) > 1 else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLog:
-    """When the frames were exposed, on the clock of their GyroLog, all (n,).
-
-    `time_s` and `ois_time_s` are as in the file, at the end of the exposure: `time_s - exposure_s / 2` is the middle
-    of the exposure of the first row. `readout_s` is the time from the first to the last row; `frame` counts frames.
-    """
-
-    frame: NDArray[np.int64]
-    time_s: Float
-    exposure_s: Float
-    readout_s: Float
-    ois_time_s: Float
-
-    def __post_init__(self) -> None:
-        if {len(self.time_s), len(self.exposure_s), len(self.readout_s), len(self.ois_time_s)} != {len(self.frame)}:
-            raise ValueError("all fields must have one value a frame")

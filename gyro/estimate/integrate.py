@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import vqf
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
@@ -197,12 +197,11 @@ def _level(own: OrientationTrack, accel_m_s2: Float) -> OrientationTrack:
     knots = _knots(own.time_s)
     at_knots = own.evaluate(knots)
     quat, bias = _vqf(at_knots, knots[1] - knots[0], _knot_means(own.time_s, accel_m_s2, knots))
-    correction = Rotation.from_quat(quat) * at_knots.inv()
+    correction = Slerp(knots, Rotation.from_quat(quat) * at_knots.inv())
     R_world_body, rate = own.R_world_body, own.rate_rad_s
     for first in range(0, len(rate), CHUNK):
         part = slice(first, first + CHUNK)
-        R_level = _slerp(knots, correction, own.time_s[part])
-        R_world_body[part] = R_level * R_world_body[part]
+        R_world_body[part] = correction(own.time_s[part]) * R_world_body[part]
         rate[part] -= np.stack([np.interp(own.time_s[part], knots, b) for b in bias.T], axis=1)
     return replace(own, bias_rad_s=own.bias_rad_s + bias.mean(axis=0), gravity=True)
 
@@ -229,10 +228,3 @@ def _vqf(R_world_body: Rotation, interval_s: float, accel_m_s2: Float) -> tuple[
     rate = np.vstack([step[:1], step]) / interval_s
     result = vqf.offlineVQF(rate, np.ascontiguousarray(accel_m_s2), None, interval_s)
     return np.roll(result["quat6D"], -1, axis=1), np.asarray(result["bias"])
-
-
-def _slerp(knots: Float, rotations: Rotation, t_s: Float) -> Rotation:
-    left = np.clip(np.searchsorted(knots, t_s, side="right") - 1, 0, len(knots) - 2)
-    share = (t_s - knots[left]) / (knots[left + 1] - knots[left])
-    step = (rotations[left].inv() * rotations[left + 1]).as_rotvec()
-    return rotations[left] * Rotation.from_rotvec(step * share[:, None])

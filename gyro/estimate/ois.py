@@ -16,7 +16,6 @@ from .model import Camera, Observations, normals, observe
 from .problem import SyncSettings, choose, flatten
 from .residuals import residual_px
 from .result import SyncResult
-from .rows import band_times
 from .sync import synchronize
 from .tracks import Int, Tracks
 from .translation import loss_weight, sum_pairs
@@ -86,11 +85,6 @@ def synchronize_held(tracks: Tracks, log: GyroLog, settings: SyncSettings | None
         return sync
     shift = logged_shift(log.ois, sync, tracks.width, tracks.height)
     return synchronize(without_shift(tracks, shift, sync), log, settings)
-
-
-def principal_points(lens: LensShift, sync: SyncResult, frame_time_s: float, bands: int, centre_px: Float) -> Float:
-    """Principal point (bands, 2) in pixels of every band of lines of a frame; `centre_px` is the lens's own."""
-    return np.asarray(centre_px + lens.at(band_times(sync, frame_time_s, bands)))
 
 
 def estimate_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings | None = None) -> LensShift:

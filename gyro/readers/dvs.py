@@ -3,13 +3,13 @@ files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from gyro.errors import LogError
-from gyro.log import Float, FrameLog, GyroLog, OisLog
+from gyro.log import Float, GyroLog, OisLog
 from gyro.readers.assemble import read_columns, with_file
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
@@ -22,15 +22,6 @@ MOST_COUNTS = 400.0  # of lens shift: a tenth of the picture's width, a few time
 # The original program swaps x and y. For the back camera of a phone that lies on its side, top to the left, that is
 # x right = -y, y down = -x, z forward = -z; the signs make it a rotation.
 _R_CAM_PHONE = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
-
-
-@dataclass(frozen=True, slots=True)
-class DvsRecording:
-    """The three logs of one video, all on the clock of the gyroscope."""
-
-    gyro: GyroLog
-    ois: OisLog
-    frames: FrameLog
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -60,25 +51,11 @@ def _with_ois(log: GyroLog, path: Path) -> GyroLog:
 
 
 def _with_readout(log: GyroLog, path: Path) -> GyroLog:
-    readout_s = float(np.median(_frames(path, log.origin_s).readout_s))
+    readout_s = _readout_s(path)
     if not 0 <= readout_s <= MOST_READOUT_S:
         raise LogError(f"{path.name}: a readout of {readout_s * 1e3:.4g} ms")
     note = f"readout {readout_s * 1e3:.2f} ms from {path.name}"
     return replace(log, readout_s=readout_s, notes=(*log.notes, note))
-
-
-def read_dvs(gyro: Path, options: ReadOptions | None = None) -> DvsRecording:
-    """All three logs of a recording, from the path of X_gyro.txt with X_ois.txt and X_frame.txt beside it.
-
-    Raises LogError where one is missing or not of its form.
-    """
-    stem = gyro.name.removesuffix(GYRO_END)
-    ois, frames = gyro.with_name(stem + OIS_END), gyro.with_name(stem + FRAME_END)
-    for path in (gyro, ois, frames):
-        if not path.is_file():
-            raise LogError(f"{path}: missing; a DVS recording is three files, X{GYRO_END}, X{OIS_END}, X{FRAME_END}")
-    log = read(gyro, options or ReadOptions())
-    return DvsRecording(log, _ois(ois, log.origin_s), _frames(frames, log.origin_s))
 
 
 def _ois(path: Path, origin_s: float) -> OisLog:
@@ -88,18 +65,12 @@ def _ois(path: Path, origin_s: float) -> OisLog:
     return OisLog(_seconds(values[rows, 0], origin_s), values[rows, 1:3])
 
 
-def _frames(path: Path, origin_s: float) -> FrameLog:
-    """t_ns exposure_ns vcm rs_time_ns t_ois_ns zoom frame."""
-    values = read_table(path, _FORM, (0, 1, 3, 4, 6), required=5).values
-    if np.any(np.diff(values[:, 0]) <= 0) or np.any(np.abs(values[:, 4]) > 1e9):
+def _readout_s(path: Path) -> float:
+    """Median readout time; the columns are t_ns exposure_ns vcm rs_time_ns t_ois_ns zoom frame."""
+    time_ns, readout_ns = read_table(path, _FORM, (0, 3), required=2).values.T
+    if np.any(np.diff(time_ns) <= 0):
         raise LogError(f"{path.name}: frame times do not increase")
-    return FrameLog(
-        frame=values[:, 4].astype(np.int64),
-        time_s=_seconds(values[:, 0], origin_s),
-        exposure_s=values[:, 1] * 1e-9,
-        readout_s=values[:, 2] * 1e-9,
-        ois_time_s=_seconds(values[:, 3], origin_s),
-    )
+    return float(np.median(readout_ns)) * 1e-9
 
 
 def _seconds(nanoseconds: Float, origin_s: float) -> Float:

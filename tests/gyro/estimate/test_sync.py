@@ -13,11 +13,9 @@ from gyro.estimate import (
     SyncResult,
     SyncSettings,
     Tracks,
-    band_rotations,
     camera_orientation,
     estimate_shift,
     logged_shift,
-    principal_points,
     self_calibrated_lens,
     synchronize,
     without_shift,
@@ -71,9 +69,9 @@ def test_rows_are_where_the_camera_was(case: tuple[Scene, Tracks, GyroLog, SyncR
     scene, tracks, log, found = case
     track, world = camera_orientation(log, found), simulate.World(scene)
     frame, bands = tracks.time_s[90], 9
-    bands_R = band_rotations(track, found, frame, bands)
-    line_s = frame + scene.readout_s * ((np.arange(bands) + 0.5) / bands - 0.5)
-    truth = world.rotation(line_s)
+    share = (np.arange(bands) + 0.5) / bands - 0.5
+    bands_R = track.evaluate(frame + found.readout_s * share)
+    truth = world.rotation(frame + scene.readout_s * share)
     turned = (truth[0].inv() * truth).inv() * (bands_R[0].inv() * bands_R)
     assert turned.magnitude().max() * scene.focal_px < 0.5  # px between the lines of one frame
 
@@ -175,10 +173,10 @@ def test_logged_shift_follows_the_formula() -> None:
     found = synchronize(tracks, log)
     ois = OisLog(log.time_s, np.stack([40.32 * np.sin(log.time_s), np.full(len(log.time_s), 22.72)], axis=1))
     lens = logged_shift(ois, found, 1920, 1080)
-    points = principal_points(lens, found, 2.0, 5, np.array([959.5, 539.5]))
-    t_log = found.log_time(2.0 + found.readout_s * ((np.arange(5) + 0.5) / 5 - 0.5))
-    assert np.allclose(points[:, 0], 959.5 + 0.01 * 1920 * np.sin(t_log), atol=1e-3)
-    assert np.allclose(points[:, 1], 539.5 + 0.01 * 1080, atol=1e-9)
+    t_video = np.linspace(1.9, 2.1, 5)
+    shift_px = lens.at(t_video)
+    assert np.allclose(shift_px[:, 0], 0.01 * 1920 * np.sin(found.log_time(t_video)), atol=1e-3)
+    assert np.allclose(shift_px[:, 1], 0.01 * 1080, atol=1e-9)
 
 
 def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
