@@ -43,10 +43,9 @@ def read_options(
     log_format: str | None = None,
 ) -> ReadOptions:
     """The overrides of a command line; `columns` is a list with commas. Raises UsageError for one that is none."""
-    from gyro.readers import ReadOptions
+    from gyro.readers import ReadOptions, parse_columns
 
-    names = tuple(name.strip() for name in columns.split(",")) if columns else None
-    return ReadOptions(names, gyro_unit, time_unit, accel_unit, log_format)
+    return ReadOptions(parse_columns(columns), gyro_unit, time_unit, accel_unit, log_format)
 
 
 def info(  # noqa: PLR0917

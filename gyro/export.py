@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gyro.axis_letters import matrix_to_letters
 from gyro.errors import file_errors
 from gyro.log import Float, GyroLog
 from gyro.readers.gcsv import R_CAM_BODY
@@ -31,7 +32,7 @@ def write_gcsv(log: GyroLog, path: Path, inputs: Iterable[Path | str] = (), over
     exists and `overwrite` does not say to replace it.
     """
     to_body = np.eye(3) if log.R_cam_gyro is None else R_CAM_BODY.T @ log.R_cam_gyro
-    orientation = orientation_string(to_body)
+    orientation = matrix_to_letters(to_body)
     turn = np.eye(3) if orientation else to_body
     columns = [log.time_s, *(log.gyro_rad_s @ turn.T).T]
     names = "t,gx,gy,gz"
@@ -55,14 +56,6 @@ def _rows(table: Float, form: str) -> Iterator[str]:
     for first in range(0, len(table), CHUNK):
         for row in table[first : first + CHUNK].tolist():
             yield form % tuple(row)
-
-
-def orientation_string(matrix: Float) -> str | None:
-    """The letters of a (3, 3) matrix that only swaps and negates axes, as gcsv writes them; None for any other."""
-    if not np.allclose(np.sort(np.abs(matrix), axis=1), [0, 0, 1]) or not np.allclose(np.abs(matrix).sum(axis=0), 1):
-        return None
-    letters = ["XYZ"[int(np.argmax(np.abs(row)))] for row in matrix]
-    return "".join(x if row.sum() > 0 else x.lower() for x, row in zip(letters, matrix, strict=True))
 
 
 def write_path(

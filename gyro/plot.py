@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gyro.errors import OutputError, UsageError, file_errors
 from gyro.estimate import Match, Tracks
+from gyro.estimate.integrate import integrals
 from gyro.log import Float
 from localfiles import write_bytes
 
@@ -76,11 +77,8 @@ def log_rates(match: Match, time_s: Float) -> Float:
     log, result, interval_s = match.log, match.sync, match.tracks.interval_s
     sign = -1.0 if result.improper else 1.0
     own = sign * result.R_cam_gyro.apply(log.gyro_rad_s - result.bias_rad_s)
-    step = np.diff(log.time_s)[:, None]
-    angle = np.concatenate([np.zeros((1, 3)), np.cumsum((own[1:] + own[:-1]) / 2 * step, axis=0)])
-    ends = [result.log_time(time_s + side * interval_s / 2) for side in (-1, 1)]
-    before, after = (np.stack([np.interp(at, log.time_s, column) for column in angle.T], axis=1) for at in ends)
-    return np.asarray((after - before) / interval_s)
+    start_s, end_s = (result.log_time(time_s + side * interval_s / 2) for side in (-1, 1))
+    return integrals(log.time_s, own, start_s, end_s) / interval_s
 
 
 def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:

@@ -9,10 +9,10 @@ from itertools import permutations, product
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from gyro.axis_letters import matrix_to_letters
 from gyro.log import Float
 
 WEAK = 0.05  # of the largest singular value: below it a direction of motion says nothing about handedness
-LETTERS = "XYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,12 @@ def rank_axes(covariance: Float) -> list[Axes]:
     transposed."""
     total = float(np.sum(np.linalg.svd(covariance, compute_uv=False)))
     found = [
-        Axes(M, _name(M), bool(np.linalg.det(M) < 0), float(np.sum(covariance * M)) / max(total, 1e-300))
+        Axes(
+            M,
+            matrix_to_letters(M) or "",
+            bool(np.linalg.det(M) < 0),
+            float(np.sum(covariance * M)) / max(total, 1e-300),
+        )
         for M in signed_permutations()
     ]
     return sorted(found, key=lambda axes: (-round(axes.share, 9), axes.improper))
@@ -68,8 +73,3 @@ def nearest_axes(R_cam_gyro: Rotation, improper: bool) -> str:
     """Name of the signed permutation nearest to a mount; that of an improper log is a mirror image."""
     sign = -1 if improper else 1
     return rank_axes(sign * R_cam_gyro.as_matrix())[0].name
-
-
-def _name(matrix: Float) -> str:
-    source = np.argmax(np.abs(matrix), axis=1)
-    return "".join(LETTERS[j] if matrix[i, j] > 0 else LETTERS[j].lower() for i, j in enumerate(source))

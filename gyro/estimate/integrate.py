@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import vqf
 from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
 from scipy.spatial.transform import Rotation, Slerp
 
 from gyro.errors import LogError
@@ -158,6 +159,16 @@ def _increments(time_s: Float, rate_rad_s: Float) -> Float:
     return np.asarray(mean + smooth**2 / 12 * (slope[:-1] - slope[1:] + coning))
 
 
+def integrals(time_s: Float, values: Float, start_s: Float, end_s: Float) -> Float:
+    """Integrals (m, 3) of samples (n, 3) at `time_s` (n,) from `start_s` (m,) to `end_s` (m,), by the trapezoidal rule;
+    zero beyond the samples."""
+    out = np.empty((len(start_s), values.shape[1]))
+    for axis, column in enumerate(values.T):
+        integral = cumulative_trapezoid(column, time_s, initial=0)
+        out[:, axis] = np.interp(end_s, time_s, integral) - np.interp(start_s, time_s, integral)
+    return out
+
+
 def accumulate(step_rad: Float) -> Rotation:
     """Prefix product of rotations: n steps give n + 1 orientations, the first of them the identity."""
     out = Rotation.identity(len(step_rad) + 1)
@@ -215,11 +226,7 @@ def _knot_means(time_s: Float, values: Float, knots: Float) -> Float:
     """Mean of each column over one knot interval around every knot, so that vibration does not alias into gravity."""
     half = (knots[1] - knots[0]) / 2
     low, high = np.maximum(knots - half, time_s[0]), np.minimum(knots + half, time_s[-1])
-    means = np.empty((len(knots), 3))
-    for axis, column in enumerate(values.T):
-        integral = np.concatenate([[0.0], np.cumsum((column[1:] + column[:-1]) / 2 * np.diff(time_s))])
-        means[:, axis] = (np.interp(high, time_s, integral) - np.interp(low, time_s, integral)) / (high - low)
-    return means
+    return integrals(time_s, values, low, high) / (high - low)[:, None]
 
 
 def _vqf(R_world_body: Rotation, interval_s: float, accel_m_s2: Float) -> tuple[Float, Float]:

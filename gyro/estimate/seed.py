@@ -13,6 +13,7 @@ from gyro.errors import SyncError
 from gyro.log import Float, GyroLog
 
 from .axes import align, handedness
+from .integrate import integrals
 from .tracks import Int
 
 WINDOW_S = 3.0  # 1 % of drift smears a window by 30 ms, less than the motion's own correlation time
@@ -133,13 +134,7 @@ def _even_rates(log: GyroLog, h: float, step_s: float) -> tuple[Float, float]:
     """The log's rates (n, 3) every `h` seconds, each the mean over `step_s` around it, as a frame pair sees them; time
     of the first."""
     t = np.arange(log.time_s[0], log.time_s[-1], h)
-    out = np.empty((len(t), 3))
-    for axis, rate in enumerate(log.gyro_rad_s.T):
-        angle = np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(log.time_s))])
-        out[:, axis] = (
-            np.interp(t + step_s / 2, log.time_s, angle) - np.interp(t - step_s / 2, log.time_s, angle)
-        ) / step_s
-    return out, float(t[0])
+    return integrals(log.time_s, log.gyro_rad_s, t - step_s / 2, t + step_s / 2) / step_s, float(t[0])
 
 
 def _windows(rate_cam: Float, time_s: Float) -> list[Int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ def source_files(source: Path | str | Iterable[Path]) -> list[Path]:
     if not isinstance(source, str | Path):
         return list(source)
     path = Path(source)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # Path.is_dir() raises OSError where a name is too long
         return [path]
     try:
         return sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)

@@ -9,11 +9,12 @@ from pathlib import Path
 from gyro.errors import GyroError, InputError, LogError, NoLogError, UsageError
 from gyro.log import GyroLog
 from gyro.readers import betaflight, delimited, dvs, euroc, gcsv, gopro, phone, telemetry
+from gyro.readers.assemble import file_beside
 from gyro.readers.delimited import HEAD_BYTES
-from gyro.readers.options import ReadOptions
+from gyro.readers.options import ReadOptions, parse_columns
 from gyro.readers.table import open_log
 
-__all__ = ["READERS", "Candidate", "ReadOptions", "Reader", "find_logs", "read_log", "side_files"]
+__all__ = ["READERS", "Candidate", "ReadOptions", "Reader", "find_logs", "parse_columns", "read_log", "side_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ def side_files(video: Path | str) -> Iterator[Path]:
     """The files beside a video that a log of it may be in."""
     video = Path(video)
     for ending in SIDE_FILES:
-        beside = video.with_name(video.stem + ending)
-        if beside != video and beside.is_file():
+        beside = file_beside(video, video.stem + ending)
+        if beside is not None and beside != video:
             yield beside
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,12 @@ def read_columns(path: Path, name: str, form: TextForm, columns: Columns, option
     """Read the columns of a text file into a log: the body of every text reader. `name` is the format."""
     table = read_table(path, form, (columns.time, *columns.gyro, *(columns.accel or ())), required=4)
     return build_log(path, name, table, columns, options)
+
+
+def file_beside(path: Path, name: str) -> Path | None:
+    """The regular file called `name` in the folder of `path`; None where there is none."""
+    beside = path.parent / name
+    return beside if os.path.isfile(beside) else None  # Path.is_file() raises OSError where a name is too long
 
 
 def with_file(log: GyroLog, path: Path, add: Callable[[GyroLog, Path], GyroLog]) -> GyroLog:

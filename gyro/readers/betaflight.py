@@ -10,7 +10,7 @@ from gyro.log import GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns, Triple
 from gyro.readers.options import G_M_S2, ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log, unquoted
 
 MAX_HEADER_LINES = 2000
 
@@ -42,7 +42,7 @@ def _header(path: Path) -> tuple[list[str], int, float | None]:
     with open_log(path) as file:
         for count in range(1, MAX_HEADER_LINES + 1):
             line = file.readline(MAX_LINE_BYTES).decode("utf-8", "replace")
-            cells = [cell.strip().strip('"') for cell in line.split(",")]
+            cells = [unquoted(cell) for cell in line.split(",")]
             if cells[0] == "loopIteration":
                 return cells, count, one_g
             if cells[0] == "acc_1G" and len(cells) == 2 and cells[1].isdecimal():

@@ -41,7 +41,7 @@ class Columns:
 
 def chosen_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
     """The columns that a person named, or numbered from 1. Raises UsageError for a name that the header has not."""
-    names = [name.strip().strip('"').lower() for name in header]
+    names = [name.lower() for name in header]
     places = [_place(entry.strip(), names) for entry in wanted]
     accel = (places[4], places[5], places[6]) if len(places) == 7 else None
     gyro = (places[1], places[2], places[3])
@@ -67,7 +67,7 @@ def named_columns(header: list[str], sample: Float, bare_is_gyro: bool = False) 
     times = [
         i
         for i, name in enumerate(header[: sample.shape[1]])
-        if _TIME.fullmatch(_clean(name)) and _increases(sample[:, i])
+        if _TIME.fullmatch(name.lower()) and _increases(sample[:, i])
     ]
     gyro = _triple(header, _GYRO)
     if gyro is None and bare_is_gyro:
@@ -75,12 +75,8 @@ def named_columns(header: list[str], sample: Float, bare_is_gyro: bool = False) 
     if not times or gyro is None:
         return None
     accel = _triple(header, _ACCEL)
-    names = [header[i].strip().strip('"') for i in (times[0], *gyro, *(accel or ()))]
+    names = [header[i] for i in (times[0], *gyro, *(accel or ()))]
     return _with_units(Columns(times[0], gyro, accel, note=f"columns by name: {', '.join(names)}"), header)
-
-
-def _clean(name: str) -> str:
-    return name.strip().strip('"').strip().lower()
 
 
 def _axis(name: str) -> int | None:
@@ -96,8 +92,7 @@ def _axis(name: str) -> int | None:
 def _triple(header: list[str], kind: re.Pattern[str]) -> Triple | None:
     """The first three columns of this kind whose names differ in nothing but the axis and the unit."""
     groups: dict[str, dict[int, int]] = {}
-    for column, raw in enumerate(header):
-        name = raw.strip().strip('"').strip()
+    for column, name in enumerate(header):
         axis = _axis(name)
         if axis is None or not kind.search(name.lower()) or _OTHER.search(name.lower()):
             continue
@@ -111,7 +106,7 @@ def _triple(header: list[str], kind: re.Pattern[str]) -> Triple | None:
 
 def _with_units(found: Columns, header: list[str]) -> Columns:
     def text(places: tuple[int, ...]) -> str:
-        return " ".join(_clean(header[i]) for i in places if i < len(header))
+        return " ".join(header[i].lower() for i in places if i < len(header))
 
     return Columns(
         found.time,

@@ -12,7 +12,7 @@ from gyro.log import Float, GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns, chosen_columns, columns_by_value, named_columns
 from gyro.readers.options import ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm, number, open_log
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, number, open_log, unquoted
 
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 400
@@ -84,7 +84,7 @@ def _lines(head: bytes) -> list[str]:
 
 def _cells(line: str, form: TextForm) -> list[str]:
     line = line.replace(",", ".") if form.decimal_comma else line
-    return [cell.strip().strip('"').strip() for cell in line[:MAX_LINE_BYTES].split(form.delimiter)]
+    return [unquoted(cell) for cell in line[:MAX_LINE_BYTES].split(form.delimiter)]
 
 
 def _numbers(line: str, form: TextForm) -> int:
@@ -93,7 +93,7 @@ def _numbers(line: str, form: TextForm) -> int:
 
 def _names(line: str, form: TextForm, row: str) -> list[str]:
     """The header above the first row, if it has one name for each of its cells."""
-    names = [cell.strip().strip('"') for cell in line.split(form.delimiter)]
+    names = [unquoted(cell) for cell in line.split(form.delimiter)]
     return names if len(names) >= len(_cells(row, form)) - 1 and any(names) else []
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog, OisLog
-from gyro.readers.assemble import read_columns, with_file
+from gyro.readers.assemble import file_beside, read_columns, with_file
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
-from gyro.readers.table import TextForm, read_table
+from gyro.readers.table import TextForm, number, read_table
 from gyro.readers.units import MOST_READOUT_S
 
 GYRO_END, OIS_END, FRAME_END = "_gyro.txt", "_ois.txt", "_frame.txt"
@@ -26,8 +26,8 @@ _R_CAM_PHONE = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
 
 def sniff(head: bytes, path: Path) -> bool:
     """A name that ends in gyro.txt, and rows of five or six numbers without names."""
-    cells = head.split(b"\n", 1)[0].split()
-    return path.name.endswith(GYRO_END[1:]) and len(cells) in (5, 6) and all(_is_number(cell) for cell in cells)
+    cells = head.split(b"\n", 1)[0].decode("latin-1").split()
+    return path.name.endswith(GYRO_END[1:]) and len(cells) in (5, 6) and all(number(cell) is not None for cell in cells)
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
@@ -37,8 +37,8 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     log = read_columns(path, "dvs", _FORM, columns, options)
     log = replace(log, axes="phone, x and y swapped in the picture", R_cam_gyro=_R_CAM_PHONE.copy())
     for end, add in ((OIS_END, _with_ois), (FRAME_END, _with_readout)):
-        beside = path.with_name(path.name.removesuffix(GYRO_END) + end)
-        if path.name.endswith(GYRO_END) and beside.is_file():
+        beside = file_beside(path, path.name.removesuffix(GYRO_END) + end)
+        if path.name.endswith(GYRO_END) and beside is not None:
             log = with_file(log, beside, add)
     return log
 
@@ -75,11 +75,3 @@ def _readout_s(path: Path) -> float:
 
 def _seconds(nanoseconds: Float, origin_s: float) -> Float:
     return (nanoseconds - origin_s * 1e9) * 1e-9
-
-
-def _is_number(cell: bytes) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

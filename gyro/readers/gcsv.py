@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gyro.axis_letters import letters_to_matrix
 from gyro.errors import LogError
-from gyro.log import Float, GyroLog
+from gyro.log import GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns
 from gyro.readers.options import G_M_S2, ReadOptions
@@ -46,26 +47,19 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     )
     log = read_columns(path, "gcsv", TextForm(",", skip), columns, options)
     orientation = keys.get("orientation", "xzY")
+    try:
+        R_cam_gyro = R_CAM_BODY @ letters_to_matrix(orientation)
+    except ValueError as error:
+        raise LogError(f"{path.name}: orientation {error}") from error
     readout_s, notes = stated_readout(_readout(path, keys))
     return replace(
         log,
         axes=orientation,
-        R_cam_gyro=R_CAM_BODY @ axes_matrix(orientation),
+        R_cam_gyro=R_cam_gyro,
         readout_s=readout_s,
         notes=(*log.notes, *notes),
         lens=keys.get("lensprofile") or None,
     )
-
-
-def axes_matrix(orientation: str) -> Float:
-    """(3, 3): out[i] = +-in[letter i], a lower-case letter negates, so YxZ gives Y, -X, Z. Raises LogError for other
-    strings."""
-    if sorted(orientation.upper()) != ["X", "Y", "Z"]:
-        raise LogError(f"orientation {orientation!r} does not name x, y and z once each")
-    matrix = np.zeros((3, 3))
-    for i, letter in enumerate(orientation):
-        matrix[i, "XYZ".index(letter.upper())] = 1.0 if letter.isupper() else -1.0
-    return matrix
 
 
 def _header(path: Path) -> tuple[dict[str, str], int, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gyro.axis_letters import letters_to_matrix
 from gyro.errors import LogError, NoLogError, file_errors
 from gyro.log import Damage, Float, GyroLog
 from gyro.readers import gpmf
@@ -99,6 +100,10 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     readout_s, strange = stated_readout(_stated_readout_s(found))
     gaps_s, damage = _lost(found, time_s)
     orin = _orin(found)
+    try:  # the letters say along which axis each channel lies
+        R_cam_gyro = None if orin is None else R_CAM_GOPRO @ letters_to_matrix(orin).T
+    except ValueError as error:
+        raise LogError(f"{path.name}: GPMF ORIN {error}") from error
     return GyroLog(
         source=str(path),
         format="gpmf",
@@ -110,7 +115,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
         gaps_s=gaps_s,
         damage=damage,
         notes=(f"GPMF of {found.said.get('device') or 'a camera'}", note, *strange, *_stabilised(found)),
-        R_cam_gyro=None if orin is None else R_CAM_GOPRO @ channel_matrix(orin),
+        R_cam_gyro=R_cam_gyro,
     )
 
 
@@ -144,17 +149,6 @@ def camera_motion(path: Path) -> CameraMotion | None:
     time_s = _times(found.series[have[0]], found.anchor_s)[0][:counts]
     gravity = np.concatenate(found.series["GRAV"].blocks)[:counts] if "GRAV" in have else None
     return CameraMotion(time_s, _rotations(found, "CORI", counts), _rotations(found, "IORI", counts), gravity)
-
-
-def channel_matrix(orin: str) -> Float:
-    """(3, 3): channel k of the file lies along the axis that letter k names, against it if lower case. Raises
-    LogError."""
-    if sorted(orin.upper()) != ["X", "Y", "Z"]:
-        raise LogError(f"GPMF ORIN {orin!r} does not name x, y and z once each")
-    matrix = np.zeros((3, 3))
-    for channel, letter in enumerate(orin):
-        matrix["XYZ".index(letter.upper()), channel] = 1.0 if letter.isupper() else -1.0
-    return matrix
 
 
 def video_payloads(path: Path) -> Iterator[Payload]:

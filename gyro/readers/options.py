@@ -38,6 +38,11 @@ class ReadOptions:
                 unit_scale(unit, known)
 
 
+def parse_columns(text: str | None) -> tuple[str, ...] | None:
+    """The entries of a list with commas, as `ReadOptions.columns`; None for no text."""
+    return tuple(entry.strip() for entry in text.split(",")) if text else None
+
+
 def unit_scale(unit: str, known: dict[str, float]) -> float:
     """SI units per count of `unit`, a name in `known` or a positive number. Raises UsageError for anything else."""
     if unit in known:

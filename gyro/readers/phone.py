@@ -10,7 +10,7 @@ import numpy as np
 
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
-from gyro.readers.assemble import read_columns, with_file
+from gyro.readers.assemble import file_beside, read_columns, with_file
 from gyro.readers.columns import Columns, Triple
 from gyro.readers.delimited import HEAD_BYTES, look
 from gyro.readers.options import ReadOptions
@@ -65,8 +65,8 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     columns = Columns(app.time, app.gyro, app.accel, app.time_scale, 1.0, app.accel_scale, f"{app.name}: rad/s")
     log = read_columns(path, "phone", TextForm(",", 1 if app.header else 0), columns, options)
     for gyro_end, accel_end in app.accel_file:
-        beside = path.with_name(path.name.removesuffix(gyro_end) + accel_end)
-        if path.name.endswith(gyro_end) and beside.is_file():
+        beside = file_beside(path, path.name.removesuffix(gyro_end) + accel_end)
+        if path.name.endswith(gyro_end) and beside is not None:
             return with_file(log, beside, partial(_with_accel, app=app, options=options))
     return log
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gyro.errors import LogError, file_errors
 from gyro.log import Float
 from localfiles import local_file
+from localfiles.reading import open_regular
 
 CHUNK_BYTES = 1 << 22
 MAX_LINE_BYTES = 1 << 16
@@ -55,7 +56,7 @@ class Table:
 def open_log(path: Path) -> BinaryIO:
     """A log's bytes. Raises InputError unless it is a regular file: no pipe to wait for, no endless device."""
     with file_errors():
-        return local_file(path).open("rb")
+        return open_regular(local_file(path), str(path))
 
 
 def read_table(path: Path, form: TextForm, columns: tuple[int, ...], required: int) -> Table:
@@ -166,13 +167,18 @@ def _row(text: str, form: TextForm, columns: tuple[int, ...], required: int) -> 
     cells = text.split(form.delimiter)
     row = []
     for i, column in enumerate(columns):
-        cell = cells[column].strip().strip('"') if column < len(cells) else ""
+        cell = unquoted(cells[column]) if column < len(cells) else ""
         value = number(cell)
         if value is None and i < required:
             found = f"cell {column + 1} is {cell[:20]!r}, not a number" if cell else f"cell {column + 1} is missing"
             return found
         row.append(np.nan if value is None else value)
     return row
+
+
+def unquoted(cell: str) -> str:
+    """The text of a cell without the white space and the quotes around it."""
+    return cell.strip().strip('"').strip()
 
 
 def number(cell: str) -> float | None:

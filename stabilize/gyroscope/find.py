@@ -20,7 +20,7 @@ def candidate_logs(video: Path, log: Path | None, config: GyroConfig) -> Iterato
 
     Raises GyroError where what is named cannot be read: the log, or a lens profile.
     """
-    from gyro.readers import Candidate, ReadOptions, find_logs, read_log
+    from gyro.readers import Candidate, ReadOptions, find_logs, parse_columns, read_log
 
     if config.use == "off":
         off = f"the gyroscope log {log} was not used: gyro.use is off"
@@ -29,8 +29,7 @@ def candidate_logs(video: Path, log: Path | None, config: GyroConfig) -> Iterato
         from gyro.lens import load_lens
 
         load_lens(config.lens)  # refused before any work is done
-    columns = tuple(name.strip() for name in config.columns.split(",")) if config.columns else None
-    options = ReadOptions(columns=columns, gyro_unit=config.gyro_unit, time_unit=config.time_unit)
+    options = ReadOptions(columns=parse_columns(config.columns), gyro_unit=config.gyro_unit, time_unit=config.time_unit)
     if log is not None:
         return iter((Candidate(read_log(log, options)),))
     found = iter(find_logs(video, options))
