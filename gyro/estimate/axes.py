@@ -42,13 +42,9 @@ def rank_axes(covariance: Float) -> list[Axes]:
     transposed."""
     total = float(np.sum(np.linalg.svd(covariance, compute_uv=False)))
     found = [
-        Axes(
-            M,
-            matrix_to_letters(M) or "",
-            bool(np.linalg.det(M) < 0),
-            float(np.sum(covariance * M)) / max(total, 1e-300),
-        )
+        Axes(M, letters, bool(np.linalg.det(M) < 0), float(np.sum(covariance * M)) / max(total, 1e-300))
         for M in signed_permutations()
+        if (letters := matrix_to_letters(M)) is not None
     ]
     return sorted(found, key=lambda axes: (-round(axes.share, 9), axes.improper))
 

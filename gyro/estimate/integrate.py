@@ -226,7 +226,7 @@ def _knot_means(time_s: Float, values: Float, knots: Float) -> Float:
     """Mean of each column over one knot interval around every knot, so that vibration does not alias into gravity."""
     half = (knots[1] - knots[0]) / 2
     low, high = np.maximum(knots - half, time_s[0]), np.minimum(knots + half, time_s[-1])
-    return integrals(time_s, values, low, high) / (high - low)[:, None]
+    return np.asarray(integrals(time_s, values, low, high) / (high - low)[:, None])
 
 
 def _vqf(R_world_body: Rotation, interval_s: float, accel_m_s2: Float) -> tuple[Float, Float]:

@@ -59,7 +59,7 @@ def calibrate(
     if min(pattern) < 3 or max(pattern) > 100:
         raise UsageError(f"a board of {pattern[0]} x {pattern[1]} inner corners; 3 to 100 each")
     views: list[Float] = []
-    seen, size = 0, (0, 0)
+    seen, detected, size = 0, 0, (0, 0)
     for gray in _pictures(source):
         if seen and gray.shape[::-1] != size:
             raise LensError(
@@ -67,12 +67,13 @@ def calibrate(
             )
         seen, size = seen + 1, (gray.shape[1], gray.shape[0])
         corners = _corners(gray, pattern)
-        if corners is not None and (not views or np.mean(np.abs(corners - views[-1])) > _MOVED_SHARE * size[0]):
+        if corners is None:
+            continue
+        detected += 1
+        if not views or np.mean(np.abs(corners - views[-1])) > _MOVED_SHARE * size[0]:
             views.append(corners)
     if len(views) < MIN_VIEWS:
-        raise LensError(
-            f"{len(views)} of {seen} pictures show {pattern[0]} x {pattern[1]} inner corners; {MIN_VIEWS} are needed"
-        )
+        raise LensError(_too_few_views(len(views), detected, seen, pattern))
     views = [
         views[i] for i in np.unique(np.linspace(0, len(views) - 1, min(len(views), MAX_VIEWS)).round().astype(int))
     ]
@@ -84,6 +85,16 @@ def calibrate(
             f"these {len(views)} views do not determine the lens; tilt the board more ({error.err})"
         ) from error
     return Calibration(lens, rms, errors, len(views), seen)
+
+
+def _too_few_views(views: int, detected: int, seen: int, pattern: tuple[int, int]) -> str:
+    """The message for fewer than MIN_VIEWS views."""
+    board = f"{pattern[0]} x {pattern[1]} inner corners"
+    message = f"{detected} of {seen} images show {board}; {MIN_VIEWS} are needed"
+    if detected == views:
+        return message
+    skipped = f"{detected - views} of these were skipped because the board had hardly moved since the view before"
+    return f"{message}, and {skipped}; move and tilt the board between views"
 
 
 def _pictures(source: Path | str | Iterable[Path]) -> Iterator[Gray]:

@@ -110,8 +110,18 @@ def test_a_video_of_a_board(tmp_path):
     assert found.lens.K[0, 0] == pytest.approx(520, rel=0.02)
 
 
+def test_views_that_are_too_alike_are_named(tmp_path):
+    """Eight images of a board that rests but once: all of them show corners, two count."""
+    for i in range(8):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), draw("polynomial", BARREL, POSES[i // 7]))
+    with pytest.raises(
+        LensError, match="8 of 8 images show 9 x 6 inner corners; 4 are needed, and 6 of these were skipped"
+    ):
+        calibrate(tmp_path)
+
+
 def test_what_cannot_be_calibrated_says_why(tmp_path, pictures):
-    with pytest.raises(LensError, match=r"0 of 13 pictures show 8 x 5"):
+    with pytest.raises(LensError, match=r"0 of 13 images show 8 x 5"):
         calibrate(pictures, (8, 5))
     with pytest.raises(UsageError, match="no calibration for model 'pinhole'"):
         calibrate(pictures, model="pinhole")

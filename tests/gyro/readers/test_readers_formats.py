@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gyro.axis_letters import letters_to_matrix
 from gyro.errors import InputError, LogError, UsageError
 from gyro.readers import ReadOptions, detect_format, find_logs, gcsv, read_log
 
@@ -53,7 +54,7 @@ def test_gcsv_readout_direction(tmp_path, direction, sign):
 
 def test_gcsv_orientation_as_documented():
     """docs.gyroflow.xyz: YxZ gives Y, -X, Z; then x is up, y left, z backward."""
-    np.testing.assert_array_equal(gcsv.axes_matrix("YxZ") @ [1, 2, 3], [2, -1, 3])
+    np.testing.assert_array_equal(letters_to_matrix("YxZ") @ [1, 2, 3], [2, -1, 3])
     up, left, backward = np.eye(3)
     np.testing.assert_array_equal(gcsv.R_CAM_BODY @ up, [0, -1, 0])
     np.testing.assert_array_equal(gcsv.R_CAM_BODY @ left, [-1, 0, 0])
