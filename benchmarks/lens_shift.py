@@ -21,10 +21,10 @@ import samples
 from gyro.estimate import (
     Tracks,
     estimate_shift,
-    known_settings,
     logged_shift,
+    prior_settings,
     synchronize,
-    synchronize_held,
+    synchronize_with_ois,
 )
 from gyro.log import Float
 from gyro.readers import read_log
@@ -51,7 +51,7 @@ WITHOUT = ("handheld", "walk", "action", "crowd", "pan", "blurred")
 def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
     file, true = made(spec, cache), samples.truth(spec)
     log, tracks = read_log(file.with_suffix(".csv")), tracks_of(analyse(file, MESHLESS))
-    settings = known_settings(log, (spec.width, spec.height))
+    settings = prior_settings(log, (spec.width, spec.height))
     sync = synchronize(tracks, log, settings)
     found = estimate_shift(tracks, log, sync, settings)
     lens = true.lens_shift_px(true.time_s)
@@ -68,7 +68,7 @@ def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
 def logged(spec: samples.ClipSpec, file: Path, tracks: Tracks) -> Float:
     """The logged shift (n, 2) at the frames, by the clock that synchronisation finds for the recording."""
     recording = read_log(samples.write_dvs(spec, file.with_suffix("")))
-    sync = synchronize_held(tracks, recording, known_settings(recording, (spec.width, spec.height)))
+    sync = synchronize_with_ois(tracks, recording, prior_settings(recording, (spec.width, spec.height)))
     assert recording.ois is not None
     return logged_shift(recording.ois, sync, spec.width, spec.height).at(samples.truth(spec).time_s)
 

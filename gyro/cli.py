@@ -29,7 +29,7 @@ AccelOpt = Annotated[str | None, typer.Option("--accel-units", help="m/s2, g, mg
 TimeOpt = Annotated[str | None, typer.Option("--time-unit", help="s, ms, us, ns, or seconds per count.")]
 FormatOpt = Annotated[str | None, typer.Option("--format", help="Name of the reader, instead of detection.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace the result where it exists.")]
-DAMAGE_SHOWN = 20
+DAMAGE_LINES_MAX = 20
 
 say = file_errors()(terminal.say)
 say_json = file_errors()(terminal.say_json)
@@ -60,21 +60,21 @@ def info(  # noqa: PLR0917
     """Say what a log holds, how that was found, and what is damaged."""
     from gyro.readers import read_log
 
-    facts = describe(read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format)))
+    facts = log_facts(read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format)))
     if as_json:
         say_json(facts)
         return
     for key, value in facts.items():
         if isinstance(value, list):
-            for item in value[:DAMAGE_SHOWN]:
+            for item in value[:DAMAGE_LINES_MAX]:
                 say(f"{key:>9}  {item}")
-            if len(value) > DAMAGE_SHOWN:
-                say(f"{key:>9}  ... and {len(value) - DAMAGE_SHOWN} more")
+            if len(value) > DAMAGE_LINES_MAX:
+                say(f"{key:>9}  ... and {len(value) - DAMAGE_LINES_MAX} more")
         elif value is not None:
             say(f"{key:>9}  {value}")
 
 
-def describe(log: GyroLog) -> dict[str, object]:
+def log_facts(log: GyroLog) -> dict[str, object]:
     """The facts of a log, for a person or for JSON."""
     import numpy as np
 
@@ -99,7 +99,7 @@ def describe(log: GyroLog) -> dict[str, object]:
     }
 
 
-def check_result(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> None:
+def check_output(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> None:
     """Raises UsageError or OutputError where a result cannot be written there: to be told before any work is done."""
     from localfiles import check_target
 
@@ -128,7 +128,7 @@ def sync_facts(match: Match, notes: tuple[str, ...] = ()) -> dict[str, object]:
         "mirrored": result.improper,
         "bias_rad_s": result.bias_rad_s.tolist(),
         "standard_errors": dict(result.std),
-        "held": list(result.held),
+        "held": list(result.unobservable),
         "notes": [*notes, *match.log.notes, *result.notes],
     }
 
@@ -138,10 +138,10 @@ def sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
     result, log = match.sync, match.log
 
     def row(name: str, value: float, key: str, unit: str, scale: float = 1.0) -> str:
-        held = "   (held: this clip does not show it)" if key in result.held else ""
-        return f"{name:>9}  {value * scale:.4f} +- {result.std.get(key, float('nan')) * scale:.4f} {unit}{held}"
+        unobservable = "   (held: this clip does not show it)" if key in result.unobservable else ""
+        return f"{name:>9}  {value * scale:.4f} +- {result.std.get(key, float('nan')) * scale:.4f} {unit}{unobservable}"
 
-    turned = " ".join(f"{angle:.1f}" for angle in result.R_cam_gyro.as_rotvec(degrees=True))
+    rotation = " ".join(f"{angle:.1f}" for angle in result.R_cam_gyro.as_rotvec(degrees=True))
     lines = [
         f"{'log':>9}  {log.source} ({log.format}{', with the shift of the lens' * (log.ois is not None)})",
         row("offset", result.offset_s, "offset_s", "ms", 1000),
@@ -149,13 +149,13 @@ def sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
         row("readout", result.readout_s, "readout_s", f"ms along {result.readout_axis}", 1000),
         row("focal", result.focal_px, "focal_px", "px"),
         row("k1", result.k1, "k1", ""),
-        f"{'axes':>9}  {result.axes}{', mirrored' * result.improper}, turned by {turned} degrees",
+        f"{'axes':>9}  {result.axes}{', mirrored' * result.improper}, turned by {rotation} degrees",
     ]
     lines += [f"{'note':>9}  {note}" for note in (*notes, *result.notes)]
     return [*lines, f"{'verdict':>9}  {result.refusal or 'the log belongs to this video'}"]
 
 
-def path_of(log: GyroLog) -> tuple[Float, Rotation]:
+def orientation_path(log: GyroLog) -> tuple[Float, Rotation]:
     """Orientations at the log's own samples, in the camera's axes where the log states them."""
     import numpy as np
     from scipy.spatial.transform import Rotation
@@ -182,14 +182,14 @@ def calibrate(
     board = _board(pattern)
     views = source[0] if len(source) == 1 else source
     inputs = source_files(views)
-    check_result(output, inputs, overwrite)
-    found = calibrate_lens(views, board, "opencv_fisheye" if fisheye else "polynomial")
-    K, names = found.lens.K, list(found.standard_errors)
-    values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *found.lens.coefficients]
+    check_output(output, inputs, overwrite)
+    calibration = calibrate_lens(views, board, "opencv_fisheye" if fisheye else "polynomial")
+    K, names = calibration.lens.K, list(calibration.standard_errors)
+    values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *calibration.lens.coefficients]
     for name, value in zip(names, values, strict=True):
-        say(f"{name:>3}  {value:.5g} +- {found.standard_errors[name]:.2g}")
-    say(f"rms  {found.rms_px:.3f} px over {found.views_used} of {found.views_seen} views")
-    save_lens(found.lens, output, found.rms_px, inputs, overwrite)
+        say(f"{name:>3}  {value:.5g} +- {calibration.standard_errors[name]:.2g}")
+    say(f"rms  {calibration.rms_px:.3f} px over {calibration.views_used} of {calibration.views_total} views")
+    save_lens(calibration.lens, output, calibration.rms_px, inputs, overwrite)
     say(output)
 
 

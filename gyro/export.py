@@ -17,7 +17,7 @@ from gyro.readers.options import G_M_S2
 from localfiles import write_text
 from localfiles.text import clean
 
-CHUNK = 65536  # rows at a time: a row of Python numbers takes ten times as much as in an array
+CHUNK_ROWS = 65536  # rows at a time: a row of Python numbers takes ten times as much as in an array
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
@@ -52,10 +52,10 @@ def write_gcsv(log: GyroLog, path: Path, inputs: Iterable[Path | str] = (), over
         write_text(path, "\n".join([*header, *rows]) + "\n", inputs, overwrite)
 
 
-def _rows(table: Float, form: str) -> Iterator[str]:
-    for first in range(0, len(table), CHUNK):
-        for row in table[first : first + CHUNK].tolist():
-            yield form % tuple(row)
+def _rows(table: Float, row_format: str) -> Iterator[str]:
+    for first in range(0, len(table), CHUNK_ROWS):
+        for row in table[first : first + CHUNK_ROWS].tolist():
+            yield row_format % tuple(row)
 
 
 def write_path(

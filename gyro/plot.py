@@ -19,7 +19,7 @@ from localfiles import write_bytes
 ENDINGS = (".png", ".jpg", ".jpeg")
 WIDTH, TOP, PANEL, GAP, FOOT, LEFT, RIGHT = 1200, 46, 200, 16, 52, 84, 16
 TICKS_ACROSS, TICKS_UP = 10, 4
-_PICTURE, _LOG, _INK, _GRID = (190, 110, 20), (40, 60, 220), (40, 40, 40), (225, 225, 225)  # BGR
+_VIDEO, _LOG, _INK, _GRID = (190, 110, 20), (40, 60, 220), (40, 40, 40), (225, 225, 225)  # BGR
 Canvas = NDArray[np.uint8]
 
 
@@ -47,9 +47,9 @@ def plot_sync(match: Match, path: Path, inputs: Iterable[Path | str] = (), overw
     import cv2
 
     check_ending(path)
-    time_s, seen = picture_rates(match.tracks, match.sync.focal_px)
-    logged = log_rates(match, time_s)
-    canvas = draw(time_s, np.degrees(seen), np.degrees(logged), _title(match))
+    time_s, video_rad_s = video_rates(match.tracks, match.sync.focal_px)
+    log_rad_s = log_rates(match, time_s)
+    canvas = draw(time_s, np.degrees(video_rad_s), np.degrees(log_rad_s), _title(match))
     done, data = cv2.imencode(path.suffix.lower(), canvas)
     if not done:
         raise OutputError(f"{path}: cannot be encoded as a picture")
@@ -76,12 +76,12 @@ def log_rates(match: Match, time_s: Float) -> Float:
     is what a picture shows."""
     log, result, interval_s = match.log, match.sync, match.tracks.interval_s
     sign = -1.0 if result.improper else 1.0
-    own = sign * result.R_cam_gyro.apply(log.gyro_rad_s - result.bias_rad_s)
+    camera_rad_s = sign * result.R_cam_gyro.apply(log.gyro_rad_s - result.bias_rad_s)
     start_s, end_s = (result.log_time(time_s + side * interval_s / 2) for side in (-1, 1))
-    return integrals(log.time_s, own, start_s, end_s) / interval_s
+    return integrals(log.time_s, camera_rad_s, start_s, end_s) / interval_s
 
 
-def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
+def video_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
     """Middle times (n,) of the frame intervals and the camera's rates (n, 3) in rad/s that the matches alone show.
 
     Rotational flow of a still scene (Longuet-Higgins & Prazdny 1980), least squares with weights against what moves by
@@ -100,24 +100,24 @@ def picture_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
         np.add.at(A, tracks.pair, weight[:, None, None] * (field.transpose(0, 2, 1) @ field))
         np.add.at(b, tracks.pair, weight[:, None] * np.einsum("mij,mi->mj", field, flow))
         turn = np.asarray(np.linalg.solve(A + 1e-9 * np.eye(3), b[..., None])[..., 0], np.float64)
-        left = np.linalg.norm(flow - np.einsum("mij,mj->mi", field, turn[tracks.pair]), axis=1)
-        weight = 1 / (1 + (left / max(2 * float(np.median(left)), 1e-9)) ** 2)
+        residual = np.linalg.norm(flow - np.einsum("mij,mj->mi", field, turn[tracks.pair]), axis=1)
+        weight = 1 / (1 + (residual / max(2 * float(np.median(residual)), 1e-9)) ** 2)
     return tracks.time_s[:-1] + step_s / 2, turn / step_s[:, None]
 
 
-def draw(time_s: Float, seen_deg_s: Float, logged_deg_s: Float, title: str) -> Canvas:
+def draw(time_s: Float, video_deg_s: Float, log_deg_s: Float, title: str) -> Canvas:
     """The whole picture: three panels over one axis of time, with a title and a legend."""
     height = TOP + 3 * PANEL + 2 * GAP + FOOT
     canvas = np.full((height, WIDTH, 3), 255, np.uint8)
-    across = Axis(float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-6), LEFT, WIDTH - RIGHT)
+    x_axis = Axis(float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-6), LEFT, WIDTH - RIGHT)
     for i, name in enumerate("xyz"):
-        seen, logged = seen_deg_s[:, i], logged_deg_s[:, i]
-        largest = max(float(np.percentile(np.abs(np.concatenate([seen, logged])), 99.5)) * 1.25, 1e-3)
+        video_rad_s, log_rad_s = video_deg_s[:, i], log_deg_s[:, i]
+        largest = max(float(np.percentile(np.abs(np.concatenate([video_rad_s, log_rad_s])), 99.5)) * 1.25, 1e-3)
         top = TOP + i * (PANEL + GAP)
-        up = Axis(-largest, largest, top + PANEL, top)
-        _grid(canvas, across, up, labelled=i == 2)
-        for values, colour in ((seen, _PICTURE), (logged, _LOG)):
-            _curve(canvas, np.stack([across.px(time_s), up.px(values)], axis=1), colour)
+        y_axis = Axis(-largest, largest, top + PANEL, top)
+        _grid(canvas, x_axis, y_axis, labelled=i == 2)
+        for values, colour in ((video_rad_s, _VIDEO), (log_rad_s, _LOG)):
+            _curve(canvas, np.stack([x_axis.px(time_s), y_axis.px(values)], axis=1), colour)
         _text(canvas, f"about {name} (deg/s)", (LEFT + 8, top + 18))
     _text(canvas, "time in the video (s)", (WIDTH // 2 - 70, height - 12))
     _text(canvas, title, (LEFT, 28))
@@ -125,30 +125,30 @@ def draw(time_s: Float, seen_deg_s: Float, logged_deg_s: Float, title: str) -> C
     return canvas
 
 
-def ticks(low: float, high: float, most: int) -> Float:
-    """Round values (1, 2 or 5 times a power of ten apart) between two numbers, at most some `most` of them."""
-    raw = (high - low) / most
+def ticks(low: float, high: float, count_max: int) -> Float:
+    """Round values (1, 2 or 5 times a power of ten apart) between two numbers, at most some `count_max` of them."""
+    raw = (high - low) / count_max
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= raw * (1 - 1e-9))
     return np.asarray(np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * step, np.float64)
 
 
-def _grid(canvas: Canvas, across: Axis, up: Axis, labelled: bool) -> None:
+def _grid(canvas: Canvas, x_axis: Axis, y_axis: Axis, labelled: bool) -> None:
     """Grid, frame and the numbers at the ticks; those of time only where `labelled`."""
     import cv2
 
-    for value in ticks(across.low, across.high, TICKS_ACROSS):
-        x = round(float(across.px(value)))
-        cv2.line(canvas, (x, up.end), (x, up.start), _GRID, 1)
-        cv2.line(canvas, (x, up.start), (x, up.start + 4), _INK, 1)
+    for value in ticks(x_axis.low, x_axis.high, TICKS_ACROSS):
+        x = round(float(x_axis.px(value)))
+        cv2.line(canvas, (x, y_axis.end), (x, y_axis.start), _GRID, 1)
+        cv2.line(canvas, (x, y_axis.start), (x, y_axis.start + 4), _INK, 1)
         if labelled:
-            _text(canvas, f"{value:.6g}", (x, up.start + 20), anchor=0.5)
-    for value in ticks(up.low, up.high, TICKS_UP):
-        y = round(float(up.px(value)))
-        cv2.line(canvas, (across.start, y), (across.end, y), _INK if value == 0 else _GRID, 1)
-        cv2.line(canvas, (across.start - 4, y), (across.start, y), _INK, 1)
-        _text(canvas, f"{value:.6g}", (across.start - 8, y + 5), anchor=1.0)
-    cv2.rectangle(canvas, (across.start, up.end), (across.end, up.start), _INK, 1)
+            _text(canvas, f"{value:.6g}", (x, y_axis.start + 20), anchor=0.5)
+    for value in ticks(y_axis.low, y_axis.high, TICKS_UP):
+        y = round(float(y_axis.px(value)))
+        cv2.line(canvas, (x_axis.start, y), (x_axis.end, y), _INK if value == 0 else _GRID, 1)
+        cv2.line(canvas, (x_axis.start - 4, y), (x_axis.start, y), _INK, 1)
+        _text(canvas, f"{value:.6g}", (x_axis.start - 8, y + 5), anchor=1.0)
+    cv2.rectangle(canvas, (x_axis.start, y_axis.end), (x_axis.end, y_axis.start), _INK, 1)
 
 
 def _curve(canvas: Canvas, points: Float, colour: tuple[int, int, int]) -> None:
@@ -160,7 +160,7 @@ def _curve(canvas: Canvas, points: Float, colour: tuple[int, int, int]) -> None:
 def _legend(canvas: Canvas) -> None:
     import cv2
 
-    for x, colour, name in ((WIDTH - 270, _PICTURE, "picture"), (WIDTH - 140, _LOG, "log")):
+    for x, colour, name in ((WIDTH - 270, _VIDEO, "picture"), (WIDTH - 140, _LOG, "log")):
         cv2.line(canvas, (x, 23), (x + 34, 23), colour, 2, cv2.LINE_AA)
         _text(canvas, name, (x + 42, 28))
 

@@ -14,7 +14,7 @@ from localfiles.videos import open_video, pick_video
 
 
 @contextmanager
-def opened(path: Path | str) -> Iterator[Any]:
+def video_container(path: Path | str) -> Iterator[Any]:
     """The container of a local video, closed at the end. Raises InputError where it cannot be opened or decoded, also
     for what FFmpeg says inside the block."""
     with file_errors():
@@ -27,7 +27,7 @@ def opened(path: Path | str) -> Iterator[Any]:
 
 
 @file_errors()
-def picture(container: Any, path: Path | str) -> Any:
+def video_stream(container: Any, path: Path | str) -> Any:
     """The stream of pictures to work on, without frame threads: those can deadlock where decoding stops early."""
     stream = pick_video(container, path)
     stream.thread_type = "SLICE"

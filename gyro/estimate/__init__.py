@@ -2,12 +2,12 @@
 shift."""
 
 from .integrate import OrientationTrack, integrate
-from .known import check_known, known_settings
 from .match import Match, match_logs
-from .ois import LensShift, estimate_shift, logged_shift, synchronize_held, without_shift
+from .ois import LensShift, estimate_shift, logged_shift, remove_lens_shift, synchronize_with_ois
+from .orientation import camera_orientation
+from .priors import check_priors, prior_settings
 from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
-from .rows import camera_orientation
 from .sync import synchronize
 from .tracks import Tracks
 
@@ -19,14 +19,14 @@ __all__ = [
     "SyncSettings",
     "Tracks",
     "camera_orientation",
-    "check_known",
+    "check_priors",
     "estimate_shift",
     "integrate",
-    "known_settings",
     "logged_shift",
     "match_logs",
+    "prior_settings",
+    "remove_lens_shift",
     "self_calibrated_lens",
     "synchronize",
-    "synchronize_held",
-    "without_shift",
+    "synchronize_with_ois",
 ]

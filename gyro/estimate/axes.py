@@ -12,7 +12,9 @@ from scipy.spatial.transform import Rotation
 from gyro.axis_letters import matrix_to_letters
 from gyro.log import Float
 
-WEAK = 0.05  # of the largest singular value: below it a direction of motion says nothing about handedness
+SINGULAR_VALUE_RATIO_MIN = (
+    0.05  # of the largest singular value: below it a direction of motion says nothing about handedness
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def handedness(covariance: Float) -> tuple[bool, ...]:
     """Whether the log is mirrored: (False,) or (True,) where all three axes move enough to tell a mirror image from a
     turn, otherwise both, for the full fit to decide."""
     U, s, Vt = np.linalg.svd(covariance)
-    if s[2] < WEAK * s[0]:
+    if s[2] < SINGULAR_VALUE_RATIO_MIN * s[0]:
         return (False, True)
     return (bool(np.linalg.det(U @ Vt) < 0),)
 

@@ -14,9 +14,9 @@ from scipy.spatial.transform import Rotation, Slerp
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
 
-CHUNK = 65536  # samples at a time: an hour at 500 Hz fits in a few hundred MB
+CHUNK_SAMPLES = 65536  # samples at a time: an hour at 500 Hz fits in a few hundred MB
 VQF_RATE_HZ = 50.0
-GAP_S = 0.1  # a hand can turn around within a longer hole, so its content is unknown
+GAP_MIN_S = 0.1  # a hand can turn around within a longer hole, so its content is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +43,49 @@ class OrientationTrack:
         measured rates at both (Hermite), which follows a 10 Hz shake in a 100 Hz log to 1e-4 rad where slerp errs by
         1e-3.
         """
-        left, local = self._local(t_s)
+        left, local = self._local_rotvec(t_s)
         return self.R_world_body[left] * Rotation.from_rotvec(local)
 
     def matrices(self, t_s: Float) -> Float:
         """As `evaluate`, (m, 3, 3): of many times it takes a fraction of the time."""
-        left, local = self._local(t_s)
-        near = _range(left)
-        R_world_left = self.R_world_body[near].as_matrix()[left - near.start]
+        left, local = self._local_rotvec(t_s)
+        span = _index_span(left)
+        R_world_left = self.R_world_body[span].as_matrix()[left - span.start]
         return np.asarray(R_world_left @ Rotation.from_rotvec(local).as_matrix())
 
-    def _local(self, t_s: Float) -> tuple[NDArray[np.intp], Float]:
+    def _local_rotvec(self, t_s: Float) -> tuple[NDArray[np.intp], Float]:
         """The sample before each time, and the rotation vector (m, 3) since."""
         t = np.clip(np.asarray(t_s, float), self.time_s[0], self.time_s[-1])
-        left = self._left(t)
+        left = self._sample_before(t)
         dt = self.time_s[left + 1] - self.time_s[left]
         s = ((t - self.time_s[left]) / dt)[:, None]
-        step = self._steps(left)
+        step = self._shift_steps(left)
         slope0, slope1 = self._slopes(left, dt, step)
         return left, step * s**2 * (3 - 2 * s) + slope0 * s * (1 - s) ** 2 - slope1 * s**2 * (1 - s)
 
-    def _steps(self, left: NDArray[np.intp]) -> Float:
+    def _shift_steps(self, left: NDArray[np.intp]) -> Float:
         """Rotation vectors (m, 3) from some samples to the next ones, each computed once where times are dense."""
-        near = _range(left)
-        dense = near.stop - near.start < len(left)
-        wanted = np.arange(near.start, near.stop) if dense else left
+        span = _index_span(left)
+        dense = span.stop - span.start < len(left)
+        wanted = np.arange(span.start, span.stop) if dense else left
         step = (self.R_world_body[wanted].inv() * self.R_world_body[wanted + 1]).as_rotvec()
-        return np.asarray(step[left - near.start] if dense else step)
+        return np.asarray(step[left - span.start] if dense else step)
 
     def rate(self, t_s: Float) -> Float:
         """Body rate (m, 3) in rad/s at log times, linear between samples, zero beyond the ends."""
         return np.stack([np.interp(t_s, self.time_s, column, left=0, right=0) for column in self.rate_rad_s.T], axis=1)
 
-    def known(self, t_s: Float) -> NDArray[np.bool_]:
+    def covers(self, t_s: Float) -> NDArray[np.bool_]:
         """(m,) bool: inside the log and outside its gaps."""
         t = np.asarray(t_s, float)
         return np.asarray((t >= self.time_s[0]) & (t <= self.time_s[-1]) & ~in_gaps(self.gaps_s, t))
 
-    def _left(self, t: Float) -> NDArray[np.intp]:
+    def _sample_before(self, t: Float) -> NDArray[np.intp]:
         return np.clip(np.searchsorted(self.time_s, t, side="right") - 1, 0, len(self.time_s) - 2)
 
     def _slopes(self, left: NDArray[np.intp], dt: Float, step: Float) -> tuple[Float, Float]:
         """Rotation-vector derivatives at both ends, per interval; across a gap the rates say nothing of the inside."""
-        width = np.where(dt > GAP_S, 0.0, dt)[:, None]
+        width = np.where(dt > GAP_MIN_S, 0.0, dt)[:, None]
         rate0, rate1 = self.rate_rad_s[left] * width, self.rate_rad_s[left + 1] * width
         # d(rotvec)/ds = J_r^-1(step) rate; to first order J_r^-1 = 1 + [step]x / 2 at the far end.
         slope1 = rate1 + np.cross(step, rate1) / 2
@@ -93,7 +93,7 @@ class OrientationTrack:
         return np.where(wide, step, rate0), np.where(wide, step, slope1)
 
 
-def _range(index: NDArray[np.intp]) -> slice:
+def _index_span(index: NDArray[np.intp]) -> slice:
     return slice(int(index.min()), int(index.max()) + 1) if len(index) else slice(0, 0)
 
 
@@ -109,14 +109,14 @@ def integrate(log: GyroLog, bias_rad_s: Float | None = None, use_accel: bool = T
     bias = np.zeros(3) if bias_rad_s is None else np.asarray(bias_rad_s, float)
     rate = log.gyro_rad_s - bias
     gaps = find_gaps(log)
-    own = OrientationTrack(log.time_s, accumulate(increments(log.time_s, rate)), rate, gaps, bias, gravity=False)
-    return own if log.accel_m_s2 is None or not use_accel else _level(own, log.accel_m_s2)
+    integrated = OrientationTrack(log.time_s, accumulate(increments(log.time_s, rate)), rate, gaps, bias, gravity=False)
+    return integrated if log.accel_m_s2 is None or not use_accel else _level_with_vqf(integrated, log.accel_m_s2)
 
 
 def find_gaps(log: GyroLog) -> Float:
     """(k, 2) spans without data: what the reader marked, and every step longer than 0.1 s and five usual steps."""
     dt = np.diff(log.time_s)
-    holes = np.flatnonzero(dt > max(GAP_S, 5 * float(np.median(dt))))
+    holes = np.flatnonzero(dt > max(GAP_MIN_S, 5 * float(np.median(dt))))
     spans = np.stack([log.time_s[holes], log.time_s[holes + 1]], axis=1)
     both = np.concatenate([log.gaps_s, spans])
     return both[np.argsort(both[:, 0], kind="stable")]
@@ -140,8 +140,8 @@ def increments(time_s: Float, rate_rad_s: Float) -> Float:
     the first non-commutative Magnus term, dt^2/12 w0 x w1 (Iserles & Norsett 1999).
     """
     step = np.empty((len(time_s) - 1, 3))
-    for first in range(0, len(step), CHUNK):
-        last = min(first + CHUNK, len(step))
+    for first in range(0, len(step), CHUNK_SAMPLES):
+        last = min(first + CHUNK_SAMPLES, len(step))
         low, high = max(first - 1, 0), min(last + 2, len(time_s))
         part = _increments(time_s[low:high], rate_rad_s[low:high])
         step[first:last] = part[first - low : last - low]
@@ -153,7 +153,7 @@ def _increments(time_s: Float, rate_rad_s: Float) -> Float:
     mean = (rate_rad_s[:-1] + rate_rad_s[1:]) / 2 * dt
     if len(time_s) < 3:
         return mean
-    smooth = np.where(dt > GAP_S, 0.0, dt)
+    smooth = np.where(dt > GAP_MIN_S, 0.0, dt)
     slope = np.gradient(rate_rad_s, time_s, axis=0)
     coning = np.cross(rate_rad_s[:-1], rate_rad_s[1:])
     return np.asarray(mean + smooth**2 / 12 * (slope[:-1] - slope[1:] + coning))
@@ -173,14 +173,14 @@ def accumulate(step_rad: Float) -> Rotation:
     """Prefix product of rotations: n steps give n + 1 orientations, the first of them the identity."""
     out = Rotation.identity(len(step_rad) + 1)
     total = Rotation.identity()
-    for first in range(0, len(step_rad), CHUNK):
-        part = total * _prefix(step_rad[first : first + CHUNK])
+    for first in range(0, len(step_rad), CHUNK_SAMPLES):
+        part = total * _running_products(step_rad[first : first + CHUNK_SAMPLES])
         out[first + 1 : first + 1 + len(part)] = part
         total = part[-1]
     return out
 
 
-def _prefix(step_rad: Float) -> Rotation:
+def _running_products(step_rad: Float) -> Rotation:
     """Products of the first 1, 2, ... steps: blocks of sqrt(n) advance side by side, then each is put behind the one
     before. As matrices, which compose ten times faster; over so few steps they stay orthonormal to 1e-13."""
     n = len(step_rad)
@@ -198,23 +198,23 @@ def _prefix(step_rad: Float) -> Rotation:
     return Rotation.from_matrix(within.reshape(-1, 3, 3)[:n])
 
 
-def _level(own: OrientationTrack, accel_m_s2: Float) -> OrientationTrack:
+def _level_with_vqf(integrated: OrientationTrack, accel_m_s2: Float) -> OrientationTrack:
     """The track put upright and freed of bias by VQF, in its own arrays: an hour fills a hundred MB.
 
-    VQF wants one sample rate, so it runs on even knots (at most 50 Hz) cut out of `own`; what it changes, R_level @
+    VQF wants one sample rate, so it runs on even knots (at most 50 Hz) cut out of `integrated`; what it changes, R_level @
     own, is slow and is carried back to every sample. The fast motion stays as integrated, without the half-sample lag
     of a strapdown filter.
     """
-    knots = _knots(own.time_s)
-    at_knots = own.evaluate(knots)
-    quat, bias = _vqf(at_knots, knots[1] - knots[0], _knot_means(own.time_s, accel_m_s2, knots))
+    knots = _knots(integrated.time_s)
+    at_knots = integrated.evaluate(knots)
+    quat, bias = _vqf(at_knots, knots[1] - knots[0], _knot_means(integrated.time_s, accel_m_s2, knots))
     correction = Slerp(knots, Rotation.from_quat(quat) * at_knots.inv())
-    R_world_body, rate = own.R_world_body, own.rate_rad_s
-    for first in range(0, len(rate), CHUNK):
-        part = slice(first, first + CHUNK)
-        R_world_body[part] = correction(own.time_s[part]) * R_world_body[part]
-        rate[part] -= np.stack([np.interp(own.time_s[part], knots, b) for b in bias.T], axis=1)
-    return replace(own, bias_rad_s=own.bias_rad_s + bias.mean(axis=0), gravity=True)
+    R_world_body, rate = integrated.R_world_body, integrated.rate_rad_s
+    for first in range(0, len(rate), CHUNK_SAMPLES):
+        part = slice(first, first + CHUNK_SAMPLES)
+        R_world_body[part] = correction(integrated.time_s[part]) * R_world_body[part]
+        rate[part] -= np.stack([np.interp(integrated.time_s[part], knots, b) for b in bias.T], axis=1)
+    return replace(integrated, bias_rad_s=integrated.bias_rad_s + bias.mean(axis=0), gravity=True)
 
 
 def _knots(time_s: Float) -> Float:

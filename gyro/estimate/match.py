@@ -10,8 +10,8 @@ from gyro.errors import SyncError
 from gyro.log import GyroLog
 from gyro.readers import Candidate
 
-from .known import known_settings
-from .ois import synchronize_held
+from .ois import synchronize_with_ois
+from .priors import prior_settings
 from .problem import SyncSettings
 from .result import SyncResult
 from .tracks import Tracks
@@ -29,14 +29,14 @@ class Match:
 
 def match_logs(
     candidates: Iterable[Candidate],
-    look: Callable[[], Tracks],
+    track_features: Callable[[], Tracks],
     focal_px: float | None = None,
     lens: Path | str | None = None,
 ) -> tuple[Match | None, tuple[str, ...]]:
     """The first log that agrees with the picture; where none does, the first that could be compared; None if there was
     none. With it what is to be said of the others.
 
-    `look` follows the picture's features; it is called once, if there is a log. Raises UsageError, InputError or
+    `track_features` follows the picture's features; it is called once, if there is a log. Raises UsageError, InputError or
     LensError for a focal length or a profile that is none, SyncError where the picture shows nothing.
     """
     tracks: Tracks | None = None
@@ -46,20 +46,20 @@ def match_logs(
         if candidate.log is None:
             notes.append(candidate.problem)
             continue
-        tracks = look() if tracks is None else tracks
-        settings = known_settings(candidate.log, (tracks.width, tracks.height), focal_px, lens)
+        tracks = track_features() if tracks is None else tracks
+        settings = prior_settings(candidate.log, (tracks.width, tracks.height), focal_px, lens)
         try:
-            found = Match(candidate.log, tracks, settings, synchronize_held(tracks, candidate.log, settings))
+            match = Match(candidate.log, tracks, settings, synchronize_with_ois(tracks, candidate.log, settings))
         except SyncError as error:
             notes.append(f"the gyroscope log was not used: {error}")
             continue
-        if found.sync.accepted:
-            return found, (*notes, *([_refusal(refused)] if refused else []))
+        if match.sync.accepted:
+            return match, (*notes, *([_refusal_note(refused)] if refused else []))
         if refused:
-            notes.append(_refusal(found))
-        refused = refused or found
+            notes.append(_refusal_note(match))
+        refused = refused or match
     return refused, tuple(notes)
 
 
-def _refusal(match: Match) -> str:
+def _refusal_note(match: Match) -> str:
     return f"the gyroscope log {match.log.source} was not used: {match.sync.refusal}"

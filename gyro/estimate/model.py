@@ -12,7 +12,7 @@ from gyro.log import Float, GyroLog
 
 from .integrate import OrientationTrack, integrate
 from .tracks import Int, Tracks
-from .vectors import cross, dot, from_frame, to_frame
+from .vectors import cross, dot, rotate, rotate_back
 
 PARAMETERS = (
     "offset_s", "drift", "rotation_x", "rotation_y", "rotation_z", "bias_x", "bias_y", "bias_z",
@@ -21,7 +21,7 @@ PARAMETERS = (
 INDEX = {name: i for i, name in enumerate(PARAMETERS)}
 ROTATION = slice(INDEX["rotation_x"], INDEX["rotation_z"] + 1)
 BIAS = slice(INDEX["bias_x"], INDEX["bias_z"] + 1)
-FOLD_MIN = 0.05  # of 1 + k1 r^2: beyond, a distortion is none of a lens
+UNDISTORTION_MIN = 0.05  # of 1 + k1 r^2: beyond, a distortion is none of a lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,15 @@ class Observations:
     neighbours: NDArray[np.bool_]
 
 
-def observe(tracks: Tracks, flat: Float, keep: Int, focal_px: float) -> Observations:
-    """The matches `keep` of the tracks, pairs renumbered without holes; `flat` (2, m, 2) in units of `focal_px`."""
-    number, pair = np.unique(tracks.pair[keep], return_inverse=True)
-    both = np.stack([tracks.prev_px[keep], tracks.next_px[keep]])
+def observe(tracks: Tracks, flat: Float, selection: Int, focal_px: float) -> Observations:
+    """The matches `selection` of the tracks, pairs renumbered without holes; `flat` (2, m, 2) in units of `focal_px`."""
+    number, pair = np.unique(tracks.pair[selection], return_inverse=True)
+    both = np.stack([tracks.prev_px[selection], tracks.next_px[selection]])
     extent = np.array([max(tracks.width - 1, 1), max(tracks.height - 1, 1)])
     line = (both / extent - 0.5)[..., ::-1]
     time = np.stack([tracks.time_s[number[pair]], tracks.time_s[number[pair] + 1]])
     neighbours = np.diff(number) == 1
-    return Observations(pair, len(number), time, line, flat[:, keep], focal_px, tracks.interval_s, neighbours)
+    return Observations(pair, len(number), time, line, flat[:, selection], focal_px, tracks.interval_s, neighbours)
 
 
 def body_track(log: GyroLog, camera: Camera) -> OrientationTrack:
@@ -107,7 +107,7 @@ def undistort(flat: Float, log_focal: float, k1: float) -> Float:
 
 
 def _unscaled_rays(x: Float, k1: float) -> Float:
-    shrink = np.maximum(1 + k1 * dot(x, x), FOLD_MIN)
+    shrink = np.maximum(1 + k1 * dot(x, x), UNDISTORTION_MIN)
     return np.concatenate([x, shrink[..., None]], axis=-1)
 
 
@@ -117,7 +117,7 @@ def _rays_per_px(flat: Float, log_focal: float, k1: float, focal_px: float) -> F
     ray = _unscaled_rays(x, k1)
     slope = np.zeros((2, *ray.shape))
     slope[0, ..., 0] = slope[1, ..., 1] = 1
-    slope[..., 2] = 2 * k1 * x.T * (ray[..., 2] > FOLD_MIN)
+    slope[..., 2] = 2 * k1 * x.T * (ray[..., 2] > UNDISTORTION_MIN)
     length = np.linalg.norm(ray, axis=-1, keepdims=True)
     ray /= length
     return np.asarray((slope - ray * dot(slope, ray)[..., None]) / (length * focal_px * np.exp(log_focal)))
@@ -137,47 +137,49 @@ class Normals:
     noise: Float
 
 
-def normals(seen: Observations, log: GyroLog, camera: Camera) -> tuple[Normals, OrientationTrack]:
+def normals(obs: Observations, log: GyroLog, camera: Camera) -> tuple[Normals, OrientationTrack]:
     """n = P_prev x P_next with each ray turned by the gyro at its own line's time (Jia & Evans 2014, eq. 5-7,
     generalised).
 
     |n| is the angle that rotation leaves; a translating camera keeps all n of a pair orthogonal to its direction.
     """
     track = body_track(log, camera)
-    R_world_body = track.matrices(line_times(seen, camera).ravel())
+    R_world_body = track.matrices(line_times(obs, camera).ravel())
     R_world_cam = (R_world_body.reshape(-1, 3) @ camera.R_cam_gyro.inv().as_matrix()).reshape(2, -1, 3, 3)
-    return look(seen, R_world_cam, camera.log_focal, camera.k1), track
+    return normals_from_rotations(obs, R_world_cam, camera.log_focal, camera.k1), track
 
 
-def line_times(seen: Observations, camera: Camera) -> Float:
+def line_times(obs: Observations, camera: Camera) -> Float:
     """Log time (2, m) at which each end of each match was exposed."""
-    return camera.log_time(seen.time_s + seen.line @ camera.readout_s)
+    return camera.log_time(obs.time_s + obs.line @ camera.readout_s)
 
 
-def look(seen: Observations, R_world_cam: Float, log_focal: float, k1: float) -> Normals:
+def normals_from_rotations(obs: Observations, R_world_cam: Float, log_focal: float, k1: float) -> Normals:
     """The geometry under a lens, all rotations (2, m, 3, 3) known."""
-    rays = from_frame(R_world_cam, undistort(seen.flat, log_focal, k1))
-    per_px = from_frame(R_world_cam[1], _rays_per_px(seen.flat[1], log_focal, k1, seen.focal_px))
+    rays = rotate(R_world_cam, undistort(obs.flat, log_focal, k1))
+    per_px = rotate(R_world_cam[1], _rays_per_px(obs.flat[1], log_focal, k1, obs.focal_px))
     return Normals(R_world_cam, rays, cross(rays[0], rays[1]), cross(rays[0], per_px))
 
 
-def normal_derivatives(seen: Observations, camera: Camera, at: Normals, track: OrientationTrack, along: Float) -> Float:
+def normal_derivatives(
+    obs: Observations, camera: Camera, geometry: Normals, track: OrientationTrack, along: Float
+) -> Float:
     """d (along . n) / d parameters (m, r, 12) for fixed vectors `along` (m, r, 3), zero for the lens.
 
     With p, q the rays of a match and a an axis about which p turns, (a x p) x q = p (a.q) - a (p.q), and so on: all
     that is needed are products of vectors in the axes of either camera. A rotation common to both rays of a pair
     changes nothing, so bias and the rate's scale act from the middle of the pair on.
     """
-    p, q = at.rays[:, :, None]
-    prev_cam, next_cam = at.R_world_cam
+    p, q = geometry.rays[:, :, None]
+    prev_cam, next_cam = geometry.R_world_cam
     pq, pv, qv = dot(p, q)[..., None], dot(p, along)[..., None], dot(q, along)[..., None]
     v_prev, v_next, q_prev, p_next = (
-        to_frame(R[:, None], x) for R, x in ((prev_cam, along), (next_cam, along), (prev_cam, q), (next_cam, p))
+        rotate_back(R[:, None], x) for R, x in ((prev_cam, along), (next_cam, along), (prev_cam, q), (next_cam, p))
     )
     turned_prev, turned_next = q_prev * pv - v_prev * pq, v_next * pq - p_next * qv  # by each axis of the cameras
     J = np.zeros((*along.shape[:2], len(PARAMETERS)))
     J[..., ROTATION] = -turned_prev - turned_next
-    t_log = line_times(seen, camera)
+    t_log = line_times(obs, camera)
     lever = t_log - t_log.mean(axis=0)
     C = camera.R_cam_gyro.as_matrix()
     J[..., BIAS] = -(turned_prev * lever[0, :, None, None] + turned_next * lever[1, :, None, None]) @ C
@@ -187,8 +189,8 @@ def normal_derivatives(seen: Observations, camera: Camera, at: Normals, track: O
     for name, factor in (
         ("offset_s", np.ones_like(t_log)),
         ("drift", since),
-        ("readout_rows_s", seen.line[..., 0]),
-        ("readout_columns_s", seen.line[..., 1]),
+        ("readout_rows_s", obs.line[..., 0]),
+        ("readout_columns_s", obs.line[..., 1]),
     ):
         J[..., INDEX[name]] = sum(one * by[:, None] for one, by in zip(moving, factor, strict=True))
     return J

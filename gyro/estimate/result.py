@@ -11,24 +11,26 @@ from gyro.lens import Lens, simple_lens
 from gyro.log import Float
 
 from .axes import nearest_axes
-from .evidence import Evidence, refusal
+from .evidence import Evidence, refusal_reason
 from .model import INDEX, PARAMETERS
 from .problem import Problem
 from .residuals import Kind
 from .solve import Fit
 
-HELD_SHARE = 0.5  # of the prior's width: what the clip narrows by less than this is not shown by it
+UNOBSERVABLE_STD_RATIO = 0.5  # of the prior's width: what the clip narrows by less than this is not shown by it
 # Of the sandwich errors: calibrated by benchmarks/gyro_sync.py. Beside parallax the course within a frame is modelled
 # to first order only.
-INFLATE: dict[Kind, float] = {"turns": 2.0, "moves": 3.0, "shifts": 3.0}
-HIDDEN = 0.5  # noise sigmas of translation that can pass unseen
-LEVER = 0.012  # a lens 0.1 to 0.3 m ahead of the axis that it turns about, 10 m from the scene, seems 1 to 3 % longer
-PUBLIC = {"log_focal": "focal_px", "readout_rows_s": "readout_s", "readout_columns_s": "readout_s"}
+STD_INFLATION: dict[Kind, float] = {"turns": 2.0, "moves": 3.0, "shifts": 3.0}
+HIDDEN_TRANSLATION_SIGMAS = 0.5  # noise sigmas of translation that can pass unseen
+LEVER_FOCAL_REL_STD = (
+    0.012  # a lens 0.1 to 0.3 m ahead of the axis that it turns about, 10 m from the scene, seems 1 to 3 % longer
+)
+PUBLIC_NAMES = {"log_focal": "focal_px", "readout_rows_s": "readout_s", "readout_columns_s": "readout_s"}
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """How log and video fit. What the clip does not show stays near its prior and is named in `held`.
+    """How log and video fit. What the clip does not show stays near its prior and is named in `unobservable`.
 
     t_log = t_video (1 + drift) + offset_s, where t_video is 0 at the first frame and a frame's time is that of its
     middle line. Line y is exposed at t_video + readout_s (y / (height - 1) - 1/2), or with x and width where
@@ -60,7 +62,7 @@ class SyncResult:
     readout_s: float
     readout_axis: str
     std: dict[str, float]
-    held: tuple[str, ...]
+    unobservable: tuple[str, ...]
     evidence: Evidence
     kind: Kind
     mid_s: float
@@ -88,10 +90,10 @@ def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float)
     camera = fit.camera
     std = _errors(fit, evidence, parallax)
     columns = fit.covariance[INDEX["readout_rows_s"], INDEX["readout_rows_s"]] == 0
-    focal_px = problem.seen.focal_px * float(np.exp(camera.log_focal))
-    names = _named(std, columns, focal_px)
-    names["offset_s"] = _start_std(fit, std)
-    held = _held(problem, fit)
+    focal_px = problem.obs.focal_px * float(np.exp(camera.log_focal))
+    names = _named_std(std, columns, focal_px)
+    names["offset_s"] = _first_frame_offset_std(fit, std)
+    unobservable = _unobservable(problem, fit)
     mid_std = float(std[INDEX["offset_s"]])
     return SyncResult(
         offset_s=float(camera.offset_s - camera.drift * camera.mid_s),
@@ -105,65 +107,65 @@ def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float)
         readout_s=float(camera.readout_s[int(columns)]),
         readout_axis="columns" if columns else "rows",
         std=names,
-        held=held,
+        unobservable=unobservable,
         evidence=evidence,
         kind=fit.kind,
         mid_s=camera.mid_s,
         mid_offset_std_s=mid_std,
-        refusal=refusal(evidence, mid_std),
-        notes=_notes(held),
+        refusal=refusal_reason(evidence, mid_std),
+        notes=_notes(unobservable),
     )
 
 
-def self_calibrated_lens(result: SyncResult, width: int, height: int) -> Lens:
+def self_calibrated_lens(result: SyncResult, prior_std: int, height: int) -> Lens:
     """The lens that a synchronisation without a lens found, as OpenCV's polynomial (k1, k2, p1 = p2 = 0, k3), fitted
-    to the division model over the picture. Pixel size `width` x `height` of the full picture."""
-    corner = np.hypot(width, height) / 2 / result.focal_px
+    to the division model over the picture. Pixel size `prior_std` x `height` of the full picture."""
+    corner = np.hypot(prior_std, height) / 2 / result.focal_px
     r_d = np.linspace(0.02, 1, 60) * corner
     r = r_d / np.maximum(1 + result.k1 * r_d**2, 0.05)
     basis = np.stack([r**3, r**5, r**7], axis=1)
     k1, k2, k3 = np.linalg.lstsq(basis, r_d - r, rcond=None)[0] if result.k1 else (0.0, 0.0, 0.0)
-    plain = simple_lens(width, height, result.focal_px)
-    return Lens(width, height, plain.K, "polynomial", (float(k1), float(k2), 0.0, 0.0, float(k3)))
+    plain = simple_lens(prior_std, height, result.focal_px)
+    return Lens(prior_std, height, plain.K, "polynomial", (float(k1), float(k2), 0.0, 0.0, float(k3)))
 
 
 def _errors(fit: Fit, evidence: Evidence, parallax: float) -> Float:
     """Standard errors (12,): the sandwich's, inflated; and for the focal length what a translation that turns with the
     camera (it never sits on the axis of rotation) and is too small to be seen could have done to it."""
-    std = INFLATE[fit.kind] * np.sqrt(np.diag(fit.covariance))
+    std = STD_INFLATION[fit.kind] * np.sqrt(np.diag(fit.covariance))
     i = INDEX["log_focal"]
-    hidden = HIDDEN * fit.sigma_px / max(evidence.flow_px, 1e-6) / (1 + 10 * max(parallax, 0.0))
-    lever = LEVER / (1 + max(parallax, 0.0))
+    hidden = HIDDEN_TRANSLATION_SIGMAS * fit.sigma_px / max(evidence.flow_px, 1e-6) / (1 + 10 * max(parallax, 0.0))
+    lever = LEVER_FOCAL_REL_STD / (1 + max(parallax, 0.0))
     std[i] = float(np.sqrt(std[i] ** 2 + hidden**2 + lever**2)) if std[i] > 0 else 0.0
     return std
 
 
-def _named(std: Float, columns: bool, focal_px: float) -> dict[str, float]:
+def _named_std(std: Float, columns: bool, focal_px: float) -> dict[str, float]:
     unused = "readout_rows_s" if columns else "readout_columns_s"
-    names = {PUBLIC.get(name, name): float(std[i]) for i, name in enumerate(PARAMETERS) if name != unused}
+    names = {PUBLIC_NAMES.get(name, name): float(std[i]) for i, name in enumerate(PARAMETERS) if name != unused}
     names["focal_px"] *= focal_px
     return names
 
 
-def _held(problem: Problem, fit: Fit) -> tuple[str, ...]:
-    width = problem.prior.std
-    found = np.sqrt(np.diag(fit.covariance))
+def _unobservable(problem: Problem, fit: Fit) -> tuple[str, ...]:
+    prior_std = problem.prior.std
+    std = np.sqrt(np.diag(fit.covariance))
     names = (
-        PUBLIC.get(name, name)
+        PUBLIC_NAMES.get(name, name)
         for i, name in enumerate(PARAMETERS)
-        if np.isfinite(width[i]) and (width[i] == 0 or found[i] > HELD_SHARE * width[i])
+        if np.isfinite(prior_std[i]) and (prior_std[i] == 0 or std[i] > UNOBSERVABLE_STD_RATIO * prior_std[i])
     )
     return tuple(dict.fromkeys(names))
 
 
-def _notes(held: tuple[str, ...]) -> tuple[str, ...]:
-    turned = [name for name in held if name.startswith("rotation")]
+def _notes(unobservable: tuple[str, ...]) -> tuple[str, ...]:
+    turned = [name for name in unobservable if name.startswith("rotation")]
     if not turned:
         return ()
     return (f"the clip does not turn enough to show how the sensor is mounted ({', '.join(turned)}): state the axes",)
 
 
-def _start_std(fit: Fit, std: Float) -> float:
+def _first_frame_offset_std(fit: Fit, std: Float) -> float:
     """Of the offset at the first frame: that of the middle carried along the drift."""
     i, j = INDEX["offset_s"], INDEX["drift"]
     scale = std / np.maximum(np.sqrt(np.diag(fit.covariance)), 1e-300)

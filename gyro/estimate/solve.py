@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from gyro.log import Float, GyroLog
 
 from .model import INDEX, PARAMETERS, ROTATION, Camera, Normals, Observations
-from .residuals import Kind, Point, evaluate, free_jacobian, jacobian, noise_px
-from .translation import LOSS, loss_weight, sum_pairs
+from .residuals import Kind, Point, evaluate, jacobian, noise_px, pair_jacobian
+from .translation import LOSS_SCALE_SIGMAS, loss_weight, sum_pairs
 
-BLOCKS = (
+SANDWICH_BLOCK_PAIRS = (
     6,
     15,
     30,
 )  # pairs whose errors may depend on one another: a feature's by its neighbours, a bounce by its step
-ITERATIONS = 20
-CONVERGED = 1e-6  # relative change of the cost
+ITERATIONS_MAX = 20
+COST_REL_TOLERANCE = 1e-6  # relative change of the cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Fit:
     """Where the solver ended.
 
     `covariance` (12, 12), zero for what was fixed; `sigma_px` robust noise of one component of a residual; `kind` what
-    each pair may do besides turning; `at` the rays and normals there.
+    each pair may do besides turning; `geometry` the rays and normals there.
     """
 
     camera: Camera
@@ -66,11 +66,11 @@ class Fit:
     sigma_px: float
     cost: float
     kind: Kind
-    at: Normals
+    geometry: Normals
 
 
 def solve(
-    seen: Observations, log: GyroLog, start: Camera, prior: Prior, *, kind: Kind, iterations: int = ITERATIONS
+    obs: Observations, log: GyroLog, start: Camera, prior: Prior, *, kind: Kind, iterations: int = ITERATIONS_MAX
 ) -> Fit:
     """Minimise the sum of Geman-McClure losses of residual / sigma plus the prior's squares over everything that
     `prior` leaves free.
@@ -79,39 +79,39 @@ def solve(
     shifts, the whole displacement that this leaves. What is free in each pair is eliminated (variable projection,
     Kaufman 1975).
     """
-    point = evaluate(seen, log, start, kind)
+    point = evaluate(obs, log, start, kind)
     damping = 1e-3
     for _ in range(iterations):
         sigma = noise_px(point.e)
         cost = _cost(point, sigma, prior)
-        H, g, _ = _normal_equations(seen, point, sigma)
+        H, g, _ = _normal_equations(obs, point, sigma)
         point, lower, damping = _descend(
-            seen, log, point, prior, equations=(H, g), sigma=sigma, cost=cost, damping=damping
+            obs, log, point, prior, equations=(H, g), sigma=sigma, cost=cost, damping=damping
         )
-        if cost - lower < CONVERGED * cost:
+        if cost - lower < COST_REL_TOLERANCE * cost:
             break
-    return _finish(seen, point, prior)
+    return _finish(obs, point, prior)
 
 
 def _cost(point: Point, sigma: float, prior: Prior) -> float:
-    u2 = np.sum(point.e**2, axis=1) / (LOSS * sigma) ** 2
-    data = LOSS**2 * np.sum(u2 / (1 + u2))
+    u2 = np.sum(point.e**2, axis=1) / (LOSS_SCALE_SIGMAS * sigma) ** 2
+    data = LOSS_SCALE_SIGMAS**2 * np.sum(u2 / (1 + u2))
     return float(data + np.sum(prior.deviation(point.camera) ** 2 * prior.information))
 
 
-def _normal_equations(seen: Observations, point: Point, sigma: float) -> tuple[Float, Float, Float]:
+def _normal_equations(obs: Observations, point: Point, sigma: float) -> tuple[Float, Float, Float]:
     """Hessian (12, 12), gradient (12,) and its share from each pair (pairs, 12), directions eliminated; in units of
     the noise."""
-    J = jacobian(seen, point)
+    J = jacobian(obs, point)
     weight = loss_weight(np.sum(point.e**2, axis=1), sigma) / sigma**2
     half = (J * np.sqrt(weight)[:, None, None]).reshape(-1, len(PARAMETERS))
     H = half.T @ half
-    score = sum_pairs(np.einsum("irp,ir->ip", J, point.e * weight[:, None]), seen.pair, seen.pairs)
-    T = free_jacobian(seen, point)
+    score = sum_pairs(np.einsum("irp,ir->ip", J, point.e * weight[:, None]), obs.pair, obs.pairs)
+    T = pair_jacobian(obs, point)
     if T is not None:
-        B = sum_pairs(np.einsum("irp,irt->ipt", J * weight[:, None, None], T), seen.pair, seen.pairs)
-        C = sum_pairs(np.einsum("irs,irt->ist", T * weight[:, None, None], T), seen.pair, seen.pairs)
-        h = sum_pairs(np.einsum("irt,ir->it", T, point.e * weight[:, None]), seen.pair, seen.pairs)
+        B = sum_pairs(np.einsum("irp,irt->ipt", J * weight[:, None, None], T), obs.pair, obs.pairs)
+        C = sum_pairs(np.einsum("irs,irt->ist", T * weight[:, None, None], T), obs.pair, obs.pairs)
+        h = sum_pairs(np.einsum("irt,ir->it", T, point.e * weight[:, None]), obs.pair, obs.pairs)
         C += (1e-9 * np.trace(C, axis1=1, axis2=2) + 1e-12)[:, None, None] * np.eye(2)
         BC = np.linalg.solve(C, np.swapaxes(B, 1, 2))
         H = H - np.einsum("kpt,ktq->pq", B, BC)
@@ -120,7 +120,7 @@ def _normal_equations(seen: Observations, point: Point, sigma: float) -> tuple[F
 
 
 def _descend(
-    seen: Observations,
+    obs: Observations,
     log: GyroLog,
     point: Point,
     prior: Prior,
@@ -133,7 +133,7 @@ def _descend(
     """A step that lowers the cost, with more damping as long as it does not; the point itself where none does."""
     for _ in range(6):
         trial = point.camera.plus(_step(*equations, prior, point.camera, damping))
-        moved = evaluate(seen, log, trial, point.kind, point)
+        moved = evaluate(obs, log, trial, point.kind, point)
         lower = _cost(moved, sigma, prior)
         if lower < cost:
             return moved, lower, max(damping / 10, 1e-9)
@@ -152,26 +152,26 @@ def _step(H: Float, g: Float, prior: Prior, camera: Camera, damping: float) -> F
     return delta
 
 
-def _finish(seen: Observations, point: Point, prior: Prior) -> Fit:
+def _finish(obs: Observations, point: Point, prior: Prior) -> Fit:
     sigma = noise_px(point.e)
-    covariance = _covariance(seen, point, prior, sigma)
-    return Fit(point.camera, covariance, sigma, _cost(point, sigma, prior), point.kind, point.at)
+    covariance = _covariance(obs, point, prior, sigma)
+    return Fit(point.camera, covariance, sigma, _cost(point, sigma, prior), point.kind, point.geometry)
 
 
-def _covariance(seen: Observations, point: Point, prior: Prior, sigma: float) -> Float:
+def _covariance(obs: Observations, point: Point, prior: Prior, sigma: float) -> Float:
     """Sandwich covariance over blocks of pairs (White 1980; Liang & Zeger 1986): the widest of several block lengths,
     for errors that last, and nowhere below the model's own."""
-    H, _, score = _normal_equations(seen, point, sigma)
-    u2 = np.sum(point.e**2, axis=1) / (LOSS * sigma) ** 2
+    H, _, score = _normal_equations(obs, point, sigma)
+    u2 = np.sum(point.e**2, axis=1) / (LOSS_SCALE_SIGMAS * sigma) ** 2
     H = H * max(float(np.sum((1 - 3 * u2) / (1 + u2) ** 3) / np.sum(1 / (1 + u2) ** 2)), 0.2)
     free = prior.free
     information = np.diag(prior.information[free])
     inverse = np.linalg.pinv(H[np.ix_(free, free)] + information, hermitian=True)
-    found = [inverse @ (_scatter(score[:, free], block) + information) @ inverse for block in BLOCKS]
-    widest = np.maximum.reduce([np.diag(one) for one in (*found, inverse)])
-    grow = np.sqrt(widest / np.maximum(np.diag(found[0]), 1e-300))
+    sandwiches = [inverse @ (_scatter(score[:, free], block) + information) @ inverse for block in SANDWICH_BLOCK_PAIRS]
+    widest = np.maximum.reduce([np.diag(one) for one in (*sandwiches, inverse)])
+    grow = np.sqrt(widest / np.maximum(np.diag(sandwiches[0]), 1e-300))
     covariance = np.zeros((len(PARAMETERS), len(PARAMETERS)))
-    covariance[np.ix_(free, free)] = found[0] * grow[:, None] * grow
+    covariance[np.ix_(free, free)] = sandwiches[0] * grow[:, None] * grow
     return covariance
 
 

@@ -21,11 +21,11 @@ def cross(a: Float, b: Float) -> Float:
     return out
 
 
-def from_frame(R: Float, x: Float) -> Float:
+def rotate(R: Float, x: Float) -> Float:
     """R x, of matrices (..., 3, 3) and vectors (..., 3)."""
     return np.asarray(np.einsum("...ij,...j->...i", R, x))
 
 
-def to_frame(R: Float, x: Float) -> Float:
+def rotate_back(R: Float, x: Float) -> Float:
     """R' x, of matrices (..., 3, 3) and vectors (..., 3)."""
     return np.asarray(np.einsum("...ij,...i->...j", R, x))

@@ -11,7 +11,7 @@ from .model import undistort
 from .tracks import Int
 from .translation import sum_pairs
 
-ROUNDS = 8
+IRLS_ITERATIONS = 8
 
 
 def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
@@ -21,16 +21,16 @@ def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
     A camera that turns by theta moves a still ray by -theta x ray, so n = -(1 - ray ray') theta. Cauchy loss at twice
     the clip's own noise. Translation of a near scene leaks into it.
     """
-    across = np.eye(3) - ray[:, :, None] * ray[:, None, :]
+    projector = np.eye(3) - ray[:, :, None] * ray[:, None, :]
     weight = np.ones(len(n))
     theta = np.zeros((pairs, 3))
-    for _ in range(ROUNDS):
-        A = sum_pairs(weight[:, None, None] * across, pair, pairs)
+    for _ in range(IRLS_ITERATIONS):
+        A = sum_pairs(weight[:, None, None] * projector, pair, pairs)
         b = sum_pairs(weight[:, None] * n, pair, pairs)
         A = A + (1e-6 * np.trace(A, axis1=1, axis2=2)[:, None, None] + 1e-12) * np.eye(3)
         theta = -np.linalg.solve(A, b[..., None])[..., 0]
-        left = np.linalg.norm(n + np.einsum("ijk,ik->ij", across, theta[pair]), axis=1)
-        weight = 1 / (1 + (left / max(2 * 0.85 * float(np.median(left)), 1e-9)) ** 2)
+        residual = np.linalg.norm(n + np.einsum("ijk,ik->ij", projector, theta[pair]), axis=1)
+        weight = 1 / (1 + (residual / max(2 * 0.85 * float(np.median(residual)), 1e-9)) ** 2)
     return theta
 
 

@@ -22,7 +22,7 @@ MAX_VIEWS = 40  # more views cost time by their square and add little
 MIN_VIEWS = 4
 MAX_PIXELS = 1 << 27
 MAX_IMAGE_BYTES = 1 << 28
-_MOVED_SHARE = 0.02  # of the frame's width: a board that moved less since the last view says nothing new
+_BOARD_MOTION_MIN = 0.02  # of the frame's width: a board that moved less since the last view says nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Calibration:
     rms_px: float
     standard_errors: dict[str, float]
     views_used: int
-    views_seen: int
+    views_total: int
 
 
 def calibrate(
@@ -59,21 +59,21 @@ def calibrate(
     if min(pattern) < 3 or max(pattern) > 100:
         raise UsageError(f"a board of {pattern[0]} x {pattern[1]} inner corners; 3 to 100 each")
     views: list[Float] = []
-    seen, detected, size = 0, 0, (0, 0)
-    for gray in _pictures(source):
-        if seen and gray.shape[::-1] != size:
+    total, detected, size = 0, 0, (0, 0)
+    for gray in _gray_images(source):
+        if total and gray.shape[::-1] != size:
             raise LensError(
                 f"pictures of {size[0]} x {size[1]} and {gray.shape[1]} x {gray.shape[0]} pixels in one calibration"
             )
-        seen, size = seen + 1, (gray.shape[1], gray.shape[0])
-        corners = _corners(gray, pattern)
+        total, size = total + 1, (gray.shape[1], gray.shape[0])
+        corners = _find_corners(gray, pattern)
         if corners is None:
             continue
         detected += 1
-        if not views or np.mean(np.abs(corners - views[-1])) > _MOVED_SHARE * size[0]:
+        if not views or np.mean(np.abs(corners - views[-1])) > _BOARD_MOTION_MIN * size[0]:
             views.append(corners)
     if len(views) < MIN_VIEWS:
-        raise LensError(_too_few_views(len(views), detected, seen, pattern))
+        raise LensError(_too_few_views(len(views), detected, total, pattern))
     views = [
         views[i] for i in np.unique(np.linspace(0, len(views) - 1, min(len(views), MAX_VIEWS)).round().astype(int))
     ]
@@ -84,27 +84,27 @@ def calibrate(
         raise LensError(
             f"these {len(views)} views do not determine the lens; tilt the board more ({error.err})"
         ) from error
-    return Calibration(lens, rms, errors, len(views), seen)
+    return Calibration(lens, rms, errors, len(views), total)
 
 
-def _too_few_views(views: int, detected: int, seen: int, pattern: tuple[int, int]) -> str:
+def _too_few_views(views: int, detected: int, total: int, pattern: tuple[int, int]) -> str:
     """The message for fewer than MIN_VIEWS views."""
     board = f"{pattern[0]} x {pattern[1]} inner corners"
-    message = f"{detected} of {seen} images show {board}; {MIN_VIEWS} are needed"
+    message = f"{detected} of {total} images show {board}; {MIN_VIEWS} are needed"
     if detected == views:
         return message
     skipped = f"{detected - views} of these were skipped because the board had hardly moved since the view before"
     return f"{message}, and {skipped}; move and tilt the board between views"
 
 
-def _pictures(source: Path | str | Iterable[Path]) -> Iterator[Gray]:
+def _gray_images(source: Path | str | Iterable[Path]) -> Iterator[Gray]:
     """Grey pictures of a folder, a list of files, or a video."""
     files = source_files(source)
     if isinstance(source, str | Path) and files == [Path(source)] and files[0].suffix.lower() not in IMAGE_ENDINGS:
         yield from _frames(files[0])
         return
     for path in files:
-        yield _image(path)
+        yield _read_image(path)
 
 
 def source_files(source: Path | str | Iterable[Path]) -> list[Path]:
@@ -120,7 +120,7 @@ def source_files(source: Path | str | Iterable[Path]) -> list[Path]:
         raise InputError(f"{path}: cannot be listed ({error.strerror or error})") from error
 
 
-def _image(path: Path) -> Gray:
+def _read_image(path: Path) -> Gray:
     import cv2
 
     with file_errors():
@@ -136,24 +136,24 @@ def _image(path: Path) -> Gray:
 
 def _frames(path: Path) -> Iterator[Gray]:
     """About four frames a second of a local video."""
-    from gyro.video import opened, picture
+    from gyro.video import video_container, video_stream
 
-    with opened(path) as container:
-        stream = picture(container, path)
+    with video_container(path) as container:
+        stream = video_stream(container, path)
         stride = max(round(float(stream.average_rate or 30) / 4), 1)
         for index, frame in enumerate(container.decode(stream)):
             if index % stride == 0:
                 yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
-def _corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:
+def _find_corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:
     """Corners (n, 2) refined to a fraction of a pixel, or None."""
     import cv2
 
-    found, corners = cv2.findChessboardCorners(
+    detected_corners, corners = cv2.findChessboardCorners(
         gray, pattern, flags=cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
     )
-    if not found:
+    if not detected_corners:
         return None
     # A window wider than half a square would see two corners.
     flat = corners.reshape(-1, 2)
@@ -202,8 +202,8 @@ def _fisheye_errors(board: Float, views: list[Float], lens: Lens, poses: list[tu
     d = np.array(lens.coefficients).reshape(4, 1)
     for view, (rotation, shift) in zip(views, poses, strict=True):
         projected = cv2.fisheye.projectPoints(board.reshape(1, -1, 3), rotation, shift, lens.K, d)
-        seen, J = np.asarray(projected[0], float), np.asarray(projected[1], float)
-        squares += float(np.sum((seen.reshape(-1, 2) - view) ** 2))
+        total, J = np.asarray(projected[0], float), np.asarray(projected[1], float)
+        squares += float(np.sum((total.reshape(-1, 2) - view) ** 2))
         A, B = J[:, :8], J[:, 8:14]  # fx, fy, cx, cy, k1..k4; then the pose (and the skew, which is fixed)
         inner += A.T @ A - A.T @ B @ np.linalg.solve(B.T @ B, B.T @ A)
     values = 2 * len(board) * len(views)

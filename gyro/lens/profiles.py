@@ -17,7 +17,7 @@ from gyro.log import Float
 from localfiles import read_text, write_text
 
 MAX_BYTES = 1 << 22
-SHOWN = 60  # characters of a file in a message
+MESSAGE_TEXT_MAX = 60  # characters of a file in a message
 _GYROFLOW_MODELS = {"": "opencv_fisheye", "opencv_fisheye": "opencv_fisheye", "opencv_standard": "polynomial"}
 _YAML_MODELS = {
     "radial-tangential": "polynomial",
@@ -39,7 +39,9 @@ def load_lens(path: Path | str) -> Lens:
         keys = parse_keys(text)
         return _from_gyroflow(keys, path.stem) if "fisheye_params" in keys else _from_yaml(keys, path.stem)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as error:
-        raise LensError(f"{path.name}: not a lens profile that is understood: {repr(error)[:SHOWN]}") from error
+        raise LensError(
+            f"{path.name}: not a lens profile that is understood: {repr(error)[:MESSAGE_TEXT_MAX]}"
+        ) from error
     except GyroError as error:
         raise LensError(f"{path.name}: {error}") from error
 
@@ -85,17 +87,17 @@ def _from_gyroflow(profile: dict[str, Any], stem: str) -> Lens:
     name = str(profile.get("distortion_model") or "")
     if name not in _GYROFLOW_MODELS:
         raise LensError(
-            f"distortion model {name[:SHOWN]!r} is not known; there are {', '.join(filter(None, _GYROFLOW_MODELS))}"
+            f"distortion model {name[:MESSAGE_TEXT_MAX]!r} is not known; there are {', '.join(filter(None, _GYROFLOW_MODELS))}"
         )
     model, coefficients = _shape(_GYROFLOW_MODELS[name], [float(c) for c in params.get("distortion_coeffs") or []])
     readout_ms = profile.get("frame_readout_time")
     return Lens(
-        width=_side(size["w"] / sx),
-        height=_side(size["h"] / sy),
+        width=_frame_side(size["w"] / sx),
+        height=_frame_side(size["h"] / sy),
         K=_unstretched(K, sx, sy),
         model=model,
         coefficients=coefficients,
-        name=str(profile.get("name") or stem)[:SHOWN],
+        name=str(profile.get("name") or stem)[:MESSAGE_TEXT_MAX],
         readout_s=float(readout_ms) / 1000 if readout_ms else None,
     )
 
@@ -122,14 +124,17 @@ def _from_yaml(keys: dict[str, Value], stem: str) -> Lens:
     else:
         K = np.array(_floats(_data(keys, "camera_matrix", "Camera_Matrix", "K", "cameraMatrix"))).reshape(3, 3)
         width, height = (
-            _floats([_first(keys, side, f"image_{side.lower()}", side.title())])[0] for side in ("width", "height")
+            _floats([_first_value(keys, side, f"image_{side.lower()}", side.title())])[0]
+            for side in ("width", "height")
         )
         listed = _data(keys, "distortion_coefficients", "Distortion_Coefficients", "D", "distCoeffs")
         name = "fisheye" if keys.get("fisheye_model") == 1.0 else str(keys.get("distortion_model", "radtan"))
     if name not in _YAML_MODELS:
-        raise LensError(f"distortion model {name[:SHOWN]!r} is not known; there are {', '.join(_YAML_MODELS)}")
+        raise LensError(
+            f"distortion model {name[:MESSAGE_TEXT_MAX]!r} is not known; there are {', '.join(_YAML_MODELS)}"
+        )
     model, coefficients = _shape(_YAML_MODELS[name], _floats(listed))
-    return Lens(_side(width), _side(height), K, model, coefficients, stem)
+    return Lens(_frame_side(width), _frame_side(height), K, model, coefficients, stem)
 
 
 def _shape(model: str, coefficients: list[float]) -> tuple[str, tuple[float, ...]]:
@@ -144,7 +149,7 @@ def _shape(model: str, coefficients: list[float]) -> tuple[str, tuple[float, ...
     return model, tuple(coefficients + [0.0] * (length - len(coefficients)))
 
 
-def _first(keys: dict[str, Value], *names: str) -> Value:
+def _first_value(keys: dict[str, Value], *names: str) -> Value:
     for name in names:
         if name in keys:
             return keys[name]
@@ -153,7 +158,7 @@ def _first(keys: dict[str, Value], *names: str) -> Value:
 
 def _data(keys: dict[str, Value], *names: str) -> Value:
     """A matrix of OpenCV's FileStorage or ROS: a key with rows, cols and data, or the bare list."""
-    value = _first(keys, *names)
+    value = _first_value(keys, *names)
     return value["data"] if isinstance(value, dict) else value
 
 
@@ -179,7 +184,7 @@ def _positive(value: float) -> float:
     return float(value)
 
 
-def _side(value: float) -> int:
+def _frame_side(value: float) -> int:
     if not 1 <= value <= MAX_SIDE:
         raise LensError(f"a frame side of {value} pixels")
     return round(value)

@@ -60,13 +60,13 @@ def read_log(path: Path | str, options: ReadOptions | None = None) -> GyroLog:
         # Every MP4 looks like a GoPro's until it is opened; other cameras' are for the optional package.
         if options.format or name != "gpmf" or not telemetry.sniff(b"\0", path):
             raise
-        log = _by_package(path, options)
+        log = _read_with_telemetry_parser(path, options)
         if log is None:
             raise
         return log
 
 
-def _by_package(path: Path, options: ReadOptions) -> GyroLog | None:
+def _read_with_telemetry_parser(path: Path, options: ReadOptions) -> GyroLog | None:
     try:
         return telemetry.read(path, options)
     except NoLogError:
@@ -104,10 +104,10 @@ def find_logs(video: Path | str, options: ReadOptions | None = None) -> Iterator
     """
     video = Path(video)
     for beside in side_files(video):
-        if _reads(beside):
+        if _has_reader(beside):
             yield _candidate(beside, options)
     if gopro.sniff(_head(video), video):
-        yield from _inside(video)
+        yield from _log_inside(video)
 
 
 def side_files(video: Path | str) -> Iterator[Path]:
@@ -119,7 +119,7 @@ def side_files(video: Path | str) -> Iterator[Path]:
             yield beside
 
 
-def _reads(path: Path) -> bool:
+def _has_reader(path: Path) -> bool:
     try:
         detect_format(path)
     except GyroError:
@@ -134,7 +134,7 @@ def _candidate(path: Path, options: ReadOptions | None) -> Candidate:
         return Candidate(None, f"{path.name}, which was found for this video, was not used: {error}")
 
 
-def _inside(video: Path) -> Iterator[Candidate]:
+def _log_inside(video: Path) -> Iterator[Candidate]:
     try:
         yield Candidate(read_log(video))
     except NoLogError:

@@ -32,7 +32,7 @@ def file_beside(path: Path, name: str) -> Path | None:
     return beside if os.path.isfile(beside) else None  # Path.is_file() raises OSError where a name is too long
 
 
-def with_file(log: GyroLog, path: Path, add: Callable[[GyroLog, Path], GyroLog]) -> GyroLog:
+def add_from_file(log: GyroLog, path: Path, add: Callable[[GyroLog, Path], GyroLog]) -> GyroLog:
     """The log with what `add` takes from a further file beside it, which is named in a note where it cannot be used."""
     log = replace(log, beside=(*log.beside, str(path)))
     try:
@@ -48,10 +48,12 @@ def build_log(path: Path, name: str, table: Table, columns: Columns, options: Re
     gyroscope's.
     """
     counts = clock.spread_ties(table.values[:, 0])
-    kept = _increasing(path, counts)
-    time_found = _finding(options.time_unit, TIME_UNITS, columns.time_scale, "time") or units.time_unit(counts[kept])
+    kept = _increasing_rows(path, counts)
+    time_found = _unit_finding(options.time_unit, TIME_UNITS, columns.time_scale, "time") or units.time_unit(
+        counts[kept]
+    )
     all_s, origin_s = _seconds(counts, time_found.scale)
-    kept = kept[clock.believable_part(all_s[kept])]
+    kept = kept[clock.plausible_rows(all_s[kept])]
     _check_enough(path, len(kept), len(counts))
     clock.check_clock(all_s[kept], path.name)
     # A sound log of an hour has 100 MB of values: no copy where nothing was left out.
@@ -60,18 +62,18 @@ def build_log(path: Path, name: str, table: Table, columns: Columns, options: Re
     if counts is not table.values[:, 0] and not np.array_equal(counts, table.values[:, 0]):
         notes.append("the clock is coarser than the samples: equal times were spread evenly")
     accel = _accel(values, options, columns, notes)
-    gyro_found = _finding(options.gyro_unit, GYRO_UNITS, columns.gyro_scale, "gyro")
+    gyro_found = _unit_finding(options.gyro_unit, GYRO_UNITS, columns.gyro_scale, "gyro")
     gyro_found = gyro_found or units.gyro_unit(all_s[kept], values[:, 1:4], accel)
     notes.append(gyro_found.note)
     gyro = np.ascontiguousarray(values[:, 1:4]) * gyro_found.scale
-    possible = _possible(path, gyro)
-    damage, gaps_s = _damage(table, all_s, kept, possible)
+    plausible = _plausible_rates(path, gyro)
+    damage, gaps_s = _damage(table, all_s, kept, plausible)
     return GyroLog(
         source=str(path),
         format=name,
-        time_s=all_s[kept[possible]],
-        gyro_rad_s=gyro[possible],
-        accel_m_s2=None if accel is None else accel[possible],
+        time_s=all_s[kept[plausible]],
+        gyro_rad_s=gyro[plausible],
+        accel_m_s2=None if accel is None else accel[plausible],
         gaps_s=gaps_s,
         damage=damage,
         notes=tuple(note for note in notes if note),
@@ -79,7 +81,7 @@ def build_log(path: Path, name: str, table: Table, columns: Columns, options: Re
     )
 
 
-def _increasing(path: Path, counts: Float) -> clock.Index:
+def _increasing_rows(path: Path, counts: Float) -> clock.Index:
     """Rows whose times increase. Raises LogError where they are fewer than half."""
     kept = clock.increasing_rows(counts)
     if len(kept) < max(2, len(counts) / 2):
@@ -94,23 +96,27 @@ def _check_enough(path: Path, kept: int, rows: int) -> None:
         raise LogError(f"{path.name}: its clock jumps so often that {kept} of {rows} rows belong together")
 
 
-def _possible(path: Path, gyro_rad_s: Float) -> NDArray[np.bool_] | slice:
+def _plausible_rates(path: Path, gyro_rad_s: Float) -> NDArray[np.bool_] | slice:
     """Rows at which a gyroscope can turn so fast; a slice where all can. Raises LogError where those are the fewer."""
-    possible = np.max(np.abs(gyro_rad_s), axis=1) <= units.MOST_RAD_S
-    if possible.all():
+    plausible = np.max(np.abs(gyro_rad_s), axis=1) <= units.RATE_MAX_RAD_S
+    if plausible.all():
         return slice(None)
-    if possible.sum() < max(2, len(possible) / 2):
-        raise LogError(f"{path.name}: most of its rates are above {units.MOST_RAD_S:g} rad/s; give --gyro-units")
-    return np.asarray(possible)
+    if plausible.sum() < max(2, len(plausible) / 2):
+        raise LogError(f"{path.name}: most of its rates are above {units.RATE_MAX_RAD_S:g} rad/s; give --gyro-units")
+    return np.asarray(plausible)
 
 
-def _finding(given: str | None, known: dict[str, float], stated: float | None, what: str) -> units.Finding | None:
+def _unit_finding(
+    requested: str | None, valid: dict[str, float], stated: float | None, what: str
+) -> units.UnitFinding | None:
     """What a person or the file says of a unit, the person first."""
-    scale = unit_scale(given, known) if given is not None else stated
+    scale = unit_scale(requested, valid) if requested is not None else stated
     if scale is None:
         return None
-    name = next((unit for unit, s in known.items() if s == scale), f"units of {scale:.6g}")
-    return units.Finding(scale, f"{what} in {name} ({'as given' if given is not None else 'stated in the file'})")
+    name = next((unit for unit, s in valid.items() if s == scale), f"units of {scale:.6g}")
+    return units.UnitFinding(
+        scale, f"{what} in {name} ({'as requested' if requested is not None else 'stated in the file'})"
+    )
 
 
 def _seconds(counts: Float, scale: float) -> tuple[Float, float]:
@@ -127,33 +133,35 @@ def _accel(values: Float, options: ReadOptions, columns: Columns, notes: list[st
     if columns.accel is None:
         return None
     accel = np.ascontiguousarray(values[:, 4:7])
-    known = np.all(np.abs(accel) < 1e30, axis=1)
-    if known.sum() < 2 or known.mean() < 0.01:
+    valid = np.all(np.abs(accel) < 1e30, axis=1)
+    if valid.sum() < 2 or valid.mean() < 0.01:
         notes.append("accelerometer columns are empty: not used")
         return None
-    if not known.all():
-        at = np.flatnonzero(known)
-        accel = np.stack([np.interp(np.arange(len(accel)), at, accel[at, i]) for i in range(3)], axis=1)
-        notes.append(f"accelerometer in {known.mean():.0%} of the rows: interpolated between them")
+    if not valid.all():
+        valid_rows = np.flatnonzero(valid)
+        accel = np.stack([np.interp(np.arange(len(accel)), valid_rows, accel[valid_rows, i]) for i in range(3)], axis=1)
+        notes.append(f"accelerometer in {valid.mean():.0%} of the rows: interpolated between them")
     if not np.any(accel):
         notes.append("accelerometer is zero throughout: not used")
         return None
-    found = _finding(options.accel_unit, ACCEL_UNITS, columns.accel_scale, "acceleration") or units.accel_unit(accel)
+    found = _unit_finding(options.accel_unit, ACCEL_UNITS, columns.accel_scale, "acceleration") or units.accel_unit(
+        accel
+    )
     notes.append(found.note)
     return accel * found.scale
 
 
 def _damage(
-    table: Table, all_s: Float, ordered: clock.Index, possible: NDArray[np.bool_] | slice
+    table: Table, all_s: Float, ordered: clock.Index, plausible: NDArray[np.bool_] | slice
 ) -> tuple[tuple[Damage, ...], Float]:
     """All reports in the order of the file, and the spans without data. `ordered` are the rows whose times can be
-    used, `possible` those of them whose rates can be, too."""
-    kept = ordered[possible]
+    used, `plausible` those of them whose rates can be, too."""
+    kept = ordered[plausible]
     dropped, twice = clock.dropped_rows(all_s, kept)
     bad_line = np.array([bad.line for bad in table.bad], np.int64)
     lost_line = np.sort(np.concatenate([bad_line, table.line[dropped[~twice]]]))
     gaps_s, reports = clock.lost_spans(all_s[kept], table.line[kept], lost_line)
-    reports += clock.order_damage(all_s, table.line, ordered)
+    reports += clock.ordering_damage(all_s, table.line, ordered)
     for row in np.setdiff1d(ordered, kept, assume_unique=True)[: clock.MAX_DAMAGE]:
         reports.append(Damage(int(table.line[row]), float(all_s[row]), "a rate that no gyroscope can measure"))
     for bad in table.bad[: clock.MAX_DAMAGE]:

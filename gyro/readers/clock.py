@@ -11,16 +11,18 @@ from gyro.errors import LogError
 from gyro.log import Damage, Float
 
 Index = NDArray[np.intp]
-GAP_MIN, GAP_MAX = (
+GAP_MIN_STEPS, GAP_MAX_STEPS = (
     1.6,
     4.0,
 )  # an even clock shows one lost sample; phones jitter by a factor of 2 or 3 without losing any
-COARSE_SHARE = 0.1  # above this share of equal neighbours the clock is coarse, below it rows were written twice
+EQUAL_TIMES_MIN_SHARE = (
+    0.1  # above this share of equal neighbours the clock is coarse, below it rows were written twice
+)
 MAX_DAMAGE = 1000
-LEAST_HZ, MOST_HZ = 2.0, 1e6  # of a gyroscope that is to show a camera's motion, and of any sensor
+RATE_MIN_HZ, RATE_MAX_HZ = 2.0, 1e6  # of a gyroscope that is to show a camera's motion, and of any sensor
 # What is computed at even times costs memory by the span, so a log may claim SPARSE times the span that its samples
 # fill, and SPARE_S for a break. A jump of the clock that leads beyond costs the smaller part of the log.
-SPARSE, SPARE_S, JUMP_S = 20.0, 3600.0, 600.0
+SPAN_RATIO_MAX, SPAN_ALLOWANCE_S, CLOCK_JUMP_MIN_S = 20.0, 3600.0, 600.0
 
 
 def spread_ties(time: Float) -> Float:
@@ -29,7 +31,7 @@ def spread_ties(time: Float) -> Float:
     Times (n,) in any unit; returned as they are where less than a tenth of the neighbours are equal.
     """
     step = np.diff(time)
-    if len(step) == 0 or np.mean(step == 0) <= COARSE_SHARE:
+    if len(step) == 0 or np.mean(step == 0) <= EQUAL_TIMES_MIN_SHARE:
         return time
     first = np.flatnonzero(np.concatenate([[True], step != 0]))
     if len(first) < 2:
@@ -46,13 +48,13 @@ def increasing_rows(time: Float) -> Index:
     it."""
     if len(time) < 2 or np.all(np.diff(time) > 0):
         return np.arange(len(time))
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(time)[:-1]])
-    behind = np.concatenate([np.minimum.accumulate(time[::-1])[::-1][1:], [np.inf]])
+    earlier = np.concatenate([[-np.inf], np.maximum.accumulate(time)[:-1]])
+    later = np.concatenate([np.minimum.accumulate(time[::-1])[::-1][1:], [np.inf]])
     # Rows above all before and below all behind belong to every longest sequence; only the others need the search.
-    agreed = (time > before) & (time < behind)
-    disputed = np.flatnonzero(~agreed)
+    undisputed = (time > earlier) & (time < later)
+    disputed = np.flatnonzero(~undisputed)
     chosen = disputed[_longest_increasing(time[disputed].tolist())]
-    return np.sort(np.concatenate([np.flatnonzero(agreed), chosen]))
+    return np.sort(np.concatenate([np.flatnonzero(undisputed), chosen]))
 
 
 def _longest_increasing(values: list[float]) -> list[int]:
@@ -76,14 +78,14 @@ def _longest_increasing(values: list[float]) -> list[int]:
     return chain[::-1]
 
 
-def believable_part(time_s: Float) -> slice:
+def plausible_rows(time_s: Float) -> slice:
     """The rows (n,) of a clock whose span its samples can fill: all, or the most between two jumps.
 
     A stray time at either end, or a clock that was set after the first samples, would else span decades.
     """
-    if _fills(time_s):
+    if _is_plausible_span(time_s):
         return slice(0, len(time_s))
-    cuts = np.flatnonzero(np.diff(time_s) > JUMP_S) + 1
+    cuts = np.flatnonzero(np.diff(time_s) > CLOCK_JUMP_MIN_S) + 1
     ends = np.concatenate([[0], cuts, [len(time_s)]])
     longest = int(np.argmax(np.diff(ends)))
     return slice(int(ends[longest]), int(ends[longest + 1]))
@@ -92,31 +94,31 @@ def believable_part(time_s: Float) -> slice:
 def check_clock(time_s: Float, name: str) -> None:
     """Raises LogError where times (n,) cannot be those of a gyroscope: too slow, too fast, or hardly ever sampled."""
     rate_hz = 1 / max(float(np.median(np.diff(time_s))), 1e-300)
-    if not LEAST_HZ <= rate_hz <= MOST_HZ:
+    if not RATE_MIN_HZ <= rate_hz <= RATE_MAX_HZ:
         raise LogError(
-            f"{name}: {rate_hz:.3g} samples a second, where a gyroscope gives {LEAST_HZ:g} to {MOST_HZ:g}; "
+            f"{name}: {rate_hz:.3g} samples a second, where a gyroscope gives {RATE_MIN_HZ:g} to {RATE_MAX_HZ:g}; "
             "is the time unit right? (--time-unit)"
         )
-    if not _fills(time_s):
+    if not _is_plausible_span(time_s):
         span_s = float(time_s[-1] - time_s[0])
         raise LogError(f"{name}: {len(time_s)} samples over {span_s:.3g} s; cut the log to the length of the video")
 
 
-def _fills(time_s: Float) -> bool:
+def _is_plausible_span(time_s: Float) -> bool:
     step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
-    return bool(time_s[-1] - time_s[0] <= SPARSE * step * len(time_s) + SPARE_S)
+    return bool(time_s[-1] - time_s[0] <= SPAN_RATIO_MAX * step * len(time_s) + SPAN_ALLOWANCE_S)
 
 
 def dropped_rows(time: Float, kept: Index) -> tuple[Index, NDArray[np.bool_]]:
     """The rows that were left out, and which of them only repeat the time of the row beside them."""
     dropped = np.setdiff1d(np.arange(len(time)), kept, assume_unique=True)
     place = np.searchsorted(kept, dropped)
-    before = kept[np.maximum(place - 1, 0)]
-    behind = kept[np.minimum(place, len(kept) - 1)]
-    return dropped, (time[dropped] == time[before]) | (time[dropped] == time[behind])
+    earlier = kept[np.maximum(place - 1, 0)]
+    later = kept[np.minimum(place, len(kept) - 1)]
+    return dropped, (time[dropped] == time[earlier]) | (time[dropped] == time[later])
 
 
-def order_damage(time_s: Float, line: NDArray[np.int64], kept: Index) -> list[Damage]:
+def ordering_damage(time_s: Float, line: NDArray[np.int64], kept: Index) -> list[Damage]:
     """One entry for each run of rows that was left out of `kept`, with its first line."""
     dropped, repeats = dropped_rows(time_s, kept)
     damage = []
@@ -133,7 +135,7 @@ def order_damage(time_s: Float, line: NDArray[np.int64], kept: Index) -> list[Da
 def gap_limit_s(step_s: Float) -> float:
     """From which length on a step (of (n,) steps between samples) is a gap: by how much the usual steps vary."""
     median, high = np.percentile(step_s, [50, 99])
-    return float(median * np.clip(1 + 3 * (high / median - 1), GAP_MIN, GAP_MAX))
+    return float(median * np.clip(1 + 3 * (high / median - 1), GAP_MIN_STEPS, GAP_MAX_STEPS))
 
 
 def lost_spans(time_s: Float, line: NDArray[np.int64], lost_line: NDArray[np.int64]) -> tuple[Float, list[Damage]]:

@@ -39,16 +39,16 @@ class Columns:
     note: str = ""
 
 
-def chosen_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
+def requested_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
     """The columns that a person named, or numbered from 1. Raises UsageError for a name that the header has not."""
     names = [name.lower() for name in header]
-    places = [_place(entry.strip(), names) for entry in wanted]
+    places = [_column_index(entry.strip(), names) for entry in wanted]
     accel = (places[4], places[5], places[6]) if len(places) == 7 else None
     gyro = (places[1], places[2], places[3])
     return _with_units(Columns(places[0], gyro, accel, note=f"columns as given: {', '.join(wanted)}"), header)
 
 
-def _place(entry: str, names: list[str]) -> int:
+def _column_index(entry: str, names: list[str]) -> int:
     if entry.lower() in names:
         return names.index(entry.lower())
     if entry.isdecimal() and 1 <= int(entry) <= 10_000:
@@ -58,7 +58,7 @@ def _place(entry: str, names: list[str]) -> int:
     )
 
 
-def named_columns(header: list[str], sample: Float, bare_is_gyro: bool = False) -> Columns | None:
+def columns_by_name(header: list[str], sample: Float, bare_is_gyro: bool = False) -> Columns | None:
     """What the header says, checked against the first rows (`sample` (n, columns), NaN for text); None if it says too
     little.
 
@@ -104,18 +104,18 @@ def _triple(header: list[str], kind: re.Pattern[str]) -> Triple | None:
     return None
 
 
-def _with_units(found: Columns, header: list[str]) -> Columns:
+def _with_units(columns: Columns, header: list[str]) -> Columns:
     def text(places: tuple[int, ...]) -> str:
         return " ".join(header[i].lower() for i in places if i < len(header))
 
     return Columns(
-        found.time,
-        found.gyro,
-        found.accel,
-        _time_scale(text((found.time,))),
-        _gyro_scale(text(found.gyro)),
-        _accel_scale(text(found.accel)) if found.accel else None,
-        found.note,
+        columns.time,
+        columns.gyro,
+        columns.accel,
+        _time_scale(text((columns.time,))),
+        _gyro_scale(text(columns.gyro)),
+        _accel_scale(text(columns.accel)) if columns.accel else None,
+        columns.note,
     )
 
 
@@ -164,12 +164,14 @@ def columns_by_value(sample: Float) -> Columns:
         raise LogError("no column increases like a time; say which is which with --gyro-columns")
     rest = [i for i in numeric if i != times[0] and i not in counters and not _is_second_clock(sample, i, times[0])]
     if len(rest) == 3:
-        return Columns(times[0], (rest[0], rest[1], rest[2]), note=_numbered("time, gyro", times[0], *rest))
+        return Columns(times[0], (rest[0], rest[1], rest[2]), note=_guess_note("time, gyro", times[0], *rest))
     if len(rest) != 6:
         raise LogError(f"{len(rest)} unnamed columns of values beside the time; say which is which with --gyro-columns")
     first, second = (rest[0], rest[1], rest[2]), (rest[3], rest[4], rest[5])
-    gyro, accel = (second, first) if _wobble(sample, first) < _wobble(sample, second) else (first, second)
-    return Columns(times[0], gyro, accel, note=_numbered("time, gyro, accel", times[0], *gyro, *accel))
+    gyro, accel = (
+        (second, first) if _length_variation(sample, first) < _length_variation(sample, second) else (first, second)
+    )
+    return Columns(times[0], gyro, accel, note=_guess_note("time, gyro, accel", times[0], *gyro, *accel))
 
 
 def _is_second_clock(sample: Float, column: int, time: int) -> bool:
@@ -182,7 +184,7 @@ def _is_second_clock(sample: Float, column: int, time: int) -> bool:
     return bool(r > 0.999999)
 
 
-def _wobble(sample: Float, triple: Triple) -> float:
+def _length_variation(sample: Float, triple: Triple) -> float:
     """Spread of a vector's length over its size: small for gravity."""
     length = np.linalg.norm(sample[:, triple], axis=1)
     length = length[np.isfinite(length)]
@@ -190,5 +192,5 @@ def _wobble(sample: Float, triple: Triple) -> float:
     return float(np.std(length)) / mean if mean > 0 else math.inf
 
 
-def _numbered(what: str, *columns: int) -> str:
+def _guess_note(what: str, *columns: int) -> str:
     return f"no names: {what} taken from columns {', '.join(str(c + 1) for c in columns)} (guess: --gyro-columns)"

@@ -10,7 +10,7 @@ import numpy as np
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
 from gyro.readers.assemble import read_columns
-from gyro.readers.columns import Columns, chosen_columns, columns_by_value, named_columns
+from gyro.readers.columns import Columns, columns_by_name, columns_by_value, requested_columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import MAX_LINE_BYTES, TextForm, number, open_log, unquoted
 
@@ -33,7 +33,7 @@ class Head:
 def sniff(head: bytes, path: Path) -> bool:
     """Text with at least one line of four numbers."""
     try:
-        look(head, path.name)
+        inspect_head(head, path.name)
     except LogError:
         return False
     return True
@@ -42,19 +42,19 @@ def sniff(head: bytes, path: Path) -> bool:
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """Read a plain table. Raises LogError where the columns or the time cannot be understood."""
     with open_log(path) as file:
-        head = look(file.read(HEAD_BYTES), path.name)
+        head = inspect_head(file.read(HEAD_BYTES), path.name)
     return read_columns(path, "delimited", head.form, find_columns(head, path, options), options)
 
 
 def find_columns(head: Head, path: Path, options: ReadOptions) -> Columns:
     """The columns: as a person says, else as the header says, else as the values say."""
     if options.columns is not None:
-        return chosen_columns(options.columns, head.header)
-    named = named_columns(head.header, head.sample, "gyro" in path.stem.lower()) if head.header else None
+        return requested_columns(options.columns, head.header)
+    named = columns_by_name(head.header, head.sample, "gyro" in path.stem.lower()) if head.header else None
     return named or columns_by_value(head.sample)
 
 
-def look(head: bytes, name: str) -> Head:
+def inspect_head(head: bytes, name: str) -> Head:
     """Find the delimiter, the header and the first rows. Raises LogError for anything but text with rows of numbers."""
     if b"\0" in head:
         raise LogError(f"{name}: binary, not a text log")

@@ -10,15 +10,15 @@ import numpy as np
 
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog, OisLog
-from gyro.readers.assemble import file_beside, read_columns, with_file
+from gyro.readers.assemble import add_from_file, file_beside, read_columns
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import TextForm, number, read_table
-from gyro.readers.units import MOST_READOUT_S
+from gyro.readers.units import READOUT_MAX_S
 
 GYRO_END, OIS_END, FRAME_END = "_gyro.txt", "_ois.txt", "_frame.txt"
 _FORM = TextForm(None, 0)
-MOST_COUNTS = 400.0  # of lens shift: a tenth of the picture's width, a few times what phones have
+SHIFT_MAX_COUNTS = 400.0  # of lens shift: a tenth of the picture's width, a few times what phones have
 # The original program swaps x and y. For the back camera of a phone that lies on its side, top to the left, that is
 # x right = -y, y down = -x, z forward = -z; the signs make it a rotation.
 _R_CAM_PHONE = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
@@ -36,23 +36,23 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     columns = Columns(0, (1, 2, 3), None, 1e-6, 1.0, None, "DVS: us, rad/s")
     log = read_columns(path, "dvs", _FORM, columns, options)
     log = replace(log, axes="phone, x and y swapped in the picture", R_cam_gyro=_R_CAM_PHONE.copy())
-    for end, add in ((OIS_END, _with_ois), (FRAME_END, _with_readout)):
+    for end, add in ((OIS_END, _with_ois), (FRAME_END, _fit_with_readout_axis)):
         beside = file_beside(path, path.name.removesuffix(GYRO_END) + end)
         if path.name.endswith(GYRO_END) and beside is not None:
-            log = with_file(log, beside, add)
+            log = add_from_file(log, beside, add)
     return log
 
 
 def _with_ois(log: GyroLog, path: Path) -> GyroLog:
     ois = _ois(path, log.origin_s)
-    if len(ois.time_s) < 2 or not np.all(np.abs(ois.shift) < MOST_COUNTS):
+    if len(ois.time_s) < 2 or not np.all(np.abs(ois.shift) < SHIFT_MAX_COUNTS):
         raise LogError(f"{path.name}: {len(ois.time_s)} lens shifts, or some that no lens can do")
     return replace(log, ois=ois, notes=(*log.notes, f"lens shift from {path.name}"))
 
 
-def _with_readout(log: GyroLog, path: Path) -> GyroLog:
+def _fit_with_readout_axis(log: GyroLog, path: Path) -> GyroLog:
     readout_s = _readout_s(path)
-    if not 0 <= readout_s <= MOST_READOUT_S:
+    if not 0 <= readout_s <= READOUT_MAX_S:
         raise LogError(f"{path.name}: a readout of {readout_s * 1e3:.4g} ms")
     note = f"readout {readout_s * 1e3:.2f} ms from {path.name}"
     return replace(log, readout_s=readout_s, notes=(*log.notes, note))

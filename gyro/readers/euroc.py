@@ -8,7 +8,7 @@ from pathlib import Path
 from gyro.errors import LogError, file_errors
 from gyro.keyed_files import parse_yaml
 from gyro.log import GyroLog
-from gyro.readers.assemble import file_beside, read_columns, with_file
+from gyro.readers.assemble import add_from_file, file_beside, read_columns
 from gyro.readers.columns import Columns
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import TextForm
@@ -27,7 +27,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     columns = Columns(0, (1, 2, 3), (4, 5, 6), 1e-9, 1.0, 1.0, note="EuRoC IMU: ns, rad/s, m/s2")
     log = read_columns(path, "euroc", TextForm(",", 1), columns, options)
     sensor = file_beside(path, "sensor.yaml")
-    return log if sensor is None else with_file(log, sensor, _with_notes)
+    return log if sensor is None else add_from_file(log, sensor, _with_notes)
 
 
 def _with_notes(log: GyroLog, sensor: Path) -> GyroLog:

@@ -15,7 +15,7 @@ from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns
 from gyro.readers.options import G_M_S2, ReadOptions
 from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log
-from gyro.readers.units import stated_readout
+from gyro.readers.units import plausible_readout
 
 MAGIC = (b"GYROFLOW IMU LOG", b"CAMERA IMU LOG")
 MAX_HEADER_LINES = 200
@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
         R_cam_gyro = R_CAM_BODY @ letters_to_matrix(orientation)
     except ValueError as error:
         raise LogError(f"{path.name}: orientation {error}") from error
-    readout_s, notes = stated_readout(_readout(path, keys))
+    readout_s, notes = plausible_readout(_readout(path, keys))
     return replace(
         log,
         axes=orientation,

@@ -10,9 +10,9 @@ import numpy as np
 
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
-from gyro.readers.assemble import file_beside, read_columns, with_file
+from gyro.readers.assemble import add_from_file, file_beside, read_columns
 from gyro.readers.columns import Columns, Triple
-from gyro.readers.delimited import HEAD_BYTES, look
+from gyro.readers.delimited import HEAD_BYTES, inspect_head
 from gyro.readers.options import ReadOptions
 from gyro.readers.table import TextForm, open_log
 
@@ -53,13 +53,13 @@ APPS = (
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    return _app(head, path) is not None
+    return _detect_app(head, path) is not None
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """Read the gyroscope's file; an accelerometer's file beside it is brought to the gyroscope's times."""
     with open_log(path) as file:
-        app = _app(file.read(HEAD_BYTES), path)
+        app = _detect_app(file.read(HEAD_BYTES), path)
     if app is None:
         raise LogError(f"{path.name}: the header of no phone app that is known")
     columns = Columns(app.time, app.gyro, app.accel, app.time_scale, 1.0, app.accel_scale, f"{app.name}: rad/s")
@@ -67,29 +67,29 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     for gyro_end, accel_end in app.accel_file:
         beside = file_beside(path, path.name.removesuffix(gyro_end) + accel_end)
         if path.name.endswith(gyro_end) and beside is not None:
-            return with_file(log, beside, partial(_with_accel, app=app, options=options))
+            return add_from_file(log, beside, partial(_with_accel, app=app, options=options))
     return log
 
 
-def _app(head: bytes, path: Path) -> App | None:
+def _detect_app(head: bytes, path: Path) -> App | None:
     first = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1")
     header = first.replace(" ", "").replace('"', "").strip().lower()
     for app in APPS:
         if app.header and header.startswith(app.header):
             return app
-        if not app.header and path.name.endswith("gyro.csv") and _unnamed(head, path):
+        if not app.header and path.name.endswith("gyro.csv") and _has_unnamed_columns(head, path):
             return app
     return None
 
 
-def _unnamed(head: bytes, path: Path) -> bool:
+def _has_unnamed_columns(head: bytes, path: Path) -> bool:
     """Four numbers a line from the first line on, the last of them nanoseconds."""
     try:
-        found = look(head, path.name)
+        head_info = inspect_head(head, path.name)
     except LogError:
         return False
-    last = found.sample[:, -1]
-    return found.form.skip == 0 and found.sample.shape[1] == 4 and bool(np.all(last > 1e6))
+    last = head_info.sample[:, -1]
+    return head_info.form.skip == 0 and head_info.sample.shape[1] == 4 and bool(np.all(last > 1e6))
 
 
 def _with_accel(log: GyroLog, path: Path, *, app: App, options: ReadOptions) -> GyroLog:

@@ -21,9 +21,9 @@ MAX_LINE_BYTES = 1 << 16
 MAX_ROWS = 20_000_000  # eleven hours at 500 Hz; bounds the memory at about 1.5 GB
 MAX_LINES = 2 * MAX_ROWS  # with those that are blank or bad
 MAX_BYTES = 1 << 33  # of a text log: what a file system says of a size is not relied on
-REASONS_KEPT = 1000
+REASONS_MAX = 1000
 _BLOCK = 256  # rows of a damaged chunk that are tried at once before each is looked at alone
-_HUGE = 1e30  # no sensor says this; and its square still fits a double
+_VALUE_MAX = 1e30  # no sensor says this; and its square still fits a double
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def read_table(path: Path, form: TextForm, columns: tuple[int, ...], required: i
         chunk, numbers, broken = _parse_chunk(rows, first, form, columns, required)
         values.append(chunk)
         lines.append(numbers)
-        bad.extend(b if len(bad) + i < REASONS_KEPT else BadLine(b.line, "") for i, b in enumerate(broken))
+        bad.extend(b if len(bad) + i < REASONS_MAX else BadLine(b.line, "") for i, b in enumerate(broken))
         good += len(chunk)
         _check_size(path, good, bad)
     if not good:
@@ -87,7 +87,7 @@ def read_table(path: Path, form: TextForm, columns: tuple[int, ...], required: i
 def _check_size(path: Path, good: int, bad: list[BadLine]) -> None:
     if good > MAX_ROWS:
         raise LogError(f"{path.name}: more than {MAX_ROWS} rows; cut the log to the length of the video")
-    if len(bad) > max(REASONS_KEPT, good):
+    if len(bad) > max(REASONS_MAX, good):
         raise LogError(
             f"{path.name}: line {bad[0].line}: {bad[0].reason}; more bad lines than good ones, so not such a log"
         )
@@ -120,9 +120,9 @@ def _parse_chunk(
     bad: list[BadLine] = []
     if values is None:
         values, line, bad = _slow(rows, first, form, columns, required)
-    sound = np.all(np.abs(values[:, :required]) < _HUGE, axis=1)
-    bad += [BadLine(int(n), "a value is not a finite number") for n in line[~sound]]
-    return values[sound], line[sound], sorted(bad, key=lambda b: b.line)
+    valid = np.all(np.abs(values[:, :required]) < _VALUE_MAX, axis=1)
+    bad += [BadLine(int(n), "a value is not a finite number") for n in line[~valid]]
+    return values[valid], line[valid], sorted(bad, key=lambda b: b.line)
 
 
 def _fast(rows: list[str], form: TextForm, columns: tuple[int, ...]) -> Float | None:
@@ -152,9 +152,9 @@ def _slow(
         if block is None:
             parsed = [_row(text, form, columns, required) for text in part]
             bad += [BadLine(int(n), p) for n, p in zip(number, parsed, strict=True) if isinstance(p, str) and p]
-            sound = [not isinstance(p, str) for p in parsed]
+            valid = [not isinstance(p, str) for p in parsed]
             block = np.array([p for p in parsed if not isinstance(p, str)], float).reshape(-1, len(columns))
-            number = number[sound]
+            number = number[valid]
         values.append(block)
         lines.append(number)
     return np.concatenate(values), np.concatenate(lines), bad
@@ -170,8 +170,8 @@ def _row(text: str, form: TextForm, columns: tuple[int, ...], required: int) -> 
         cell = unquoted(cells[column]) if column < len(cells) else ""
         value = number(cell)
         if value is None and i < required:
-            found = f"cell {column + 1} is {cell[:20]!r}, not a number" if cell else f"cell {column + 1} is missing"
-            return found
+            problem = f"cell {column + 1} is {cell[:20]!r}, not a number" if cell else f"cell {column + 1} is missing"
+            return problem
         row.append(np.nan if value is None else value)
     return row
 

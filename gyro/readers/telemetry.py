@@ -44,12 +44,14 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _log(path: Path, rows: list[dict[str, Any]], options: ReadOptions) -> GyroLog:
-    sound = [row for row in rows[:MAX_ROWS] if len(row.get("gyro") or ()) == 3 and any(row["gyro"])]
-    if len(sound) < 2:
+    valid_rows = [row for row in rows[:MAX_ROWS] if len(row.get("gyro") or ()) == 3 and any(row["gyro"])]
+    if len(valid_rows) < 2:
         raise NoLogError(f"{path.name}: telemetry-parser finds no gyroscope in it")
-    nothing = (np.nan, np.nan, np.nan)
-    accel = [row["accl"] if len(row.get("accl") or ()) == 3 else nothing for row in sound]
-    values = np.column_stack([[r["timestamp_ms"] for r in sound], [r["gyro"] for r in sound], accel]).astype(float)
+    missing = (np.nan, np.nan, np.nan)
+    accel = [row["accl"] if len(row.get("accl") or ()) == 3 else missing for row in valid_rows]
+    values = np.column_stack([[r["timestamp_ms"] for r in valid_rows], [r["gyro"] for r in valid_rows], accel]).astype(
+        float
+    )
     finite = np.all(np.isfinite(values[:, :4]), axis=1)
     columns = Columns(0, (1, 2, 3), (4, 5, 6), 1e-3, np.pi / 180, 1.0, "read by telemetry-parser")
     table = Table(values[finite], np.zeros(int(finite.sum()), np.int64), ())

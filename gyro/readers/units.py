@@ -11,71 +11,71 @@ from gyro.errors import LogError
 from gyro.log import Float
 from gyro.readers.options import ACCEL_UNITS, G_M_S2, GYRO_UNITS, TIME_UNITS
 
-SAMPLE_LIMIT = 200_000
-MOST_READOUT_S = 0.2  # no camera takes longer from its first to its last row
-MOST_RAD_S = 1e4  # the fastest gyroscopes end at a thirtieth of that
+SAMPLES_MAX = 200_000
+READOUT_MAX_S = 0.2  # no camera takes longer from its first to its last row
+RATE_MAX_RAD_S = 1e4  # the fastest gyroscopes end at a thirtieth of that
 EPOCH_S = (1.0e9, 2.2e9)  # 2001 to 2039
 _FULL_SCALE_DEG_S = (125, 250, 500, 1000, 2000, 4000)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class UnitFinding:
     """SI units per count, and how that was found."""
 
     scale: float
     note: str
 
 
-def stated_readout(readout_s: float | None) -> tuple[float | None, tuple[str, ...]]:
+def plausible_readout(readout_s: float | None) -> tuple[float | None, tuple[str, ...]]:
     """The readout that a file states, None where no camera can have it; and notes of that."""
-    if readout_s is None or abs(readout_s) <= MOST_READOUT_S:
+    if readout_s is None or abs(readout_s) <= READOUT_MAX_S:
         return readout_s, ()
     return None, (f"a readout of {readout_s * 1e3:.4g} ms: not used",)
 
 
-def time_unit(time: Float) -> Finding:
+def time_unit(time: Float) -> UnitFinding:
     """The unit of a time column (n,): by its epoch if it is one, else by the rate, taken to lie between 8 Hz and 8 kHz.
 
     Sample rates span a factor of 1000, and so do the units: for each step exactly one unit fits.
     """
     for name, scale in TIME_UNITS.items():
         if EPOCH_S[0] <= time[0] * scale <= EPOCH_S[1]:
-            return Finding(scale, f"time in {name} since 1970")
+            return UnitFinding(scale, f"time in {name} since 1970")
     step = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
     if step <= 0:
         raise LogError("the times do not increase; say which column is the time with --gyro-columns")
     for name, scale in TIME_UNITS.items():
         if step * scale * 8000 >= 1 and step * scale <= 0.125:
-            return Finding(scale, f"time in {name}: {1 / (step * scale):.4g} Hz (guess)")
+            return UnitFinding(scale, f"time in {name}: {1 / (step * scale):.4g} Hz (guess)")
     raise LogError(f"a time step of {step:.3g} fits no unit between 8 Hz and 8 kHz; give --time-unit")
 
 
-def accel_unit(accel: Float) -> Finding:
+def accel_unit(accel: Float) -> UnitFinding:
     """The unit of an accelerometer (n, 3): the one that makes its median length gravity; raw counts are scaled to do
     so."""
-    length = float(np.nanmedian(np.linalg.norm(accel[:SAMPLE_LIMIT], axis=1)))
+    length = float(np.nanmedian(np.linalg.norm(accel[:SAMPLES_MAX], axis=1)))
     if not length > 0:
         raise LogError("the accelerometer is zero throughout; leave it out with --gyro-columns t,gx,gy,gz")
     for name, scale in ACCEL_UNITS.items():
         if 0.6 < length * scale / G_M_S2 < 1.6:
-            return Finding(scale, f"acceleration in {name} (median length {length:.4g})")
-    return Finding(G_M_S2 / length, f"acceleration in counts: median length {length:.4g} taken as gravity")
+            return UnitFinding(scale, f"acceleration in {name} (median length {length:.4g})")
+    return UnitFinding(G_M_S2 / length, f"acceleration in counts: median length {length:.4g} taken as gravity")
 
 
-def gyro_unit(time_s: Float, gyro: Float, accel: Float | None) -> Finding:
+def gyro_unit(time_s: Float, gyro: Float, accel: Float | None) -> UnitFinding:
     """The unit of a gyroscope (n, 3): what gravity says if it speaks clearly, else what the size of the values says."""
-    gyro = gyro[:SAMPLE_LIMIT]
+    gyro = gyro[:SAMPLES_MAX]
     counts = bool(np.all(gyro == np.round(gyro))) and float(np.max(np.abs(gyro))) > 20
     if accel is not None:
-        slope, correlation = gravity_slope(time_s[:SAMPLE_LIMIT], gyro, accel[:SAMPLE_LIMIT])
+        slope, correlation = gravity_slope(time_s[:SAMPLES_MAX], gyro, accel[:SAMPLES_MAX])
         scales = _count_scales() if counts else {k: GYRO_UNITS[k] for k in ("rad/s", "deg/s")}
         name = min(scales, key=lambda k: abs(math.log(scales[k] / slope))) if slope > 0 else ""
         # Between rad/s and deg/s lies a factor of 57: a slope within 3 of either is an answer; counts lie 2 apart.
         if name and abs(math.log(scales[name] / slope)) < math.log(1.3 if counts else 3):
-            return Finding(
+            return UnitFinding(
                 scales[name], f"gyro in {name}: gravity turns with it (slope {slope:.3g}, r {correlation:.2f})"
             )
-    return _by_size(gyro, counts)
+    return _gyro_unit_by_size(gyro, counts)
 
 
 def gravity_slope(time_s: Float, gyro: Float, accel: Float) -> tuple[float, float]:
@@ -104,11 +104,11 @@ def gravity_slope(time_s: Float, gyro: Float, accel: Float) -> tuple[float, floa
     return (slope, correlation) if clearness > 5 and correlation > 0.4 else (0.0, 0.0)
 
 
-def _regress(predicted: Float, seen: Float) -> tuple[float, float]:
+def _regress(predicted: Float, measured: Float) -> tuple[float, float]:
     """Slope through the origin and correlation of two (n, 3)."""
-    cross, own = float(np.sum(predicted * seen)), float(np.sum(predicted**2))
-    norm = math.sqrt(own) * math.sqrt(float(np.sum(seen**2)))
-    return (cross / own, cross / norm) if norm > 0 else (0.0, 0.0)
+    cross, power = float(np.sum(predicted * measured)), float(np.sum(predicted**2))
+    norm = math.sqrt(power) * math.sqrt(float(np.sum(measured**2)))
+    return (cross / power, cross / norm) if norm > 0 else (0.0, 0.0)
 
 
 def _count_scales() -> dict[str, float]:
@@ -117,14 +117,14 @@ def _count_scales() -> dict[str, float]:
     return {**raw, "deg/s": GYRO_UNITS["deg/s"]}
 
 
-def _by_size(gyro: Float, counts: bool) -> Finding:
+def _gyro_unit_by_size(gyro: Float, counts: bool) -> UnitFinding:
     """A guess from the fast end of the motion: a camera that is held turns at around 1 rad/s, which is 60 deg/s."""
     fast = float(np.percentile(np.linalg.norm(gyro, axis=1), 95))
     if counts and float(np.max(np.abs(gyro))) > 4000:
-        return Finding(
+        return UnitFinding(
             math.radians(2000 / 32768), "gyro in raw counts, taken as 16 bit of +-2000 deg/s (guess: --gyro-units)"
         )
     name = "deg/s" if fast > 2.5 else "rad/s"
-    return Finding(
+    return UnitFinding(
         GYRO_UNITS[name], f"gyro in {name} (guess from its size, 95 % below {fast:.3g}; else give --gyro-units)"
     )

@@ -53,7 +53,7 @@ def sync(  # noqa: PLR0917
         from gyro.plot import check_ending, plot_sync
 
         check_ending(plot)
-        logs.check_result(plot, inputs, overwrite)
+        logs.check_output(plot, inputs, overwrite)
     named = None if log is None else [Candidate(read_log(log, options))]
     found, notes = _matched(video, named or find_logs(video, options), focal_px, lens)
     if plot is not None:
@@ -88,14 +88,14 @@ def export(  # noqa: PLR0917
 
     if output.suffix.lower() not in (".gcsv", ".csv", ".json"):
         raise UsageError(f"{output}: export writes .gcsv, .csv or .json")
-    logs.check_result(output, [log, *([video] if video else [])], overwrite)
+    logs.check_output(output, [log, *([video] if video else [])], overwrite)
     found = read_log(log, logs.read_options(columns, gyro_units, accel_units, time_unit, log_format))
     inputs = [*map(Path, found.files), *([video] if video else [])]
-    logs.check_result(output, inputs, overwrite)  # the log may be in more files than the one that was named
+    logs.check_output(output, inputs, overwrite)  # the log may be in more files than the one that was named
     if output.suffix.lower() == ".gcsv":
         write_gcsv(found, output, inputs, overwrite)
     else:
-        time_s, R_world_cam = logs.path_of(found) if video is None else _path_over(found, video)
+        time_s, R_world_cam = logs.orientation_path(found) if video is None else _path_over(found, video)
         write_path(time_s, R_world_cam, output, inputs, overwrite)
     logs.say(output)
 
@@ -120,11 +120,11 @@ def _matched(
     cannot be read.
     """
     from gyro.errors import LogError
-    from gyro.estimate import check_known, match_logs
+    from gyro.estimate import check_priors, match_logs
     from stabilize.video.probe import probe
 
     info = probe(video)  # what is no video is refused first
-    check_known(focal_px, lens)
+    check_priors(focal_px, lens)
     found, notes = match_logs(candidates, lambda: tracks_in(info), focal_px, lens)
     if found is None:
         raise LogError("; ".join(notes) or f"{video.name}: no log in it and none beside it; name one")

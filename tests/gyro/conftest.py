@@ -48,4 +48,4 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("work was done")
 
     monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", refuse)
-    monkeypatch.setattr(sys.modules["gyro.lens.calibrate"], "_corners", refuse)
+    monkeypatch.setattr(sys.modules["gyro.lens.calibrate"], "_find_corners", refuse)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gyro.errors import LensError, LogError, SyncError, UsageError
-from gyro.estimate import integrate, known_settings, synchronize
+from gyro.estimate import integrate, prior_settings, synchronize
 from gyro.lens import Lens, load_lens, unproject
 from gyro.log import GyroLog
 from gyro.readers import ReadOptions, read_log
@@ -61,7 +61,7 @@ def test_an_absurd_focal_length_is_wrong_usage(log: Path, command: Command, foca
     code, said = command("gyro", "sync", CLIPS / "walk.mp4", log, "--focal", focal)
     assert code == 2 and "focal length" in said
     with pytest.raises(UsageError):
-        known_settings(read_log(log), (640, 360), float(focal))
+        prior_settings(read_log(log), (640, 360), float(focal))
 
 
 def _lines(*rows: str) -> str:
@@ -117,7 +117,7 @@ def test_as_many_gaps_as_samples_are_no_loop() -> None:
     log = GyroLog("x", "test", time_s, np.zeros((len(time_s), 3)), gaps_s=np.stack([time_s[:-1:2], time_s[1::2]], 1))
     at = np.linspace(time_s[0], time_s[-1], 50_000)
     started = time.perf_counter()
-    known = integrate(log).known(at)
+    known = integrate(log).covers(at)
     assert time.perf_counter() - started < 20
     naive = [not ((log.gaps_s[:, 0] < t) & (t < log.gaps_s[:, 1])).any() for t in at[:500]]
     assert known[:500].tolist() == naive

@@ -17,7 +17,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from gyro.errors import UsageError
-from gyro.estimate import Match, SyncResult, SyncSettings, Tracks, known_settings
+from gyro.estimate import Match, SyncResult, SyncSettings, Tracks, prior_settings
 from gyro.export import write_gcsv
 from gyro.log import GyroLog
 from gyro.plot import GAP, LEFT, PANEL, RIGHT, TOP, WIDTH, plot_sync, ticks
@@ -108,7 +108,7 @@ def _true(scene: Scene) -> SyncResult:
         readout_s=scene.readout_s,
         readout_axis="rows",
         std={},
-        held=(),
+        unobservable=(),
         evidence=evidence,
         kind="turns",
         mid_s=scene.duration_s / 2,
@@ -127,9 +127,9 @@ def drifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
         own = np.array_equal(log.gyro_rad_s, read.gyro_rad_s)
         return _true(SCENE) if own else replace(_true(SCENE), refusal="contradictory: nothing fits")
 
-    monkeypatch.setattr("gyro.estimate.match.synchronize_held", sync)
+    monkeypatch.setattr("gyro.estimate.match.synchronize_with_ois", sync)
     monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
-    return Match(read, tracks, known_settings(read, (tracks.width, tracks.height)), _true(SCENE))
+    return Match(read, tracks, prior_settings(read, (tracks.width, tracks.height)), _true(SCENE))
 
 
 def test_an_exported_path_does_not_drift(tmp_path: Path, drifting: Match, command: Command) -> None:

@@ -74,7 +74,7 @@ def test_vqf_levels_the_world_and_finds_the_bias() -> None:
 def test_gaps_are_known_and_bridged() -> None:
     t = np.concatenate([np.arange(0, 1, 0.01), np.arange(1.5, 3, 0.01)])
     track = integrate(GyroLog("test", "test", t, np.tile([0.0, 0.0, 1.0], (len(t), 1))))
-    assert track.known(np.array([0.5, 1.2, 2.0, -0.1, 3.5])).tolist() == [True, False, True, False, False]
+    assert track.covers(np.array([0.5, 1.2, 2.0, -0.1, 3.5])).tolist() == [True, False, True, False, False]
     turned = track.evaluate(np.array([0.5])).inv() * track.evaluate(np.array([1.25, 2.0]))
     assert np.allclose(turned.as_rotvec()[:, 2], [0.75, 1.5], atol=1e-6)
 

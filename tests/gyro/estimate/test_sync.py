@@ -16,9 +16,9 @@ from gyro.estimate import (
     camera_orientation,
     estimate_shift,
     logged_shift,
+    remove_lens_shift,
     self_calibrated_lens,
     synchronize,
-    without_shift,
 )
 from gyro.lens import simple_lens, unproject
 from gyro.log import GyroLog, OisLog
@@ -133,7 +133,7 @@ def test_a_given_lens_is_kept() -> None:
     found = synchronize(simulate.tracks(scene), simulate.log(scene), settings)
     assert found.accepted
     assert found.focal_px == pytest.approx(520.0)
-    assert {"focal_px", "k1"} <= set(found.held)
+    assert {"focal_px", "k1"} <= set(found.unobservable)
     assert abs(found.log_time(np.array(3.0)) - (3.0 + scene.offset_s)) < 0.3e-3
 
 
@@ -209,7 +209,7 @@ def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
     first = synchronize(tracks, log)
     assert first.kind == "shifts"
     lens = LensShift(t, samples.truth(spec).lens_shift_px(t), True, 1.0, 1.0, 0.0)
-    again = synchronize(without_shift(tracks, lens, first), log)
+    again = synchronize(remove_lens_shift(tracks, lens, first), log)
     assert again.kind == "turns"
     assert again.evidence.noise_px < 0.2  # of a tenth on both ends
     assert abs(again.offset_s) < 2e-4 and abs(again.focal_px / 520 - 1) < 0.005

@@ -66,7 +66,7 @@ def test_a_known_lens_is_found_within_its_errors(tmp_path, model, coefficients):
     for i, pose in enumerate(POSES):
         cv2.imwrite(str(tmp_path / f"{i}.png"), draw(model, coefficients, pose))
     found = calibrate(tmp_path, (9, 6), model)
-    assert found.views_used == found.views_seen == len(POSES)
+    assert found.views_used == found.views_total == len(POSES)
     assert found.rms_px < 0.1
     for (row, column), name in {(0, 0): "fx", (1, 1): "fy", (0, 2): "cx", (1, 2): "cy"}.items():
         assert abs(found.lens.K[row, column] - TRUE_K[row, column]) < 4 * found.standard_errors[name], name
@@ -106,7 +106,7 @@ def test_a_video_of_a_board(tmp_path):
         for packet in stream.encode():
             out.mux(packet)
     found = calibrate(tmp_path / "board.mp4")
-    assert (found.views_used, found.views_seen) == (5, 10)
+    assert (found.views_used, found.views_total) == (5, 10)
     assert found.lens.K[0, 0] == pytest.approx(520, rel=0.02)
 
 

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 from gyro.axis_letters import letters_to_matrix, matrix_to_letters
 from gyro.cli import calibrate
 from gyro.errors import LogError, OutputError, UsageError
-from gyro.estimate import known_settings
+from gyro.estimate import prior_settings
 from gyro.estimate.tracks import Tracks
 from gyro.export import write_gcsv, write_path
 from gyro.lens import Lens, load_lens, save_lens
 from gyro.log import GyroLog
-from gyro.plot import picture_rates
+from gyro.plot import video_rates
 from gyro.readers import read_log
 from stabilize.cli.gyroscope import app
 
@@ -151,17 +151,17 @@ def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
     K = np.array([[800.0, 0, 960], [0, 820, 540], [0, 0, 1]])
     save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
-    known = known_settings(log, (960, 540), None, tmp_path / "lens.json")
+    known = prior_settings(log, (960, 540), None, tmp_path / "lens.json")
     assert (known.lens.width, known.lens.height, known.lens.coefficients) == (960, 540, (-0.1, 0, 0, 0))
     np.testing.assert_allclose(np.diag(known.lens.K), [400, 410, 1])
     assert known.readout_s == pytest.approx(0.03) and known.k1 == 0  # what is left over the profile
     assert known.focal_rel_std < 0.05 and known.readout_std_s < 0.005
-    both = known_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
+    both = prior_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
     assert both.readout_s == -0.01
     np.testing.assert_allclose(np.diag(both.lens.K), [500, 512.5, 1])  # the stated focal length, the profile's shape
-    assert known_settings(log, (960, 540), None, None).lens is None
+    assert prior_settings(log, (960, 540), None, None).lens is None
     save_lens(Lens(1920, 1080, K, "opencv_fisheye", (0.05, 0.01, 0.0, 0.0)), tmp_path / "fisheye.json")
-    fisheye = known_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
+    fisheye = prior_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
     assert (fisheye.model, fisheye.coefficients) == ("opencv_fisheye", (0.05, 0.01, 0.0, 0.0))
 
 
@@ -178,7 +178,7 @@ def test_the_plots_rates_are_those_of_the_camera():
     later[::5] += rng.uniform(-0.05, 0.05, later[::5].shape)
     centre = np.array([319.5, 239.5])
     tracks = Tracks(np.arange(31) / 30, 640, 480, pair, 500 * ray[:, :2] + centre, 500 * later + centre)
-    time_s, found = picture_rates(tracks, 500.0)
+    time_s, found = video_rates(tracks, 500.0)
     np.testing.assert_allclose(time_s, (np.arange(30) + 0.5) / 30)
     assert np.max(np.abs(found - rates)) < 0.05
 
