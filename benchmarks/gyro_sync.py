@@ -213,8 +213,8 @@ def line(truth: Truth, result: SyncResult, found: dict[str, tuple[float, float]]
         f"focal {told('focal_px', 100 / truth.focal_px)} %",
         f"readout {told('readout_s', 1e3)} ms",
         f"{result.kind} r {e.correlation:.2f}/{e.rival:.2f} explained {e.explained:.2f}/{e.explained_shake:.2f}",
-        f"noise {e.noise_px:.2f} px, {seconds:.1f} s, held {','.join(result.unobservable) or '-'} {result.refusal or ''}",
-    )
+        f"noise {e.noise_px:.2f} px, {seconds:.1f} s, held {','.join(result.unobservable) or '-'} {result.refusal or
+        ''}", )
     return " | ".join(cells)
 
 

@@ -1,5 +1,4 @@
-"""From a log and a picture to the camera's motion: integration, synchronisation and self-calibration, rows, lens
-shift."""
+"""Integration of logs, synchronisation with a video, self-calibration and lens shift."""
 
 from .integrate import OrientationTrack, integrate
 from .match import Match, match_logs

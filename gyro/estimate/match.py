@@ -1,4 +1,4 @@
-"""Of several logs that may be a video's the one that the picture agrees with."""
+"""Selection of the log that agrees with the video."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from .tracks import Tracks
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A log against the picture: `settings` are what was known beforehand, `sync` says whether they agree."""
+    """A log compared with a video."""
 
     log: GyroLog
     tracks: Tracks
     settings: SyncSettings
+    """The priors of the synchronisation."""
     sync: SyncResult
+    """Tells whether log and video agree."""
 
 
 def match_logs(
@@ -33,11 +35,11 @@ def match_logs(
     focal_px: float | None = None,
     lens: Path | str | None = None,
 ) -> tuple[Match | None, tuple[str, ...]]:
-    """The first log that agrees with the picture; where none does, the first that could be compared; None if there was
-    none. With it what is to be said of the others.
+    """Return the first log that agrees with the video; else the first that could be compared; else None. The second
+    value has a note on every other log.
 
-    `track_features` follows the picture's features; it is called once, if there is a log. Raises UsageError, InputError or
-    LensError for a focal length or a profile that is none, SyncError where the picture shows nothing.
+    `track_features` tracks the video's features. It is called once, if there is a log. Raises UsageError, InputError
+    or LensError for unusable priors, SyncError where the video has no features.
     """
     tracks: Tracks | None = None
     refused: Match | None = None

@@ -1,4 +1,4 @@
-"""The rolling-shutter-aware epipolar residual: what is estimated, what is observed, and how one bends the other."""
+"""The rolling-shutter-aware epipolar model: its parameters, its observations, and the derivatives between them."""
 
 from __future__ import annotations
 
@@ -21,64 +21,67 @@ PARAMETERS = (
 INDEX = {name: i for i, name in enumerate(PARAMETERS)}
 ROTATION = slice(INDEX["rotation_x"], INDEX["rotation_z"] + 1)
 BIAS = slice(INDEX["bias_x"], INDEX["bias_z"] + 1)
-UNDISTORTION_MIN = 0.05  # of 1 + k1 r^2: beyond, a distortion is none of a lens
+UNDISTORTION_MIN = 0.05  # lower bound of 1 + k1 r^2, which keeps rays finite for absurd k1
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One point of the parameter space. `offset_s` is that of the middle of the clip; `readout_s` (2,): down the rows,
-    along the columns.
+    """One point of the parameter space.
 
     t_log = offset_s + t_video + drift (t_video - mid_s). Distortion: r_d = r (1 + k1 r^2) of the normalised radius.
     """
 
     offset_s: float
+    """Log time minus video time at `mid_s`."""
     drift: float
     R_cam_gyro: Rotation
     bias_rad_s: Float
     log_focal: float
+    """Logarithm of the focal length over the prior one."""
     readout_s: Float
+    """(2,) down the rows, along the columns."""
     k1: float
     mid_s: float = 0.0
+    """Video time of the middle of the clip."""
 
     @property
     def vector(self) -> Float:
-        """All parameters (12,) in the order of PARAMETERS; the rotation, which has no origin, as zeros."""
+        """All parameters (12,) in the order of PARAMETERS; those of the rotation are zero."""
         head = [self.offset_s, self.drift, 0.0, 0.0, 0.0, *self.bias_rad_s]
         return np.array([*head, self.log_focal, *self.readout_s, self.k1])
 
     def plus(self, delta: Float) -> Camera:
-        """Moved by (12,); the rotation by a rotation vector in camera axes from the left."""
+        """Return the point moved by (12,); the rotation by a rotation vector in camera axes, from the left."""
         turned = Rotation.from_rotvec(delta[ROTATION]) * self.R_cam_gyro
         v = self.vector + delta
         return Camera(v[0], v[1], turned, v[BIAS], v[8], v[9:11], v[11], self.mid_s)
 
     def log_time(self, t_video_s: Float) -> Float:
-        """Log clock of a video time."""
+        """Return the log times of video times."""
         return np.asarray(self.offset_s + t_video_s + self.drift * (t_video_s - self.mid_s))
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Matches as the model wants them. Arrays with a leading 2 are (previous, next).
-
-    `pair` (m,) ascending 0..pairs-1; `time_s` (2, m) frame times; `line` (2, m, 2) share of the rows, of the columns
-    from the middle, -0.5..0.5; `flat` (2, m, 2) centred pixels over `focal_px`, lens distortion still in.
-    `neighbours` (pairs - 1,): which pairs follow one another directly.
-    """
+    """Matches in normalised form. Arrays with a leading 2 are (previous, next)."""
 
     pair: Int
+    """(m,) ascending, 0 to pairs - 1."""
     pairs: int
     time_s: Float
+    """(2, m) frame times."""
     line: Float
+    """(2, m, 2) position along the rows' axis and the columns' axis, -0.5 to 0.5 from the middle."""
     flat: Float
+    """(2, m, 2) centred pixels over `focal_px`, with lens distortion."""
     focal_px: float
     interval_s: float
     neighbours: NDArray[np.bool_]
+    """(pairs - 1,) which pairs follow one another directly."""
 
 
 def observe(tracks: Tracks, flat: Float, selection: Int, focal_px: float) -> Observations:
-    """The matches `selection` of the tracks, pairs renumbered without holes; `flat` (2, m, 2) in units of `focal_px`."""
+    """Return the selected matches, pairs renumbered without holes; `flat` (2, m, 2) is in units of `focal_px`."""
     number, pair = np.unique(tracks.pair[selection], return_inverse=True)
     both = np.stack([tracks.prev_px[selection], tracks.next_px[selection]])
     extent = np.array([max(tracks.width - 1, 1), max(tracks.height - 1, 1)])
@@ -89,17 +92,18 @@ def observe(tracks: Tracks, flat: Float, selection: Int, focal_px: float) -> Obs
 
 
 def body_track(log: GyroLog, camera: Camera) -> OrientationTrack:
-    """Orientation on the log's clock with the camera's bias and drift applied: a log clock that runs fast by `drift`
-    stretches every interval, so angles are rates times true (video) time."""
+    """Integrate on the log's clock with the camera's bias and drift: a log clock that runs fast by `drift` stretches
+    every interval, and angles are rates times true (video) time."""
     scale = 1 / (1 + camera.drift)
     slowed = replace(log, gyro_rad_s=log.gyro_rad_s * scale, accel_m_s2=None)
     return integrate(slowed, camera.bias_rad_s * scale, use_accel=False)
 
 
 def undistort(flat: Float, log_focal: float, k1: float) -> Float:
-    """Unit rays (..., 3) of normalised points (..., 2): the division model r = r_d / (1 + k1 r_d^2) (Fitzgibbon 2001).
+    """Return unit rays (..., 3) of normalised points (..., 2) by the division model r = r_d / (1 + k1 r_d^2)
+    (Fitzgibbon 2001).
 
-    To first order it is r_d = r (1 + k1 r^2), but one number follows a wide lens into its corners, where the
+    To first order it is r_d = r (1 + k1 r^2). With one parameter it fits a wide lens into its corners, where the
     polynomial folds back.
     """
     ray = _unscaled_rays(flat * np.exp(-log_focal), k1)
@@ -112,7 +116,7 @@ def _unscaled_rays(x: Float, k1: float) -> Float:
 
 
 def _rays_per_px(flat: Float, log_focal: float, k1: float, focal_px: float) -> Float:
-    """d `undistort` / d pixel: (2, m, 3) for one pixel along x, along y, of points (m, 2)."""
+    """Return d `undistort` / d pixel of points (m, 2): (2, m, 3) for one pixel along x, along y."""
     x = flat * np.exp(-log_focal)
     ray = _unscaled_rays(x, k1)
     slope = np.zeros((2, *ray.shape))
@@ -125,23 +129,23 @@ def _rays_per_px(flat: Float, log_focal: float, k1: float, focal_px: float) -> F
 
 @dataclass(frozen=True, slots=True)
 class Normals:
-    """The geometry of each match in the gyro's world.
-
-    `R_world_cam` (2, m, 3, 3) rotations at each end's own line time; `rays` (2, m, 3); `n` (m, 3) their cross product,
-    radians; `noise` (2, m, 3) what one pixel of error along x, along y of the next picture does to n.
-    """
+    """The geometry of each match in the gyroscope's world."""
 
     R_world_cam: Float
+    """(2, m, 3, 3) rotations at each end's own line time."""
     rays: Float
+    """(2, m, 3) unit rays."""
     n: Float
+    """(m, 3) cross products of the rays, radians."""
     noise: Float
+    """(2, m, 3) change of n for one pixel of error along x, along y of the next frame."""
 
 
 def normals(obs: Observations, log: GyroLog, camera: Camera) -> tuple[Normals, OrientationTrack]:
-    """n = P_prev x P_next with each ray turned by the gyro at its own line's time (Jia & Evans 2014, eq. 5-7,
+    """Return n = P_prev x P_next, each ray rotated by the gyroscope at its own line's time (Jia & Evans 2014, eq. 5-7,
     generalised).
 
-    |n| is the angle that rotation leaves; a translating camera keeps all n of a pair orthogonal to its direction.
+    |n| is the angle that rotation leaves. Where the camera translates, all n of a pair are orthogonal to its direction.
     """
     track = body_track(log, camera)
     R_world_body = track.matrices(line_times(obs, camera).ravel())
@@ -150,12 +154,12 @@ def normals(obs: Observations, log: GyroLog, camera: Camera) -> tuple[Normals, O
 
 
 def line_times(obs: Observations, camera: Camera) -> Float:
-    """Log time (2, m) at which each end of each match was exposed."""
+    """Return the log times (2, m) at which both ends of each match were exposed."""
     return camera.log_time(obs.time_s + obs.line @ camera.readout_s)
 
 
 def normals_from_rotations(obs: Observations, R_world_cam: Float, log_focal: float, k1: float) -> Normals:
-    """The geometry under a lens, all rotations (2, m, 3, 3) known."""
+    """Return the geometry under a lens for given rotations (2, m, 3, 3)."""
     rays = rotate(R_world_cam, undistort(obs.flat, log_focal, k1))
     per_px = rotate(R_world_cam[1], _rays_per_px(obs.flat[1], log_focal, k1, obs.focal_px))
     return Normals(R_world_cam, rays, cross(rays[0], rays[1]), cross(rays[0], per_px))
@@ -164,11 +168,11 @@ def normals_from_rotations(obs: Observations, R_world_cam: Float, log_focal: flo
 def normal_derivatives(
     obs: Observations, camera: Camera, geometry: Normals, track: OrientationTrack, along: Float
 ) -> Float:
-    """d (along . n) / d parameters (m, r, 12) for fixed vectors `along` (m, r, 3), zero for the lens.
+    """Return d (along . n) / d parameters (m, r, 12) for fixed vectors `along` (m, r, 3); zero for the lens.
 
-    With p, q the rays of a match and a an axis about which p turns, (a x p) x q = p (a.q) - a (p.q), and so on: all
-    that is needed are products of vectors in the axes of either camera. A rotation common to both rays of a pair
-    changes nothing, so bias and the rate's scale act from the middle of the pair on.
+    With p, q the rays of a match and a an axis about which p rotates, (a x p) x q = p (a.q) - a (p.q), so products of
+    vectors in the axes of either camera suffice. A rotation common to both rays of a pair changes nothing, so bias and
+    the scale of the rate act from the middle of the pair on.
     """
     p, q = geometry.rays[:, :, None]
     prev_cam, next_cam = geometry.R_world_cam

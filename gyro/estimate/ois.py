@@ -1,5 +1,4 @@
-"""The stabilising lens: where it shifts the picture, from its log or, without one, from what rotation leaves in the
-picture."""
+"""Optical image stabilisation: the shift of the stabilising lens, from its log or estimated from the video."""
 
 from __future__ import annotations
 
@@ -20,57 +19,54 @@ from .sync import synchronize
 from .tracks import Int, Tracks
 from .translation import loss_weight, sum_pairs
 
-DVS_COUNTS_PER_FRAME = (4032.0, 2272.0)  # counts of the log over the width and height of the picture
-SHIFT_MAX_SHARE = 0.03  # of the picture's long side: about what a phone's lens can do
-HIGH_PASS_WINDOW_S = 3.0  # a lens comes back to its middle; what lasts longer is parallax
-GAIN_MIN = 0.3  # of the residual on matches that the estimate has not seen
-SPREAD_MAX = (
-    1.5  # of the residual along the shift over that across it: a lens moves near and far alike, parallax does not
-)
+DVS_COUNTS_PER_FRAME = (4032.0, 2272.0)  # counts of the log over the width and the height of the frame
+# Thresholds of an estimated shift, set by benchmarks/lens_shift.py.
+SHIFT_MAX_SHARE = 0.03  # of the frame's long side; phones reach about as much
+HIGH_PASS_WINDOW_S = 3.0  # the lens returns to its centre; slower residuals are parallax
+GAIN_MIN = 0.3  # share of the residual removed from held-out matches
+SPREAD_MAX = 1.5  # residual along the shift over residual across it; parallax, unlike a shift, depends on depth
 IRLS_ITERATIONS = 8
-SPLINE_MARGIN_KNOTS = 8  # knots beyond the times that are asked for, on which a cubic spline there depends
+SPLINE_MARGIN_KNOTS = 8  # knots beyond the requested times on which a cubic spline still depends noticeably
 
 
 @dataclass(frozen=True, slots=True)
 class LensShift:
-    """The principal point's way from the middle of the picture: `shift_px` (n, 2), x and y, at video times `time_s`
-    (n,).
-
-    `helps`: whether it is to be used. `gain` is the share of the residual that it takes from matches it was not made
-    of, `spread` the residual along the shift over that across it, `rms_px` its size. A logged shift is not judged:
-    gain 1, spread 1.
-    """
+    """Shift of the principal point over video time. A logged shift is not judged: `gain` and `spread` are 1."""
 
     time_s: Float
+    """(n,) video times."""
     shift_px: Float
+    """(n, 2) x and y, from the middle of the frame."""
     helps: bool
+    """Whether the shift is to be used."""
     gain: float
+    """Share of the residual that it removes from held-out matches."""
     spread: float
+    """Residual along the shift over residual across it."""
     rms_px: float
 
     def at(self, t_video_s: Float) -> Float:
-        """Shift (m, 2) in pixels at video times; held beyond the ends, zero where the estimate does not help."""
+        """Return the shift (m, 2) in pixels at video times: constant beyond the ends, zero unless it helps."""
         if not self.helps:
             return np.zeros((len(t_video_s), 2))
         t = np.clip(t_video_s, self.time_s[0], self.time_s[-1])
         first, last = np.searchsorted(self.time_s, (t.min(), t.max())) if len(t) else (0, 0)
         span = slice(
             max(int(first) - SPLINE_MARGIN_KNOTS, 0), int(last) + SPLINE_MARGIN_KNOTS
-        )  # a log may be an hour long
+        )  # a log can last an hour
         return np.asarray(CubicSpline(self.time_s[span], self.shift_px[span])(t))
 
 
 def logged_shift(ois: OisLog, sync: SyncResult, width: int, height: int) -> LensShift:
-    """From a log on the gyro's clock: x counts W / 4032 to the right, y counts H / 2272 downwards (DVS, Shi et al.
-    2022)."""
+    """Return the shift of a log on the gyroscope's clock: x counts W / 4032 to the right, y counts H / 2272 downwards
+    (DVS, Shi et al. 2022)."""
     shift = ois.shift * (np.array([width, height]) / DVS_COUNTS_PER_FRAME)
     rms = float(np.sqrt(np.mean(np.sum(shift**2, axis=1))))
     return LensShift(sync.video_time(ois.time_s), shift, True, 1.0, 1.0, rms)
 
 
 def remove_lens_shift(tracks: Tracks, lens: LensShift, sync: SyncResult) -> Tracks:
-    """The matches as a lens that stays in its place would have given them: what is left is for synchronisation, which
-    takes a moving lens for parallax where it is small."""
+    """Return the matches without the lens shift. Synchronisation would mistake a small shift for parallax."""
     axis, length = (0, tracks.width) if sync.readout_axis == "columns" else (1, tracks.height)
 
     def compensate(px: Float, frame: Int) -> Float:
@@ -83,7 +79,7 @@ def remove_lens_shift(tracks: Tracks, lens: LensShift, sync: SyncResult) -> Trac
 
 
 def synchronize_with_ois(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = None) -> SyncResult:
-    """As `synchronize`; with a lens log a second time, the lens held still: its motion blurs clock and parallax."""
+    """As `synchronize`; with a lens log once more without the lens shift, which biases offset and parallax."""
     sync = synchronize(tracks, log, settings)
     if log.ois is None or not sync.accepted:
         return sync
@@ -92,11 +88,11 @@ def synchronize_with_ois(tracks: Tracks, log: GyroLog, settings: SyncSettings | 
 
 
 def estimate_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings | None = None) -> LensShift:
-    """The lens shift that the picture shows once the log's rotation is taken out of it.
+    """Estimate the lens shift from the matches that the log's rotation does not explain.
 
-    Per pair of frames one robust shift beside one scale, so that walking forward does not count; summed over time, and
-    freed of what is slower than 3 s. Off (`helps` false) where it does not carry over to other matches, is more than a
-    lens can do, or spreads along its own direction as parallax does.
+    Each pair of frames gives one robust shift and one scale, which absorbs walking forward. The shifts are summed over
+    time and high-pass filtered. `helps` is false where the shift does not carry over to held-out matches, is larger
+    than a lens can move, or leaves residuals along its own direction, as parallax does.
     """
     obs, residual_2d = _rotation_residuals(tracks, log, sync, settings or SyncSettings())
     subset = np.random.default_rng(0).random(len(residual_2d)) < 0.5
@@ -112,7 +108,7 @@ def estimate_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: Syn
 def _rotation_residuals(
     tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings
 ) -> tuple[Observations, Float]:
-    """The matches and the displacement (k, 2) in pixels that rotation leaves."""
+    """Return the matches and the displacement (k, 2) in pixels that rotation leaves."""
     flat = normalize_points(tracks, settings)
     base = settings.prior_focal_px(tracks)
     columns = sync.readout_axis == "columns"
@@ -133,7 +129,8 @@ def _rotation_residuals(
 
 
 def _shift_steps(obs: Observations, residual_2d: Float, weight: Float) -> Float:
-    """Change of the shift (pairs, 2) from frame to frame: e = shift + scale * position, robustly, per pair."""
+    """Return the change of the shift (pairs, 2) from frame to frame: a robust fit of shift + scale * position per
+    pair."""
     design = np.zeros((len(residual_2d), 2, 3))
     design[:, 0, 0] = design[:, 1, 1] = 1
     design[:, :, 2] = obs.flat[0]
@@ -150,7 +147,7 @@ def _shift_steps(obs: Observations, residual_2d: Float, weight: Float) -> Float:
 
 
 def _held_out_gain(obs: Observations, residual_2d: Float, subset: NDArray[np.bool_]) -> float:
-    """Share of the median residual of one half of the matches that the shift estimated from the other takes away."""
+    """Return the share of the median residual of one half of the matches that a shift from the other half removes."""
     step = _shift_steps(obs, residual_2d, np.where(subset, 1.0, 1e-12))
     before = np.median(np.linalg.norm(residual_2d[~subset], axis=1))
     after = np.median(np.linalg.norm((residual_2d - step[obs.pair])[~subset], axis=1))
@@ -158,7 +155,7 @@ def _held_out_gain(obs: Observations, residual_2d: Float, subset: NDArray[np.boo
 
 
 def _spread(residual: Float, step: Float) -> float:
-    """Median residual along the step over that across it, where the steps are large."""
+    """Return the median residual along the step over that across it, for the larger steps."""
     size = np.linalg.norm(step, axis=1)
     large = size > np.median(size)
     along = step[large] / np.maximum(size[large], 1e-12)[:, None]
@@ -168,7 +165,7 @@ def _spread(residual: Float, step: Float) -> float:
 
 
 def _accumulate_steps(obs: Observations, step: Float, interval_s: float) -> tuple[Float, Float]:
-    """Frame times (n,) and shifts (n, 2) from the steps of the pairs, the slow part taken off."""
+    """Return frame times (n,) and high-pass filtered shifts (n, 2) from the steps of the pairs."""
     first = np.searchsorted(obs.pair, np.arange(obs.pairs))
     time_s = np.append(obs.time_s[0][first], obs.time_s[1][-1])
     shift = np.vstack([np.zeros(2), np.cumsum(step, axis=0)])

@@ -1,4 +1,4 @@
-"""What the renderer needs: the camera's orientation on the video's clock."""
+"""The camera's orientation on the video's clock, for rendering."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .result import SyncResult
 def camera_orientation(log: GyroLog, sync: SyncResult, use_accel: bool = True) -> OrientationTrack:
     """Integrate a log on the video's clock and in camera axes: `evaluate(t_video)` is R_world_cam.
 
-    Bias, drift and mount are those of `sync`; the world is level (z up) where the log has an accelerometer. The axes
-    of an improper log are negated for both sensors.
+    Bias, drift and mount are those of `sync`. The world is level (z up) where the log has an accelerometer. For an
+    improper log the axes of both sensors are negated.
     """
     sign = -1 if sync.improper else 1
     rate = sync.R_cam_gyro.apply(sign * (log.gyro_rad_s - sync.bias_rad_s))

@@ -1,4 +1,4 @@
-"""What is known before synchronisation, as its settings."""
+"""Prior knowledge of lens and readout, as settings of a synchronisation."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from gyro.log import GyroLog
 from .problem import SyncSettings
 
 FOCAL_MAX_PX = 1e6
-PROFILE_FOCAL_REL_STD, STATED_READOUT_STD_S = (
-    0.02,
-    0.002,
-)  # priors, not truths: what a profile and a stated readout are good to
+# Prior standard deviations: profiles and stated readout times are measured values, not truth.
+PROFILE_FOCAL_REL_STD = 0.02
+STATED_READOUT_STD_S = 0.002
 
 
 def check_priors(focal_px: float | None, lens: Path | str | None) -> None:
-    """Raises UsageError for a focal length that is none, InputError or LensError for a profile that is none: to be told
-    before any work is done."""
+    """Check the priors before any work is done. Raises UsageError for a focal length out of range, InputError or
+    LensError for an unusable profile."""
     if focal_px is not None and not 1 <= focal_px <= FOCAL_MAX_PX:
-        raise UsageError(f"a focal length is between 1 and a million pixels, not {focal_px}")
+        raise UsageError(f"a focal length of {focal_px} pixels is out of range; give 1 to 1000000")
     if lens is not None:
         load_lens(lens)
 
@@ -30,13 +29,15 @@ def check_priors(focal_px: float | None, lens: Path | str | None) -> None:
 def prior_settings(
     log: GyroLog, size: tuple[int, int], focal_px: float | None = None, lens: Path | str | None = None
 ) -> SyncSettings:
-    """Settings for a picture of `size` (width, height), from a lens profile or a focal length, and the readout time
+    """Return settings for frames of `size` (width, height) from a lens profile, a focal length and the readout time
     that the log states.
 
-    A profile gives the lens's shape even where `focal_px` overrules its scale. Raises as `check_priors`.
+    With both, the profile gives the distortion and `focal_px` the focal length. Raises as `check_priors`.
     """
     check_priors(focal_px, None)
-    settings = SyncSettings(focal_px=focal_px, focal_rel_std=0.35 if focal_px is None else PROFILE_FOCAL_REL_STD)
+    settings = SyncSettings()
+    if focal_px is not None:
+        settings = SyncSettings(focal_px=focal_px, focal_rel_std=PROFILE_FOCAL_REL_STD)
     readout_s = log.readout_s
     if lens is not None:
         profile = resize_lens(load_lens(lens), *size)

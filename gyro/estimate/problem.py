@@ -1,5 +1,4 @@
-"""What the solver is given: which matches, which start, and how far each parameter may stray from what is known
-beforehand."""
+"""The input of the solver: selected matches, a start, and the prior of every parameter."""
 
 from __future__ import annotations
 
@@ -19,42 +18,40 @@ from .seed import Seed
 from .solve import Prior
 from .tracks import Int, Tracks
 
-MATCHES_MAX = 8000  # more matches than this buy time, not accuracy
+MATCHES_MAX = 8000  # more cost time and gain no accuracy
 MATCHES_PER_PAIR_MIN = 8
 PAIRS_MIN = 12
-SQUARE_MOUNT_SHARE_MIN = (
-    0.985  # of the motion: a sensor that a signed permutation explains this well is taken to be mounted square
-)
-EQUAL_SHARE_TOLERANCE = 0.02  # shares that differ by less are one and the same to noise
-STATED_AXES_SHARE_MIN = 0.9  # the same for axes that the log states
+SQUARE_MOUNT_SHARE_MIN = 0.985  # of the motion explained by a signed permutation: the sensor is mounted square
+EQUAL_SHARE_TOLERANCE = 0.02  # difference of shares that is noise
+STATED_AXES_SHARE_MIN = 0.9  # of the motion explained by the axes that the log states
 
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings:
-    """What is known beforehand; None is unknown. A standard error of 0 holds a value exactly.
-
-    `lens` replaces the self-calibrated one: then `focal_rel_std` and `k1_std` are how far it may be off (an electronic
-    crop scales a picture without a word). `offset_range_s` bounds the offset (log time minus video time at the start
-    of the video). `focal_px` and `k1` are of the full-size picture; `readout_s` is positive from top to bottom.
-    """
+    """Prior knowledge; None is unknown. A standard deviation of 0 fixes a value."""
 
     offset_range_s: tuple[float, float] | None = None
+    """Bounds of the offset: log time minus video time at the start of the video."""
     max_drift: float = 0.015
     focal_px: float | None = None
+    """Of the full-size frame, as is `k1`."""
     focal_rel_std: float = 0.35
     k1: float = 0.0
     k1_std: float = 0.1
     readout_s: float = 0.0
+    """Rolling-shutter readout time, positive from top to bottom."""
     readout_std_s: float = 0.02
     R_cam_gyro: Rotation | None = None
     rotation_std_rad: float = 0.5
     stated_rotation_std_rad: float = 0.03
     bias_std_rad_s: float = 0.02
     lens: Lens | None = None
+    """Replaces the self-calibrated lens. Then `focal_rel_std` and `k1_std` are its uncertainty: cameras crop
+    electronically without stating it."""
     seed: int = 0
 
     def prior_focal_px(self, tracks: Tracks) -> float:
-        """The focal length to start from: the lens's, the one given, or that of a common wide camera."""
+        """Return the initial focal length: of the lens, of the settings, or of a common wide camera."""
         if self.lens is not None:
             return float(self.lens.K[0, 0])
         return self.focal_px or 0.9 * max(tracks.width, tracks.height)
@@ -62,19 +59,20 @@ class SyncSettings:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Everything the solver wants for one seed; `log` has its rates negated where the seed says so. `stated`: the
-    mount is known."""
+    """The input of the solver for one seed."""
 
     obs: Observations
     log: GyroLog
+    """With negated rates where the seed is improper."""
     prior: Prior
     seed: Seed
     stated: bool
+    """Whether the mount is known."""
 
 
 def normalize_points(tracks: Tracks, settings: SyncSettings) -> Float:
-    """Matches (2, m, 2) in units of the prior focal length around the centre, a known lens taken out; NaN where it
-    shows nothing."""
+    """Return the matches (2, m, 2) around the centre in units of the prior focal length, undistorted by a known lens;
+    NaN outside its field of view."""
     both = np.stack([tracks.prev_px, tracks.next_px])
     if settings.lens is None:
         return np.asarray((both - tracks.centre_px) / settings.prior_focal_px(tracks))
@@ -85,7 +83,7 @@ def normalize_points(tracks: Tracks, settings: SyncSettings) -> Float:
 
 
 def make_problems(tracks: Tracks, flat: Float, log: GyroLog, seed: Seed, settings: SyncSettings) -> list[Problem]:
-    """The problems that start at a seed, one for every mount that it allows; `flat` (2, m, 2) are the matches in units
+    """Return the problems that start at a seed, one for every possible mount; `flat` (2, m, 2) are the matches in units
     of the prior focal length."""
     mounts, stated = _mount_candidates(log, seed, settings)
     log = replace(log, gyro_rad_s=-log.gyro_rad_s) if seed.improper else log
@@ -100,9 +98,9 @@ def make_problems(tracks: Tracks, flat: Float, log: GyroLog, seed: Seed, setting
 
 
 def _mount_candidates(log: GyroLog, seed: Seed, settings: SyncSettings) -> tuple[list[Rotation], bool]:
-    """Where R_cam_gyro may start, and whether it is stated: by the caller, or by the log as far as the picture agrees.
-    Otherwise all signed permutations that explain the motion equally well (several, where it turns about one axis), or
-    the rotation that does."""
+    """Return the initial values of R_cam_gyro, and whether it is known: from the settings, or from the log where the
+    video agrees. Otherwise these are all signed permutations that explain the motion equally well (several, where the
+    camera rotates about one axis), or the best free rotation."""
     if settings.R_cam_gyro is not None:
         return [settings.R_cam_gyro], True
     sign = -1 if seed.improper else 1
@@ -126,7 +124,7 @@ def _mount_candidates(log: GyroLog, seed: Seed, settings: SyncSettings) -> tuple
 
 
 def _prior_std(settings: SyncSettings, stated: bool) -> Float:
-    """Prior standard deviations (12,); that of the offset is infinite, for the seed has no say in the answer."""
+    """Return the prior standard deviations (12,); the offset is free, so that the seed does not bias it."""
     rotation = [settings.stated_rotation_std_rad if stated else settings.rotation_std_rad] * 3
     bias = [settings.bias_std_rad_s] * 3
     readout = [settings.readout_std_s] * 2
@@ -134,7 +132,7 @@ def _prior_std(settings: SyncSettings, stated: bool) -> Float:
 
 
 def select_matches(tracks: Tracks, flat: Float, log: GyroLog, camera: Camera, seed: int) -> Int:
-    """Matches that the log covers, at most MATCHES, in pairs with enough of them."""
+    """Select the matches that the log covers, at most MATCHES_MAX, from pairs with enough of them."""
     centre = tracks.time_s[:-1] + np.diff(tracks.time_s) / 2
     log_time_s = camera.log_time(centre)
     margin = tracks.interval_s + 0.05
@@ -151,7 +149,7 @@ def select_matches(tracks: Tracks, flat: Float, log: GyroLog, camera: Camera, se
 
 
 def thin_matches(selection: Int, pair: Int, limit: int, seed: int) -> Int:
-    """At most `limit` of `selection`, the same share of every pair, but never fewer than MIN_MATCHES of one."""
+    """Return at most `limit` of the selection, the same share of every pair, but at least MATCHES_PER_PAIR_MIN each."""
     rank = np.empty(len(selection), int)
     order = np.lexsort((np.random.default_rng(seed).random(len(selection)), pair))
     rank[order] = np.arange(len(selection)) - np.searchsorted(pair, pair[order])

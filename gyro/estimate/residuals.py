@@ -1,4 +1,4 @@
-"""What is left of each match under a camera: by rotation alone, beside a translation, or beside a shift of the lens."""
+"""Residuals of the matches under a camera that only rotates, that also translates, or whose lens shifts."""
 
 from __future__ import annotations
 
@@ -23,34 +23,35 @@ from .translation import (
 )
 from .vectors import cross, dot
 
-DIRECTION_REFINEMENTS = 2
-DIRECTION_STEP_MAX_RAD = 0.3  # radians: how far one step may turn a direction
+DIRECTION_REFINEMENTS = 2  # Gauss-Newton steps per evaluation
+DIRECTION_STEP_MAX_RAD = 0.3
 
-# What a pair may do besides turning: nothing; move in one direction past a scene; shift as a whole, as a moving lens
-# makes it.
+# What each pair may do besides rotating: "turns": nothing; "moves": translate in one direction past a scene; "shifts":
+# shift as a whole, as by a stabilising lens.
 Kind = Literal["turns", "moves", "shifts"]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The problem at one camera, with what is free in each pair at its best.
-
-    `e` (k, r) residuals in pixels; `m` (pairs, 3) directions and `direction` (k, 3) that of each match, where it moves;
-    `shift` (pairs, 2) in pixels, where it shifts. `track` is for derivatives.
-    """
+    """The residuals at one camera, at the optimum of the free parameters of each pair."""
 
     kind: Kind
     camera: Camera
     geometry: Normals
     track: OrientationTrack
+    """For derivatives."""
     e: Float
+    """(k, r) residuals in pixels."""
     m: Float | None = None
+    """(pairs, 3) directions of translation, for "moves"."""
     direction: Float | None = None
+    """(k, 3) direction of translation of each match, for "moves"."""
     shift: Float | None = None
+    """(pairs, 2) shifts in pixels, for "shifts"."""
 
 
 def evaluate(obs: Observations, log: GyroLog, camera: Camera, kind: Kind, previous: Point | None = None) -> Point:
-    """The residuals under a camera; what is free in each pair starts from `previous`, where given."""
+    """Return the residuals under a camera; the free parameters of each pair start from `previous`, where given."""
     geometry, track = normals(obs, log, camera)
     displacement = residual_px(geometry, None)
     sigma = noise_px(displacement if previous is None else previous.e)
@@ -71,8 +72,7 @@ def evaluate(obs: Observations, log: GyroLog, camera: Camera, kind: Kind, previo
 
 
 def _shifts(obs: Observations, displacement: Float, sigma: float, start: Float | None) -> Float:
-    """The shift (pairs, 2) that most matches of each pair share: a robust mean, from the median where nothing is
-    known."""
+    """Return the robust mean displacement (pairs, 2) of each pair, from `start` or else the median."""
     if start is None:
         edges = np.searchsorted(obs.pair, np.arange(1, obs.pairs))
         start = np.array([np.median(part, axis=0) for part in np.split(displacement, edges)])
@@ -85,7 +85,7 @@ def _shifts(obs: Observations, displacement: Float, sigma: float, start: Float |
 
 
 def _refine_directions(obs: Observations, geometry: Normals, m: Float, direction: Float, sigma: float) -> Float:
-    """One Gauss-Newton step of the directions towards the very cost that the solver minimises."""
+    """Take one Gauss-Newton step of the directions on the cost that the solver minimises."""
     e = residual_px(geometry, direction)
     T = _direction_jacobian(obs, geometry, m, direction, e)
     weight = loss_weight(e[:, 0] ** 2, sigma)[:, None]
@@ -99,30 +99,30 @@ def _refine_directions(obs: Observations, geometry: Normals, m: Float, direction
 
 
 def residual_px(geometry: Normals, m: Float | None) -> Float:
-    """With m (k, 3): distance from the epipolar plane in units of what a pixel does to it (Sampson), (k, 1). Without:
-    the whole displacement in the next picture that rotation leaves, (k, 2)."""
+    """Return, with m (k, 3), the Sampson distance from the epipolar plane, (k, 1); without, the displacement in the
+    next frame that rotation leaves, (k, 2)."""
     if m is not None:
         return np.asarray(dot(geometry.n, m) / normal_std(geometry.noise, m))[:, None]
     return dot(_px_per_normal(geometry), geometry.n[:, None])
 
 
 def _px_per_normal(geometry: Normals) -> Float:
-    """Pixels (k, 2, 3) of the displacement that a normal stands for: the dual basis of `noise` within the plane across
-    the ray."""
+    """Return d displacement / d normal in pixels (k, 2, 3): the dual basis of `noise` in the plane orthogonal to the
+    ray."""
     x, y, ray = geometry.noise[0], geometry.noise[1], geometry.rays[0]
     volume = dot(cross(x, y), ray)[:, None]
     return np.asarray(np.stack([cross(y, ray), cross(ray, x)], axis=1) / volume[:, None])
 
 
 def noise_px(e: Float) -> float:
-    """Robust standard deviation of one component: from the median of |e| (one component) or of a length (two)."""
+    """Return the robust standard deviation of one component from the median length of residuals (k, 1 or 2)."""
     median = float(np.median(np.linalg.norm(e, axis=1)))
     return max(median * (1.4826 if e.shape[1] == 1 else 0.8493), 1e-6)
 
 
 def jacobian(obs: Observations, point: Point) -> Float:
-    """d e / d parameters, (k, r, 12). The lens changes what a pixel is worth as well, or else a longer focal length
-    would shrink noise: there the whole residual is differenced."""
+    """Return d e / d parameters, (k, r, 12). For the lens the whole residual is differenced: it also changes the angle
+    of a pixel, and otherwise a longer focal length would shrink the noise."""
     geometry, m = point.geometry, point.direction
     along = _px_per_normal(geometry) if m is None else (m / normal_std(geometry.noise, m)[:, None])[:, None]
     J = normal_derivatives(obs, point.camera, geometry, point.track, along)
@@ -137,7 +137,7 @@ def jacobian(obs: Observations, point: Point) -> Float:
 
 
 def pair_jacobian(obs: Observations, point: Point) -> Float | None:
-    """d e / d (the two numbers that are free in each pair), (k, r, 2): tangents of m, or the shift."""
+    """Return d e / d (the two free parameters of each pair), (k, r, 2): tangents of m, or the shift."""
     if point.shift is not None:
         return np.broadcast_to(-np.eye(2), (len(point.e), 2, 2))
     if point.m is None or point.direction is None:
@@ -146,7 +146,7 @@ def pair_jacobian(obs: Observations, point: Point) -> Float | None:
 
 
 def _direction_jacobian(obs: Observations, geometry: Normals, m: Float, direction: Float, e: Float) -> Float:
-    """d e / d (two tangents of m), (k, 1, 2)."""
+    """Return d e / d (two tangents of m), (k, 1, 2)."""
     basis = tangents(m)[obs.pair]
     distance = normal_std(geometry.noise, direction)[:, None]
     along = dot(geometry.n[:, None], basis) / distance

@@ -1,5 +1,4 @@
-"""Where to start: correlation of the camera's rate with the log's over all offsets and drifts, without knowing the
-axes."""
+"""Initial offset and drift: cross-correlation of the camera's rates with the log's, independent of the axes."""
 
 from __future__ import annotations
 
@@ -16,18 +15,17 @@ from .axes import align, handedness
 from .integrate import integrals
 from .tracks import Int
 
-WINDOW_S = 3.0  # 1 % of drift smears a window by 30 ms, less than the motion's own correlation time
+WINDOW_S = 3.0  # 1 % of drift shifts the ends of a window by 30 ms, less than the correlation time of the motion
 WINDOWS_MAX = 40
-SEARCH_SPAN_S = 120.0  # of the video that the search uses: beyond it drift would need a finer grid than it is worth
-SEED_DISTANCE_MIN_S = 0.3  # two offsets this far apart are different answers
+SEARCH_SPAN_S = 120.0  # of the video: beyond it drift would need too fine a grid
+SEED_DISTANCE_MIN_S = 0.3  # between offsets that count as different
 CANDIDATES_MAX = 400
-CORRELATION_CELLS_MAX = 50_000_000  # offsets times windows: 80 bytes each; two or three hours of log for a long video
+CORRELATION_CELLS_MAX = 50_000_000  # offsets times windows, 80 bytes each: two or three hours of log for a long video
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A start: t_log = t_video + offset_s + drift (t_video - mid_s). `covariance` (3, 3) camera rate times body rate,
-    `score` 0..1."""
+    """An initial clock and mount: t_log = t_video + offset_s + drift (t_video - mid_s)."""
 
     offset_s: float
     drift: float
@@ -35,17 +33,21 @@ class Seed:
     R_cam_gyro: Rotation
     improper: bool
     covariance: Float
+    """(3, 3) sum of camera rate times body rate transposed."""
     score: float
+    """Correlation, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Correlation:
-    """Of each window w with the log at lag l: `cross` (w, lags, 3, 3); `energy` (w, lags) of the log there; windows'
-    own `visual`."""
+    """Correlation of the windows of a video with the log at each lag."""
 
     cross: Float
+    """(windows, lags, 3, 3) cross-covariances."""
     energy: Float
+    """(windows, lags) energy of the log in the window."""
     visual: Float
+    """(windows,) energy of the camera's rates."""
     centre_s: Float
     lag_s: Float
 
@@ -60,12 +62,12 @@ def find_seeds(
     offset_range_s: tuple[float, float] | None,
     count: int = 4,
 ) -> list[Seed]:
-    """The best distinct starts, best first, each twice where its motion does not tell a mirrored log. `rate_cam` (k,
-    3) at `time_s` (k,) are the picture's mean rates over `step_s`.
+    """Return the best distinct seeds, best first, each twice where the motion does not tell handedness. `rate_cam` (k,
+    3) at `time_s` (k,) are the camera's mean rates over `step_s`.
 
-    Score: nuclear norm of the summed cross-covariance over the product of both energies, each window freed of its
-    mean, so that bias and slow parallax do not count. The norm does not depend on the axes. Windows are shifted along
-    every drift before they are summed. Raises SyncError where log and video cannot overlap.
+    Score: nuclear norm, which does not depend on the axes, of the summed cross-covariance over the product of both
+    energies. The mean of each window is removed, against bias and slow parallax. Windows are shifted along every drift
+    before they are summed. Raises SyncError where log and video cannot overlap.
     """
     correlation = _correlate(rate_cam, time_s, log, step_s, offset_range_s)
     mid_s = float(correlation.centre_s.mean())
@@ -104,9 +106,7 @@ def _correlate(
     )
     lags = np.arange(int(np.floor(low / h)), int(np.ceil(high / h)) + 1)
     if len(lags) < 2 or not members:
-        raise SyncError(
-            f"{log.source}: the log and the video cannot overlap in time, or the video has no motion to compare"
-        )
+        raise SyncError(f"{log.source}: log and video cannot overlap in time, or the video has no motion to compare")
     cross = np.stack(
         [
             _cross_covariances(rate_cam[w] - rate_cam[w].mean(axis=0), time_s[w], body, start_s=start_s, h=h, lags=lags)
@@ -121,7 +121,7 @@ def _correlate(
 
 
 def _check_span(log: GyroLog, h: float, windows: int) -> None:
-    """Raises SyncError where the log's span, and not what is in it, would fill the memory."""
+    """Raise SyncError where a search through the whole log would need too much memory."""
     span_s, most_s = float(log.time_s[-1] - log.time_s[0]), CORRELATION_CELLS_MAX * h / max(windows, 1)
     if span_s > most_s:
         raise SyncError(
@@ -131,14 +131,14 @@ def _check_span(log: GyroLog, h: float, windows: int) -> None:
 
 
 def _resampled_rates(log: GyroLog, h: float, step_s: float) -> tuple[Float, float]:
-    """The log's rates (n, 3) every `h` seconds, each the mean over `step_s` around it, as a frame pair sees them; time
-    of the first."""
+    """Return the log's rates (n, 3) every `h` seconds, each the mean over `step_s`, as between two frames; and the
+    time of the first."""
     t = np.arange(log.time_s[0], log.time_s[-1], h)
     return integrals(log.time_s, log.gyro_rad_s, t - step_s / 2, t + step_s / 2) / step_s, float(t[0])
 
 
 def _select_windows(rate_cam: Float, time_s: Float) -> list[Int]:
-    """Indices of the windows, at most WINDOWS of them, the liveliest."""
+    """Return the indices of at most WINDOWS_MAX windows, those with the most motion."""
     number = ((time_s - time_s[0]) / WINDOW_S).astype(int)
     members = [np.flatnonzero(number == k) for k in range(number[-1] + 1)]
     members = [w for w in members if len(w) >= 8] or ([np.arange(len(time_s))] if len(time_s) >= 8 else [])
@@ -147,7 +147,7 @@ def _select_windows(rate_cam: Float, time_s: Float) -> list[Int]:
 
 
 def _cross_covariances(rate_cam: Float, time_s: Float, body: Float, *, start_s: float, h: float, lags: Int) -> Float:
-    """sum over t of rate_cam(t) body(t + lag)', (lags, 3, 3), by FFT on the log's even grid."""
+    """Return the sum over t of rate_cam(t) body(t + lag)', (lags, 3, 3), by FFT on the grid of the log."""
     place = np.round((time_s - start_s) / h).astype(int)
     origin = place[0]
     picture = np.zeros((place[-1] - origin + 1, 3))
@@ -165,7 +165,7 @@ def _cross_covariances(rate_cam: Float, time_s: Float, body: Float, *, start_s: 
 
 
 def _log_energies(time_s: Float, body: Float, start_s: float, h: float, lags: Int) -> Float:
-    """Variance of the log over the window times the number of frames, per lag; zero beyond the log."""
+    """Return the variance of the log over the window times the number of frames, per lag; zero beyond the log."""
     sums = np.concatenate([np.zeros((1, 4)), np.cumsum(np.column_stack([body, np.sum(body**2, axis=1)]), axis=0)])
     first = np.round((time_s[0] - start_s) / h).astype(int) + lags
     last = np.round((time_s[-1] - start_s) / h).astype(int) + lags + 1
@@ -175,7 +175,7 @@ def _log_energies(time_s: Float, body: Float, start_s: float, h: float, lags: In
 
 
 def _drift_grid(correlation: _Correlation, max_drift: float) -> Float:
-    """Drifts such that from one to the next no window moves by more than two lags."""
+    """Return drifts at which each window moves by at most two lags from one to the next."""
     reach = float(np.ptp(correlation.centre_s)) / 2
     lag = float(correlation.lag_s[1] - correlation.lag_s[0])
     side = int(np.ceil(max_drift * reach / (2 * lag)))
@@ -183,7 +183,7 @@ def _drift_grid(correlation: _Correlation, max_drift: float) -> Float:
 
 
 def _sum_windows(correlation: _Correlation, drift: float, mid_s: float) -> tuple[Float, Float]:
-    """Sum over the windows, each moved by drift (centre - mid): covariance (lags, 3, 3) and the product of both norms
+    """Sum the windows, each shifted by drift (centre - mid): covariance (lags, 3, 3) and the product of both norms
     (lags,)."""
     lag = correlation.lag_s[1] - correlation.lag_s[0]
     shifts = np.round(drift * (correlation.centre_s - mid_s) / lag).astype(int)

@@ -1,5 +1,4 @@
-"""One robust least-squares problem: iteratively reweighted Levenberg-Marquardt with the translation directions
-eliminated."""
+"""Robust least squares by iteratively reweighted Levenberg-Marquardt, the directions of translation eliminated."""
 
 from __future__ import annotations
 
@@ -14,40 +13,38 @@ from .model import INDEX, PARAMETERS, ROTATION, Camera, Normals, Observations
 from .residuals import Kind, Point, evaluate, jacobian, noise_px, pair_jacobian
 from .translation import LOSS_SCALE_SIGMAS, loss_weight, sum_pairs
 
-SANDWICH_BLOCK_PAIRS = (
-    6,
-    15,
-    30,
-)  # pairs whose errors may depend on one another: a feature's by its neighbours, a bounce by its step
+# Lengths of blocks of pairs whose errors may be correlated: through a feature's neighbours, or a step of a walker.
+SANDWICH_BLOCK_PAIRS = (6, 15, 30)
 ITERATIONS_MAX = 20
-COST_REL_TOLERANCE = 1e-6  # relative change of the cost
+COST_REL_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Gaussian knowledge around `mean`: `std` (12,) in the order of PARAMETERS; 0 fixes, infinity leaves free."""
+    """Gaussian prior of the parameters."""
 
     mean: Camera
     std: Float
+    """(12,) in the order of PARAMETERS; 0 fixes a parameter, infinity leaves it free."""
 
     @property
     def free(self) -> NDArray[np.bool_]:
-        """(12,) what is to be estimated."""
+        """(12,) which parameters are estimated."""
         return np.asarray(self.std > 0)
 
     @property
     def information(self) -> Float:
-        """(12,) inverse variances, zero where fixed or unknown."""
+        """(12,) inverse variances, zero where fixed or free."""
         return np.where(self.free, 1 / np.where(self.free, self.std, 1.0) ** 2, 0.0)
 
     def deviation(self, camera: Camera) -> Float:
-        """(12,) from the mean."""
+        """Return the deviation (12,) from the mean."""
         away = camera.vector - self.mean.vector
         away[ROTATION] = (camera.R_cam_gyro * self.mean.R_cam_gyro.inv()).as_rotvec()
         return away
 
     def fixed(self, *names: str) -> Prior:
-        """The same with some parameters held at the mean."""
+        """Return the prior with some parameters fixed at the mean."""
         std = self.std.copy()
         std[[INDEX[name] for name in names]] = 0
         return Prior(self.mean, std)
@@ -55,15 +52,13 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Where the solver ended.
-
-    `covariance` (12, 12), zero for what was fixed; `sigma_px` robust noise of one component of a residual; `kind` what
-    each pair may do besides turning; `geometry` the rays and normals there.
-    """
+    """Optimum of the solver."""
 
     camera: Camera
     covariance: Float
+    """(12, 12), zero for fixed parameters."""
     sigma_px: float
+    """Robust standard deviation of one component of a residual."""
     cost: float
     kind: Kind
     geometry: Normals
@@ -72,12 +67,11 @@ class Fit:
 def solve(
     obs: Observations, log: GyroLog, start: Camera, prior: Prior, *, kind: Kind, iterations: int = ITERATIONS_MAX
 ) -> Fit:
-    """Minimise the sum of Geman-McClure losses of residual / sigma plus the prior's squares over everything that
-    `prior` leaves free.
+    """Minimise the sum of Geman-McClure losses of residual / sigma plus the squares of the prior over the free
+    parameters.
 
-    Where the camera moves, the residual is each match's distance from its epipolar plane; where it turns or the lens
-    shifts, the whole displacement that this leaves. What is free in each pair is eliminated (variable projection,
-    Kaufman 1975).
+    For "moves" the residual is the distance of each match from its epipolar plane; otherwise it is the displacement
+    that is left. The free parameters of each pair are eliminated (variable projection, Kaufman 1975).
     """
     point = evaluate(obs, log, start, kind)
     damping = 1e-3
@@ -100,8 +94,8 @@ def _cost(point: Point, sigma: float, prior: Prior) -> float:
 
 
 def _normal_equations(obs: Observations, point: Point, sigma: float) -> tuple[Float, Float, Float]:
-    """Hessian (12, 12), gradient (12,) and its share from each pair (pairs, 12), directions eliminated; in units of
-    the noise."""
+    """Return the Hessian (12, 12), the gradient (12,) and its part from each pair (pairs, 12), the parameters of the
+    pairs eliminated, in units of the noise."""
     J = jacobian(obs, point)
     weight = loss_weight(np.sum(point.e**2, axis=1), sigma) / sigma**2
     half = (J * np.sqrt(weight)[:, None, None]).reshape(-1, len(PARAMETERS))
@@ -130,7 +124,7 @@ def _descend(
     cost: float,
     damping: float,
 ) -> tuple[Point, float, float]:
-    """A step that lowers the cost, with more damping as long as it does not; the point itself where none does."""
+    """Take a step that lowers the cost, with increasing damping; return the point itself where none does."""
     for _ in range(6):
         trial = point.camera.plus(_step(*equations, prior, point.camera, damping))
         moved = evaluate(obs, log, trial, point.kind, point)
@@ -159,8 +153,8 @@ def _finish(obs: Observations, point: Point, prior: Prior) -> Fit:
 
 
 def _covariance(obs: Observations, point: Point, prior: Prior, sigma: float) -> Float:
-    """Sandwich covariance over blocks of pairs (White 1980; Liang & Zeger 1986): the widest of several block lengths,
-    for errors that last, and nowhere below the model's own."""
+    """Return the sandwich covariance over blocks of pairs (White 1980; Liang & Zeger 1986): the largest variances over
+    several block lengths, for correlated errors, and at least those of the model."""
     H, _, score = _normal_equations(obs, point, sigma)
     u2 = np.sum(point.e**2, axis=1) / (LOSS_SCALE_SIGMAS * sigma) ** 2
     H = H * max(float(np.sum((1 - 3 * u2) / (1 + u2) ** 3) / np.sum(1 / (1 + u2) ** 2)), 0.2)
@@ -176,6 +170,6 @@ def _covariance(obs: Observations, point: Point, prior: Prior, sigma: float) -> 
 
 
 def _scatter(score: Float, block: int) -> Float:
-    """Sum over blocks of the outer product of their scores, with the usual correction for few blocks."""
+    """Return the sum over blocks of the outer product of their scores, with the usual correction for few blocks."""
     sums = np.add.reduceat(score, np.arange(0, len(score), block), axis=0)
     return np.asarray(sums.T @ sums * (len(sums) / max(len(sums) - 1, 1)))

@@ -1,5 +1,4 @@
-"""Bring a log and a video together: clock, axes, bias, focal length, shutter, each with its standard error, or a
-refusal."""
+"""Synchronisation of a log with a video: offset, axes, bias, focal length and readout, or a refusal."""
 
 from __future__ import annotations
 
@@ -29,27 +28,24 @@ from .visual import camera_rates
 
 COARSE_MATCHES_MAX = 3000
 COARSE_LOG_FOCAL_STD = 0.15
-SEED_SCORE_RATIO_MIN = 0.8  # of the best correlation: what reaches it is a candidate that only the fit can decide
-PARALLAX_NOISE_RATIO_MIN = (
-    1.06  # how much more noise a camera that only turns must leave, beyond chance, before it is believed to move
-)
-DURATION_MISMATCH_MIN = 0.05  # spans that differ by more than this may be the same recording under a wrong frame rate
-LENS_SHIFT_NOISE_RATIO_MIN = (
-    2.0  # how much noise a shift of the lens must take away: near a flat scene a translation looks like a small one
-)
-COLUMN_READOUT_SIGMAS_MIN = 5.0  # standard errors of a readout along the columns before it is looked into
-COLUMN_NOISE_RATIO_MAX = 0.93  # of the noise
-RIVAL_NOISE_RATIO_MIN = 2.0  # how much more noise another offset must leave to be no rival
-MIRRORED_NOISE_RATIO = 1.03  # how much more noise the plain log must leave
+# Ratios of correlation or of residual noise between hypotheses, set by benchmarks/gyro_sync.py.
+SEED_SCORE_RATIO_MIN = 0.8  # of the best correlation, above which a seed is fitted
+PARALLAX_NOISE_RATIO_MIN = 1.06  # noise of pure rotation over that with translation, beyond chance, for parallax
+LENS_SHIFT_NOISE_RATIO_MIN = 2.0  # noise of pure rotation over that with lens shift: a flat scene shifts a little, too
+COLUMN_READOUT_SIGMAS_MIN = 5.0  # of a readout along the columns, for which columns are tried
+COLUMN_NOISE_RATIO_MAX = 0.93  # noise of column readout over that of row readout, for columns
+RIVAL_NOISE_RATIO_MIN = 2.0  # noise at another offset over that at the best, above which it is no rival
+MIRRORED_NOISE_RATIO = 1.03  # penalty of a mirrored log
+DURATION_MISMATCH_MIN = 0.05  # relative difference of durations that may be a wrong frame rate
 READOUTS = ("readout_rows_s", "readout_columns_s")
 
 
 def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = None) -> SyncResult:
-    """Estimate everything that ties `log` to the clip behind `tracks`.
+    """Synchronise a log with the video of `tracks` and calibrate lens, readout and mount.
 
-    Seeds by correlation (seed.py), then one robust least-squares problem over all parameters (solve.py) from the best
-    seeds, with and without translation of the camera. Returns a result with `refusal` set where the evidence is flat
-    or contradictory. Raises SyncError where there is nothing to compare: too few matches, or no overlap.
+    Seeds come from correlation (seed.py). From the best seeds one robust least-squares problem over all parameters is
+    solved (solve.py), with and without translation of the camera. The result has `refusal` set where the evidence is
+    flat or contradictory. Raises SyncError where there is nothing to compare: too few matches, or no overlap.
     """
     settings = settings or SyncSettings()
     moving_pairs = len(np.unique(tracks.pair))
@@ -67,7 +63,7 @@ def synchronize(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = No
     fit, parallax = (_fit_one_step(chosen, coarse[best]), 0.0) if uncorrelated else _fit_full(chosen, coarse[best])
     evidence = measure_evidence(chosen.obs, fit, tracks.interval_s, chosen.seed.score)
     result = make_result(chosen, fit, evidence, parallax)
-    if result.accepted:  # other offsets are looked at only where nothing else speaks against this one
+    if result.accepted:  # rivals cost time, so they are fitted only if nothing else refuses the log
         evidence = replace(evidence, rival=_rival_correlation(problems, coarse, best, fit))
         result = make_result(chosen, fit, evidence, parallax)
     return result if result.accepted else _with_frame_rate_hint(result, tracks, flat, log, settings)
@@ -110,13 +106,13 @@ def _fit_coarse(problem: Problem) -> Fit:
 
 
 def _start_cost(problem: Problem, fit: Fit) -> float:
-    """Noise left over correlation: a start that correlates less must fit better, and a mirrored log clearly so."""
+    """Return residual noise over correlation: a start with less correlation must fit better, a mirrored log clearly."""
     return fit.sigma_px / problem.seed.score * (MIRRORED_NOISE_RATIO if problem.seed.improper else 1.0)
 
 
 def _rival_correlation(problems: list[Problem], coarse: list[Fit], best: int, fit: Fit) -> float:
-    """The best correlation of another offset that explains the picture about as well: a shake in step with itself
-    correlates at many, but what else there is in the motion fits at one. The dear second look is for close calls."""
+    """Return the best correlation of another offset that explains the video about as well: a periodic shake correlates
+    at many offsets, but the rest of the motion fits at one. The full fit is for close cases only."""
     best_seed = problems[best].seed
     highest = 0.0
     for problem, coarse_fit in zip(problems, coarse, strict=True):
@@ -132,16 +128,16 @@ def _rival_correlation(problems: list[Problem], coarse: list[Fit], best: int, fi
 
 
 def _fit_one_step(problem: Problem, start: Fit) -> Fit:
-    """One step of the simplest fit: the numbers behind a refusal that correlation has already made."""
+    """Take one step of the simplest fit, for the evidence of a log that its correlation already refuses."""
     return solve(problem.obs, problem.log, start.camera, problem.prior, kind="turns", iterations=1)
 
 
 def _fit_full(problem: Problem, start: Fit) -> tuple[Fit, float]:
-    """The full fit: a camera that turns, moves or has a moving lens, lines along rows or columns, as the clip shows;
-    and its parallax.
+    """Return the full fit and its parallax: a camera that rotates, translates or has a shifting lens, with readout of
+    rows or columns.
 
-    A lens shift is believed where it explains the picture as well as a free translation does, for it leaves no room
-    for depth.
+    A lens shift is selected where it explains the video as well as a free translation does, for it has no depth to
+    adapt.
     """
     turns = solve(problem.obs, problem.log, start.camera, problem.prior, kind="turns")
     moves = solve(problem.obs, problem.log, turns.camera, problem.prior, kind="moves")
@@ -158,8 +154,8 @@ def _fit_full(problem: Problem, start: Fit) -> tuple[Fit, float]:
 
 
 def _select_readout_axis(problem: Problem, fit: Fit) -> Fit:
-    """The fit with lines along rows, or along columns where that leaves clearly less noise: columns are rare, and
-    shortcomings of the model can look like a little of them."""
+    """Return the fit with readout of rows, or of columns where that leaves clearly less noise: column readout is rare,
+    and model errors can resemble a little of it."""
     rows = _fit_with_readout_axis(problem, fit, 0)
     std = float(np.sqrt(fit.covariance[INDEX[READOUTS[1]], INDEX[READOUTS[1]]]))
     if abs(fit.camera.readout_s[1]) < COLUMN_READOUT_SIGMAS_MIN * std:
@@ -175,7 +171,7 @@ def _fit_with_readout_axis(problem: Problem, fit: Fit, axis: int) -> Fit:
 
 
 def _chance_noise_ratio(problem: Problem) -> float:
-    """Ratio of the noise without and with translation where there is none: the best of all directions fits the noise
+    """Return the ratio of the noise without and with translation where there is none: the best direction fits the noise
     of k matches better by about 1.4 / sqrt(k) (simulated)."""
     per_pair = max(len(problem.obs.pair) / problem.obs.pairs, MATCHES_PER_PAIR_MIN)
     return float(1 / (1 - 1.4 / np.sqrt(per_pair)))
@@ -184,7 +180,7 @@ def _chance_noise_ratio(problem: Problem) -> float:
 def _with_frame_rate_hint(
     result: SyncResult, tracks: Tracks, flat: Float, log: GyroLog, settings: SyncSettings
 ) -> SyncResult:
-    """A refusal that says so where the log fits the video at another frame rate: both then last equally long."""
+    """Add a hint to a refusal where the log fits the video at another frame rate, at which both last equally long."""
     duration_ratio = float((log.time_s[-1] - log.time_s[0]) / max(tracks.time_s[-1], 1e-9))
     if abs(duration_ratio - 1) < DURATION_MISMATCH_MIN or not 0.1 < duration_ratio < 20:
         return result
@@ -196,7 +192,7 @@ def _with_frame_rate_hint(
         return result
     note = (
         f"the log lasts {duration_ratio:.3f} times as long as the video; at a frame rate of "
-        f"{1 / (tracks.interval_s * duration_ratio):.2f} instead of {1 / tracks.interval_s:.2f} they correlate by {score:.2f} "
-        f"instead of {result.evidence.correlation:.2f}"
+        f"{1 / (tracks.interval_s * duration_ratio):.2f} instead of {1 / tracks.interval_s:.2f} they correlate by "
+        f"{score:.2f} instead of {result.evidence.correlation:.2f}"
     )
     return replace(result, refusal=f"{result.refusal}; {note}")

@@ -1,5 +1,4 @@
-"""The direction in which the camera moved between two frames: the one vector to which all normals of the pair are
-orthogonal."""
+"""Direction of translation between two frames: the vector to which all epipolar normals of a pair are orthogonal."""
 
 from __future__ import annotations
 
@@ -11,21 +10,20 @@ from gyro.log import Float
 from .tracks import Int
 from .vectors import cross, dot
 
-EPIPOLE_SINE_MIN = 0.1  # sine of the angle to the epipole below which a match says next to nothing
+EPIPOLE_SINE_MIN = 0.1  # sine of the angle to the epipole below which a match carries little information
 IRLS_ITERATIONS = 5
-LOSS_SCALE_SIGMAS = (
-    3.0  # scale of the Geman-McClure loss in noise sigmas: a walker's 3 px must not pull a clip with 0.15 px of noise
-)
-DIRECTION_CHANGE_MAX_RAD = 1.0  # radians from one pair to the next: more is a direction that the scene does not fix
+# Scale of the Geman-McClure loss in noise standard deviations: a pedestrian's 3 px must not bias a clip with 0.15 px.
+LOSS_SCALE_SIGMAS = 3.0
+DIRECTION_CHANGE_MAX_RAD = 1.0  # from one pair to the next; a larger change is a direction that the scene leaves open
 
 
 def directions(n: Float, noise: Float, pair: Int, pairs: int, *, sigma_px: float, start: Float | None = None) -> Float:
-    """Unit translation directions (pairs, 3), sign arbitrary: argmin over m of the robust sum of (n.m)^2 / m'Dm.
+    """Return unit directions of translation (pairs, 3), sign arbitrary: argmin over m of the robust sum of (n.m)^2 /
+    m'Dm.
 
     D = noise_x noise_x' + noise_y noise_y' is the covariance of n (m, 3) per squared pixel, `noise` (2, m, 3).
-    Kanatani's renormalisation: the smallest generalised eigenvector of (sum w n n', sum w D), which does not lean
-    towards the optical axis when n is all noise; reweighted by `loss_weight`, from `start`
-    where given.
+    Kanatani's renormalisation: the smallest generalised eigenvector of (sum w n n', sum w D), which is not biased
+    towards the optical axis when n is all noise; reweighted by `loss_weight`, from `start` where given.
     """
     noise_covariance = covariance(noise)
     scatter = n[:, :, None] * n[:, None, :]
@@ -44,7 +42,8 @@ def directions(n: Float, noise: Float, pair: Int, pairs: int, *, sigma_px: float
 
 
 def loss_weight(square: Float, sigma: float) -> Float:
-    """Weight of a squared residual under rho = u^2 / (1 + u^2), u = residual / (LOSS sigma) (Geman & McClure 1985)."""
+    """Return the weight of squared residuals under rho = u^2 / (1 + u^2), u = residual / (LOSS sigma) (Geman & McClure
+    1985)."""
     return np.asarray(1 / (1 + square / (LOSS_SCALE_SIGMAS * sigma) ** 2) ** 2)
 
 
@@ -64,13 +63,14 @@ def direction_changes(m: Float, neighbours: NDArray[np.bool_]) -> Float:
 
 
 def match_directions(m: Float, change: Float, pair: Int, when: Float) -> Float:
-    """The direction (k, 3) of each match; `when` (k,) is its middle time after its pair's, in frame intervals."""
+    """Return the direction (k, 3) of each match; `when` (k,) is its mean time relative to its pair, in frame
+    intervals."""
     out = m[pair] + change[pair] * when[:, None]
     return np.asarray(out / np.linalg.norm(out, axis=1, keepdims=True))
 
 
 def covariance(noise: Float) -> Float:
-    """D (m, 3, 3) of one pixel of noise, with a floor that keeps matches next to the epipole from counting as exact."""
+    """Return D (m, 3, 3) of one pixel of noise, with a floor, or matches next to the epipole would count as exact."""
     noise_covariance = noise[0][:, :, None] * noise[0][:, None, :] + noise[1][:, :, None] * noise[1][:, None, :]
     return np.asarray(noise_covariance + _variance_floor(noise)[:, None, None] * np.eye(3))
 
@@ -80,18 +80,18 @@ def _variance_floor(noise: Float) -> Float:
 
 
 def covariance_product(noise: Float, m: Float) -> Float:
-    """D m (k, 3), D as `covariance` has it."""
+    """Return D m (k, 3) with D of `covariance`."""
     x, y = noise
     return np.asarray(x * dot(x, m)[:, None] + y * dot(y, m)[:, None] + m * _variance_floor(noise)[:, None])
 
 
 def normal_std(noise: Float, m: Float) -> Float:
-    """Standard deviation (k,) of n.m for one pixel of noise: sqrt(m' D m) for unit vectors m (k, 3)."""
+    """Return the standard deviation (k,) of n.m for one pixel of noise: sqrt(m' D m) for unit vectors m (k, 3)."""
     return np.asarray(np.sqrt((dot(noise, m) ** 2).sum(axis=0) + _variance_floor(noise)))
 
 
 def tangents(m: Float) -> Float:
-    """Two unit vectors orthogonal to each m, (k, 2, 3)."""
+    """Return two unit vectors orthogonal to each m, (k, 2, 3)."""
     helper = np.eye(3)[np.argmin(np.abs(m), axis=1)]
     first = cross(m, helper)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
@@ -99,13 +99,13 @@ def tangents(m: Float) -> Float:
 
 
 def sum_pairs(values: Float, pair: Int, pairs: int) -> Float:
-    """Sums over the matches of each pair: (m, ...) to (pairs, ...); `pair` ascends and leaves no pair out."""
+    """Sum over the matches of each pair: (m, ...) to (pairs, ...); `pair` ascends and leaves no pair out."""
     edges = np.searchsorted(pair, np.arange(pairs))
     return np.asarray(np.add.reduceat(values, edges, axis=0))
 
 
 def _smallest_eigenvectors(scatter: Float, noise: Float) -> Float:
-    """Generalised eigenvector of the smallest eigenvalue, batched, through the Cholesky factor of `noise`."""
+    """Return the generalised eigenvectors of the smallest eigenvalues by the Cholesky factors of `noise`."""
     trace = np.trace(noise, axis1=1, axis2=2)[:, None, None]
     lower = np.linalg.cholesky(noise + (1e-4 * trace + 1e-300) * np.eye(3))
     inverse = np.linalg.inv(lower)

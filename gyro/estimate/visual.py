@@ -1,5 +1,4 @@
-"""The rotation that the picture alone shows between two frames: good enough to find the clock, the axes and the rough
-focal length."""
+"""Rotation between two frames from matches alone, for the initial offset, axes and focal length."""
 
 from __future__ import annotations
 
@@ -15,11 +14,10 @@ IRLS_ITERATIONS = 8
 
 
 def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
-    """Rotation vectors (pairs, 3) of the camera that best explain the normals n = ray x ray_next of each pair,
-    robustly.
+    """Return the camera's rotation vectors (pairs, 3), a robust fit to the normals n = ray x ray_next of each pair.
 
-    A camera that turns by theta moves a still ray by -theta x ray, so n = -(1 - ray ray') theta. Cauchy loss at twice
-    the clip's own noise. Translation of a near scene leaks into it.
+    A camera that rotates by theta moves a static ray by -theta x ray, so n = -(1 - ray ray') theta. The loss is
+    Cauchy's at twice the noise of the clip. Parallax biases the rotation.
     """
     projector = np.eye(3) - ray[:, :, None] * ray[:, None, :]
     weight = np.ones(len(n))
@@ -35,8 +33,8 @@ def pair_rotations(ray: Float, n: Float, pair: Int, pairs: int) -> Float:
 
 
 def camera_rates(time_s: Float, pair: Int, flat: Float) -> tuple[Float, Float]:
-    """Mean rate of the camera (k, 3), rad/s in camera axes, between the frames of each of the k pairs that have
-    matches, and the time in the middle of each (k,). `time_s` of all frames, `pair` (m,) and normalised points `flat`
+    """Return the mean rate of the camera (k, 3), rad/s in camera axes, over each of the k pairs with matches, and the
+    middle time of each (k,). `time_s` of all frames, `pair` (m,) and normalised points `flat`
     (2, m, 2) of the matches."""
     number, index = np.unique(pair, return_inverse=True)
     prev, next_ = undistort(flat, 0.0, 0.0)
