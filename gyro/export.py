@@ -1,4 +1,4 @@
-"""Logs and orientations out: Gyroflow's .gcsv, and plain CSV or JSON for everything else."""
+"""Export of logs as Gyroflow's .gcsv and of orientations as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from gyro.readers.options import G_M_S2
 from localfiles import write_text
 from localfiles.text import clean
 
-CHUNK_ROWS = 65536  # rows at a time: a row of Python numbers takes ten times as much as in an array
+CHUNK_ROWS = 65536  # per step: Python numbers take ten times the memory of an array
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
 
 def write_gcsv(log: GyroLog, path: Path, inputs: Iterable[Path | str] = (), overwrite: bool = False) -> None:
-    """Write a log as .gcsv 1.3: seconds, rad/s, g, in the log's own axes where an orientation string can say how they
-    lie.
+    """Write a log as .gcsv 1.3: seconds, rad/s, g, in the log's axes where an orientation string can describe them.
 
-    Axes that lie askew are turned into gcsv's own (x up, y left, z backward). Where nothing is known of the axes the
-    note says so. Raises UsageError where `path` is one of the `inputs`, OutputError where it cannot be written, or
-    exists and `overwrite` does not say to replace it.
+    Other axes are rotated to those of gcsv (x up, y left, z backward). Unknown axes are stated in the note. Raises
+    UsageError where `path` is one of the `inputs`, OutputError where it cannot be written, or exists and `overwrite`
+    is false.
     """
     to_body = np.eye(3) if log.R_cam_gyro is None else R_CAM_BODY.T @ log.R_cam_gyro
     orientation = matrix_to_letters(to_body)

@@ -1,4 +1,4 @@
-"""One picture of how log and video fit: the rates about the camera's axes, one over the other."""
+"""Plot of a synchronisation: the rates of video and log about the camera's axes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Canvas = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One direction of a panel: values from `low` to `high` lie at pixels from `start` to `end`."""
+    """Axis of a panel: values from `low` to `high` are drawn at pixels from `start` to `end`."""
 
     low: float
     high: float
@@ -33,16 +33,17 @@ class Axis:
     end: int
 
     def px(self, value: Float) -> Float:
-        """Where values are drawn; what lies outside is drawn at the edge."""
+        """Return the pixels of values, clipped to the panel."""
         share = (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
         return np.asarray(self.start + share * (self.end - self.start))
 
 
 def plot_sync(match: Match, path: Path, inputs: Iterable[Path | str] = (), overwrite: bool = False) -> None:
-    """Draw the picture's rates (blue) and the log's (red) at the found offset, in deg/s about x, y and z of the camera.
+    """Plot the rates of the video (blue) and of the log (red) at the estimated offset, in deg/s about the camera's
+    axes.
 
-    Raises UsageError where `path` is one of the `inputs` or no .png or .jpg, OutputError where it cannot be written, or
-    exists and `overwrite` does not say to replace it.
+    Raises UsageError where `path` is one of the `inputs` or not a .png or .jpg, OutputError where it cannot be written,
+    or exists and `overwrite` is false.
     """
     import cv2
 
@@ -52,15 +53,15 @@ def plot_sync(match: Match, path: Path, inputs: Iterable[Path | str] = (), overw
     canvas = draw(time_s, np.degrees(video_rad_s), np.degrees(log_rad_s), _title(match))
     done, data = cv2.imencode(path.suffix.lower(), canvas)
     if not done:
-        raise OutputError(f"{path}: cannot be encoded as a picture")
+        raise OutputError(f"{path}: cannot be encoded as an image")
     with file_errors():
         write_bytes(path, data.tobytes(), inputs, overwrite)
 
 
 def check_ending(path: Path) -> None:
-    """Raises UsageError unless the file's name says that it is a picture of a kind that is written here."""
+    """Raise UsageError unless the name ends in one of ENDINGS."""
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path}: a plot is written as {', '.join(ENDINGS)}")
+        raise UsageError(f"{path}: unknown image format; give {', '.join(ENDINGS)}")
 
 
 def _title(match: Match) -> str:
@@ -72,8 +73,8 @@ def _title(match: Match) -> str:
 
 
 def log_rates(match: Match, time_s: Float) -> Float:
-    """The log's rates (n, 3), rad/s about the camera's axes at video times (n,): the mean over a frame interval, which
-    is what a picture shows."""
+    """Return the log's rates (n, 3), rad/s about the camera's axes at video times (n,), each the mean over a frame
+    interval."""
     log, result, interval_s = match.log, match.sync, match.tracks.interval_s
     sign = -1.0 if result.improper else 1.0
     camera_rad_s = sign * result.R_cam_gyro.apply(log.gyro_rad_s - result.bias_rad_s)
@@ -82,11 +83,10 @@ def log_rates(match: Match, time_s: Float) -> Float:
 
 
 def video_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
-    """Middle times (n,) of the frame intervals and the camera's rates (n, 3) in rad/s that the matches alone show.
+    """Return the middle times (n,) of the frame intervals and the camera's rates (n, 3) in rad/s from matches alone.
 
-    Rotational flow of a still scene (Longuet-Higgins & Prazdny 1980), least squares with weights against what moves by
-    itself. It is for the eye: translation and lens are left out, and nothing here comes from the synchronisation that
-    it illustrates.
+    A robust least-squares fit of the rotational flow of a static scene (Longuet-Higgins & Prazdny 1980). Translation
+    and distortion are ignored. It shares no code with the synchronisation that it illustrates.
     """
     p = (tracks.prev_px - tracks.centre_px) / focal_px
     flow = (tracks.next_px - tracks.prev_px) / focal_px
@@ -106,7 +106,7 @@ def video_rates(tracks: Tracks, focal_px: float) -> tuple[Float, Float]:
 
 
 def draw(time_s: Float, video_deg_s: Float, log_deg_s: Float, title: str) -> Canvas:
-    """The whole picture: three panels over one axis of time, with a title and a legend."""
+    """Draw three panels over one axis of time, with a title and a legend."""
     height = TOP + 3 * PANEL + 2 * GAP + FOOT
     canvas = np.full((height, WIDTH, 3), 255, np.uint8)
     x_axis = Axis(float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-6), LEFT, WIDTH - RIGHT)
@@ -126,7 +126,7 @@ def draw(time_s: Float, video_deg_s: Float, log_deg_s: Float, title: str) -> Can
 
 
 def ticks(low: float, high: float, count_max: int) -> Float:
-    """Round values (1, 2 or 5 times a power of ten apart) between two numbers, at most some `count_max` of them."""
+    """Return about `count_max` round values (1, 2 or 5 times a power of ten apart) between two numbers."""
     raw = (high - low) / count_max
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= raw * (1 - 1e-9))
@@ -134,7 +134,7 @@ def ticks(low: float, high: float, count_max: int) -> Float:
 
 
 def _grid(canvas: Canvas, x_axis: Axis, y_axis: Axis, labelled: bool) -> None:
-    """Grid, frame and the numbers at the ticks; those of time only where `labelled`."""
+    """Draw grid, frame and tick labels; those of time only where `labelled`."""
     import cv2
 
     for value in ticks(x_axis.low, x_axis.high, TICKS_ACROSS):
@@ -160,13 +160,13 @@ def _curve(canvas: Canvas, points: Float, colour: tuple[int, int, int]) -> None:
 def _legend(canvas: Canvas) -> None:
     import cv2
 
-    for x, colour, name in ((WIDTH - 270, _VIDEO, "picture"), (WIDTH - 140, _LOG, "log")):
+    for x, colour, name in ((WIDTH - 270, _VIDEO, "video"), (WIDTH - 140, _LOG, "log")):
         cv2.line(canvas, (x, 23), (x + 34, 23), colour, 2, cv2.LINE_AA)
         _text(canvas, name, (x + 42, 28))
 
 
 def _text(canvas: Canvas, text: str, at: tuple[int, int], anchor: float = 0.0) -> None:
-    """Text whose base line begins at `at`, or ends there (anchor 1)."""
+    """Draw text whose base line begins at `at` (anchor 0) or ends there (anchor 1)."""
     import cv2
 
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)

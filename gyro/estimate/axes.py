@@ -43,12 +43,12 @@ def rank_axes(covariance: Float) -> list[Axes]:
     """Return all 48 assignments, best first. `covariance` (3, 3) is the sum over time of camera rate times body rate
     transposed."""
     total = float(np.sum(np.linalg.svd(covariance, compute_uv=False)))
-    found = [
+    assignments = [
         Axes(M, letters, bool(np.linalg.det(M) < 0), float(np.sum(covariance * M)) / max(total, 1e-300))
         for M in signed_permutations()
         if (letters := matrix_to_letters(M)) is not None
     ]
-    return sorted(found, key=lambda axes: (-round(axes.share, 9), axes.improper))
+    return sorted(assignments, key=lambda axes: (-round(axes.share, 9), axes.improper))
 
 
 def handedness(covariance: Float) -> tuple[bool, ...]:

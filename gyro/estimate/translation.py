@@ -48,9 +48,9 @@ def loss_weight(square: Float, sigma: float) -> Float:
 
 
 def direction_changes(m: Float, neighbours: NDArray[np.bool_]) -> Float:
-    """How the direction turns from one pair to the next, (pairs, 3), tangent to m; zero where it jumps. A bouncing
-    camera changes its course within the readout of one frame. `neighbours` (pairs - 1,): which pairs follow one
-    another directly."""
+    """Return how the direction changes from one pair to the next, (pairs, 3), tangent to m; zero where it jumps. A
+    bouncing camera changes its course within the readout of one frame. `neighbours` (pairs - 1,): which pairs follow
+    one another directly."""
     to_next, from_previous = np.zeros_like(m), np.zeros_like(m)
     sign = np.sign(np.einsum("ij,ij->i", m[1:], m[:-1]))[:, None] * neighbours[:, None]
     to_next[:-1] = sign * m[1:] - np.abs(sign) * m[:-1]

@@ -1,4 +1,4 @@
-"""A lens: where a ray falls in the picture, and which ray a pixel sees."""
+"""Lens models: projection of rays to pixels, and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from gyro.log import Float
 
 MODELS = {"pinhole": (0,), "opencv_fisheye": (4,), "polynomial": (4, 5, 8)}
 MAX_SIDE = 1 << 16
-FOCAL_RATIO_MAX = 1e4  # in units of the picture's long side, and its inverse: what is beyond is no lens
+# Limits of plausible lenses.
+FOCAL_RATIO_MAX = 1e4  # of the focal length to the frame's long side, and its inverse
 COEFFICIENT_MAX = 1e6
 READOUT_MAX_S = 1.0
 _ITERATIONS = 30
@@ -21,20 +22,19 @@ _TOLERANCE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """Intrinsics at a frame size; pixel centres are integers, camera axes x right, y down, z forward.
-
-    `K` (3, 3): focal lengths and principal point in pixels, no skew. `coefficients` in OpenCV's order: none for
-    `pinhole`; k1, k2, k3, k4 for `opencv_fisheye`; k1, k2, p1, p2[, k3[, k4, k5, k6]] for `polynomial`. `readout_s`:
-    first to last row, if known.
-    """
+    """Intrinsics at a frame size; pixel centres are integers, camera axes x right, y down, z forward."""
 
     width: int
     height: int
     K: Float
+    """(3, 3) focal lengths and principal point in pixels, no skew."""
     model: str = "pinhole"
+    """A key of MODELS."""
     coefficients: tuple[float, ...] = ()
+    """In OpenCV's order: k1, k2, k3, k4 for `opencv_fisheye`; k1, k2, p1, p2[, k3[, k4, k5, k6]] for `polynomial`."""
     name: str = ""
     readout_s: float | None = None
+    """Rolling-shutter readout time from first to last row, if known."""
 
     def __post_init__(self) -> None:
         if self.model not in MODELS or len(self.coefficients) not in MODELS[self.model]:
@@ -42,7 +42,9 @@ class Lens:
         if self.K.shape != (3, 3) or not np.all(np.isfinite(self.K)) or min(self.K[0, 0], self.K[1, 1]) <= 0:
             raise LensError("a lens needs a finite 3 x 3 camera matrix with positive focal lengths")
         if not (min(self.width, self.height) > 0 and max(self.width, self.height) <= MAX_SIDE):
-            raise LensError(f"a lens for pictures of {self.width} x {self.height} pixels; 1 to {MAX_SIDE} each")
+            raise LensError(
+                f"a lens for frames of {self.width} x {self.height} pixels; give sides of 1 to {MAX_SIDE} pixels"
+            )
         side = max(self.width, self.height)
         focal = np.diag(self.K)[:2] / side
         if (
@@ -50,32 +52,34 @@ class Lens:
             or np.any(focal > FOCAL_RATIO_MAX)
             or np.any(np.abs(self.K) > FOCAL_RATIO_MAX * side)
         ):
-            raise LensError(f"a lens of {self.K[0, 0]:.4g} and {self.K[1, 1]:.4g} pixels for a picture of {side}")
+            raise LensError(
+                f"focal lengths of {self.K[0, 0]:.4g} and {self.K[1, 1]:.4g} pixels are out of range for frames of "
+                f"{side} pixels"
+            )
         if not np.all(np.abs(self.coefficients) < COEFFICIENT_MAX):
-            raise LensError(f"distortion coefficients of {max(map(abs, self.coefficients)):.3g}")
+            raise LensError(f"a distortion coefficient of {max(map(abs, self.coefficients)):.3g} is out of range")
         if self.readout_s is not None and not abs(self.readout_s) <= READOUT_MAX_S:
-            raise LensError(f"a readout of {self.readout_s * 1e3:.4g} ms")
+            raise LensError(f"a rolling-shutter readout time of {self.readout_s * 1e3:.4g} ms is out of range")
 
 
 def simple_lens(width: int, height: int, focal_px: float, k1: float = 0.0) -> Lens:
-    """A lens from a focal length alone (and perhaps k1), with the principal point in the middle of the frame."""
+    """Return a lens with a focal length, k1, and the principal point in the middle of the frame."""
     K = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1.0]])
     return Lens(width, height, K, "polynomial", (k1, 0, 0, 0)) if k1 else Lens(width, height, K)
 
 
 def refocus_lens(lens: Lens, focal_px: float) -> Lens:
-    """The lens with another focal length along x; that along y keeps its ratio to it."""
+    """Return the lens with another focal length along x; that along y keeps its ratio."""
     K = lens.K.copy()
     K[[0, 1], [0, 1]] *= focal_px / K[0, 0]
     return replace(lens, K=K)
 
 
 def resize_lens(lens: Lens, width: int, height: int) -> Lens:
-    """The lens for frames of another size.
+    """Return the lens for frames of another size.
 
-    The picture is taken to be scaled by width / lens.width and then cut, or extended, above and below in equal parts:
-    cameras keep the width of the sensor when they change the aspect ratio. A profile for the very crop is better
-    where there is one.
+    The frame is scaled by width / lens.width and then cropped, or extended, equally above and below: cameras keep the
+    width of the sensor when they change the aspect ratio. A profile for the exact crop is more accurate.
     """
     s = width / lens.width
     K = lens.K.copy()
@@ -86,7 +90,7 @@ def resize_lens(lens: Lens, width: int, height: int) -> Lens:
 
 
 def project(lens: Lens, rays: Float) -> Float:
-    """Pixels (..., 2) of rays (..., 3); NaN for rays that the model cannot show (behind the camera, beyond the
+    """Return the pixels (..., 2) of rays (..., 3); NaN for rays outside the model (behind the camera, beyond the
     fold)."""
     rays = np.asarray(rays, float)
     z = rays[..., 2]
@@ -102,7 +106,7 @@ def project(lens: Lens, rays: Float) -> Float:
 
 
 def unproject(lens: Lens, pixels: Float) -> Float:
-    """Unit rays (..., 3) of pixels (..., 2); NaN where no ray falls on a pixel."""
+    """Return the unit rays (..., 3) of pixels (..., 2); NaN where no ray projects to a pixel."""
     xy = (np.asarray(pixels, float) - lens.K[:2, 2]) / (lens.K[0, 0], lens.K[1, 1])
     if lens.model == "opencv_fisheye":
         theta_d = np.hypot(xy[..., 0], xy[..., 1])
@@ -115,7 +119,7 @@ def unproject(lens: Lens, pixels: Float) -> Float:
 
 
 def distort(lens: Lens, xy: Float) -> Float:
-    """Normalised image coordinates (..., 2), x / z and y / z of a ray, to where the lens puts them (focal length 1).
+    """Distort normalised image coordinates (..., 2), x / z and y / z of a ray.
 
     OpenCV's models (documentation of calib3d and of fisheye): Brown-Conrady with rational part, Kannala-Brandt.
     """
@@ -131,7 +135,7 @@ def distort(lens: Lens, xy: Float) -> Float:
 
 
 def undistort(lens: Lens, xy: Float) -> Float:
-    """The inverse of `distort`; NaN where there is none. Newton's method, down to 1e-10."""
+    """Invert `distort` by Newton's method to 1e-10; NaN where there is no solution."""
     xy = np.asarray(xy, float)
     if lens.model == "pinhole":
         return xy.copy()
@@ -144,7 +148,7 @@ def undistort(lens: Lens, xy: Float) -> Float:
 
 
 def distort_jacobian(lens: Lens, xy: Float) -> Float:
-    """(..., 2, 2): derivative of `distort` by its argument."""
+    """Return the derivative (..., 2, 2) of `distort` by its argument."""
     xy = np.asarray(xy, float)
     if lens.model == "pinhole":
         return np.broadcast_to(np.eye(2), (*xy.shape, 2)).copy()
@@ -165,7 +169,7 @@ def distort_jacobian(lens: Lens, xy: Float) -> Float:
 
 
 def _radial_jacobian(xy: Float, scale: Float, slope: Float) -> Float:
-    """Derivative of xy * scale(r^2), where `slope` is that of `scale` by r^2."""
+    """Return the derivative of xy * scale(r^2), where `slope` is that of `scale` by r^2."""
     outer = 2 * xy[..., :, None] * xy[..., None, :] * slope[..., None, None]
     return np.asarray(outer + scale[..., None, None] * np.eye(2))
 
@@ -186,9 +190,9 @@ def _brown_conrady(coefficients: tuple[float, ...], xy: Float) -> Float:
 
 
 def _newton(lens: Lens, target: Float) -> Float:
-    """Solve distort(xy) = target from the middle outwards, so that the answer lies on the near side of a fold."""
+    """Solve distort(xy) = target from the middle outwards, so that the solution lies inside the fold."""
     xy = np.zeros_like(target)
-    with np.errstate(all="ignore"):  # points without a solution run off; they are sorted out below
+    with np.errstate(all="ignore"):  # points without a solution diverge and become NaN below
         for step in range(1, _ITERATIONS + 1):
             error = distort(lens, xy) - target * min(1.0, step / _RAMP_STEPS)
             if step > _RAMP_STEPS and not np.any(np.abs(error) >= _TOLERANCE):
@@ -214,7 +218,8 @@ def _fisheye_slope(k: tuple[float, ...], theta: Float) -> Float:
 
 
 def _fisheye_scale(k: tuple[float, ...], r2: Float) -> tuple[Float, Float]:
-    """theta_d / r as a function of r^2, and its derivative by r^2; series near the centre, where both are 0 / 0."""
+    """Return theta_d / r as a function of r^2 and its derivative by r^2; a series near the centre, where both are 0 /
+    0."""
     r = np.sqrt(np.where(r2 > 1e-8, r2, 1.0))
     theta = np.arctan(r)
     theta_d = _fisheye(k, theta)
@@ -224,8 +229,8 @@ def _fisheye_scale(k: tuple[float, ...], r2: Float) -> tuple[Float, Float]:
 
 
 def _theta_limit(k: tuple[float, ...]) -> float:
-    """The angle up to which theta_d grows, at most pi: beyond, two rays would fall on one pixel."""
-    # A leading coefficient next to nothing would be divided by.
+    """Return the angle up to which theta_d grows, at most pi; beyond, two rays project to one pixel."""
+    # np.roots divides by the leading coefficient.
     powers = [0.0 if abs(c) < 1e-12 else c for c in (9 * k[3], 7 * k[2], 5 * k[1], 3 * k[0])]
     t2 = np.roots([*powers, 1.0])
     real = t2[(np.abs(t2.imag) < 1e-12) & (t2.real > 0)].real
@@ -233,7 +238,7 @@ def _theta_limit(k: tuple[float, ...]) -> float:
 
 
 def _fisheye_inverse(k: tuple[float, ...], theta_d: Float) -> Float:
-    """theta from theta_d by Newton's method inside a shrinking bracket; NaN beyond the fold."""
+    """Return theta of theta_d by Newton's method inside a shrinking bracket; NaN beyond the fold."""
     limit = _theta_limit(k)
     low, high = np.zeros_like(theta_d), np.full_like(theta_d, limit)
     theta = np.minimum(theta_d, limit)

@@ -53,5 +53,5 @@ def _header(path: Path) -> tuple[list[str], int, float | None]:
 def _triple(names: list[str], stem: str) -> Triple | None:
     """Columns stem[0], [1], [2], with or without a unit behind."""
     bare = [name.split(" ")[0] for name in names]
-    found = [bare.index(f"{stem}[{i}]") if f"{stem}[{i}]" in bare else -1 for i in range(3)]
-    return (found[0], found[1], found[2]) if min(found) >= 0 else None
+    indices = [bare.index(f"{stem}[{i}]") if f"{stem}[{i}]" in bare else -1 for i in range(3)]
+    return (indices[0], indices[1], indices[2]) if min(indices) >= 0 else None

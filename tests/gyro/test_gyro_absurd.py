@@ -76,14 +76,14 @@ def test_a_stray_time_at_an_end_costs_its_row(log: Path, stray: str) -> None:
     assert [damage.line for damage in found.damage] == [302]
     log.write_text(LOG_TEXT.replace("0.0,", "-9e9,", 1))  # a clock that is set after its first sample
     found = read_log(log, ReadOptions(time_unit="s"))
-    assert len(found.time_s) == 299 and found.damage[0].reason == "time jumps (1 rows left out)"
+    assert len(found.time_s) == 299 and found.damage[0].reason == "time jumps (1 rows dropped)"
 
 
 @pytest.mark.parametrize("step", [1e5, 3.0, 1e-9, 1e-300])
 def test_a_clock_that_is_no_gyroscopes_is_refused(log: Path, step: float) -> None:
     rows = "".join(f"{i * step!r},0.1,0.{i % 7},0.3\n" for i in range(300))
     log.write_text("t,gx,gy,gz\n" + rows)
-    with pytest.raises(LogError, match="samples a second"):
+    with pytest.raises(LogError, match="samples per second"):
         read_log(log, ReadOptions(time_unit="s", gyro_unit="rad/s"))
 
 

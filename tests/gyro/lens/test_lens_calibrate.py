@@ -125,7 +125,7 @@ def test_what_cannot_be_calibrated_says_why(tmp_path, pictures):
         calibrate(pictures, (8, 5))
     with pytest.raises(UsageError, match="no calibration for model 'pinhole'"):
         calibrate(pictures, model="pinhole")
-    with pytest.raises(UsageError, match="inner corners; 3 to 100"):
+    with pytest.raises(UsageError, match="give 3 to 100"):
         calibrate(pictures, (2, 6))
     with pytest.raises(InputError, match="no such file"):
         calibrate([tmp_path / "absent.png"])

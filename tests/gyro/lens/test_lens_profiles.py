@@ -148,7 +148,7 @@ def test_what_is_saved_is_loaded(tmp_path, lens):
         ("{" * 100_000, "not valid JSON"),
         ('{"a":' * 100_000, "not valid JSON"),
         ("<opencv_storage></opencv_storage>", "does not map keys to values"),
-        ("<opencv_storage><a>1</a></opencv_storage>", "no camera_matrix"),
+        ("<opencv_storage><a>1</a></opencv_storage>", "has no camera_matrix"),
         ("<opencv_storage><!ENTITY x SYSTEM 'file:///etc/passwd'>&x;</opencv_storage>", "not valid XML"),
     ],
 )

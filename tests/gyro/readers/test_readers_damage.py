@@ -102,7 +102,7 @@ def test_a_row_that_is_there_twice_is_no_gap(tmp_path):
     lines = sound_lines()
     log = read(tmp_path, [*lines[:900], lines[899], *lines[900:]])
     assert len(log.gaps_s) == 0 and len(log.time_s) == N
-    assert "twice" in log.damage[0].reason and log.damage[0].line in (901, 902)
+    assert "duplicate" in log.damage[0].reason and log.damage[0].line in (901, 902)
 
 
 def test_a_clock_that_starts_again_keeps_the_longer_part(tmp_path):
