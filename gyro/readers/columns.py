@@ -1,4 +1,4 @@
-"""Which column of a text log is what: by the names in its header, or by how the values behave."""
+"""Detection of the columns of a text log, by the names in its header or by their values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TIME_UNIT = re.compile(r"(?:^|[^a-zµμ])(ns|nano\w*|us|µs|μs|micro\w*|ms|mil
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns from 0, SI units per count where the header states them, and how the finding was made."""
+    """Columns from 0, and SI units per count where the header states them."""
 
     time: int
     gyro: Triple
@@ -37,15 +37,17 @@ class Columns:
     gyro_scale: float | None = None
     accel_scale: float | None = None
     note: str = ""
+    """How they were detected."""
 
 
 def requested_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
-    """The columns that a person named, or numbered from 1. Raises UsageError for a name that the header has not."""
+    """Return the columns that the user names, or numbers from 1. Raises UsageError for a name that is not in the
+    header."""
     names = [name.lower() for name in header]
     places = [_column_index(entry.strip(), names) for entry in wanted]
     accel = (places[4], places[5], places[6]) if len(places) == 7 else None
     gyro = (places[1], places[2], places[3])
-    return _with_units(Columns(places[0], gyro, accel, note=f"columns as given: {', '.join(wanted)}"), header)
+    return _with_units(Columns(places[0], gyro, accel, note=f"columns as requested: {', '.join(wanted)}"), header)
 
 
 def _column_index(entry: str, names: list[str]) -> int:
@@ -59,10 +61,10 @@ def _column_index(entry: str, names: list[str]) -> int:
 
 
 def columns_by_name(header: list[str], sample: Float, bare_is_gyro: bool = False) -> Columns | None:
-    """What the header says, checked against the first rows (`sample` (n, columns), NaN for text); None if it says too
-    little.
+    """Return the columns that the header names, checked against the first rows (`sample` (n, columns), NaN for text);
+    None without a time or a gyroscope.
 
-    `bare_is_gyro`: columns that are just called x, y, z are the gyroscope (the file's name says so).
+    `bare_is_gyro`: columns called x, y, z are the gyroscope.
     """
     times = [
         i
@@ -80,7 +82,7 @@ def columns_by_name(header: list[str], sample: Float, bare_is_gyro: bool = False
 
 
 def _axis(name: str) -> int | None:
-    """0, 1, 2 for x, y, z, however the name says it; the unit behind (rad_s, m_s2) has no axis letters."""
+    """Return 0, 1, 2 for a name of x, y, z; units at its end (rad_s, m_s2) contain no axis letter."""
     match = _AXIS.search(name.lower())
     if match:
         letter, digit, turn = match.groups()
@@ -90,7 +92,7 @@ def _axis(name: str) -> int | None:
 
 
 def _triple(header: list[str], kind: re.Pattern[str]) -> Triple | None:
-    """The first three columns of this kind whose names differ in nothing but the axis and the unit."""
+    """Return the first three columns of this kind whose names differ only in axis and unit."""
     groups: dict[str, dict[int, int]] = {}
     for column, name in enumerate(header):
         axis = _axis(name)
@@ -145,28 +147,27 @@ def _accel_scale(names: str) -> float | None:
 
 
 def _increases(column: Float) -> bool:
-    """Nearly all steps of the first rows go forward, and some do."""
+    """Whether more than 90 % of the steps do not decrease, and some increase."""
     step = np.diff(column[np.isfinite(column)])
     return len(step) > 0 and bool(np.mean(step >= 0) > 0.9) and bool(np.any(step > 0))
 
 
 def columns_by_value(sample: Float) -> Columns:
-    """What the values say, for files without names: the time increases, gravity keeps its length, the rest is the
-    gyroscope.
+    """Detect the columns by their values: the time increases, gravity has constant length, the rest is the gyroscope.
 
-    `sample` (n, columns) holds the first rows, NaN where a cell is text. Raises LogError where this leaves a choice.
+    `sample` (n, columns) holds the first rows, NaN where a cell is text. Raises LogError where this is ambiguous.
     """
     numeric = [i for i in range(sample.shape[1]) if np.mean(np.isfinite(sample[:, i])) > 0.9]
     rising = [i for i in numeric if _increases(sample[:, i])]
     counters = [i for i in rising if np.all(np.diff(sample[:, i]) == 1)]
     times = [i for i in rising if i not in counters] or counters
     if not times:
-        raise LogError("no column increases like a time; say which is which with --gyro-columns")
+        raise LogError("no column increases like a time; name the columns with --gyro-columns")
     rest = [i for i in numeric if i != times[0] and i not in counters and not _is_second_clock(sample, i, times[0])]
     if len(rest) == 3:
         return Columns(times[0], (rest[0], rest[1], rest[2]), note=_guess_note("time, gyro", times[0], *rest))
     if len(rest) != 6:
-        raise LogError(f"{len(rest)} unnamed columns of values beside the time; say which is which with --gyro-columns")
+        raise LogError(f"{len(rest)} unnamed columns beside the time; name the columns with --gyro-columns")
     first, second = (rest[0], rest[1], rest[2]), (rest[3], rest[4], rest[5])
     gyro, accel = (
         (second, first) if _length_variation(sample, first) < _length_variation(sample, second) else (first, second)
@@ -175,7 +176,7 @@ def columns_by_value(sample: Float) -> Columns:
 
 
 def _is_second_clock(sample: Float, column: int, time: int) -> bool:
-    """A column that rises with the time at a constant ratio is a second clock, no sensor."""
+    """Whether a column increases with the time at a constant ratio: a second clock, not a sensor."""
     ok = np.isfinite(sample[:, column]) & np.isfinite(sample[:, time])
     if not _increases(sample[:, column]) or ok.sum() < 3:
         return False
@@ -185,7 +186,7 @@ def _is_second_clock(sample: Float, column: int, time: int) -> bool:
 
 
 def _length_variation(sample: Float, triple: Triple) -> float:
-    """Spread of a vector's length over its size: small for gravity."""
+    """Return the standard deviation of a vector's length over its mean: small for gravity."""
     length = np.linalg.norm(sample[:, triple], axis=1)
     length = length[np.isfinite(length)]
     mean = float(np.mean(length)) if len(length) else 0.0
@@ -193,4 +194,5 @@ def _length_variation(sample: Float, triple: Triple) -> float:
 
 
 def _guess_note(what: str, *columns: int) -> str:
-    return f"no names: {what} taken from columns {', '.join(str(c + 1) for c in columns)} (guess: --gyro-columns)"
+    numbers = ", ".join(str(column + 1) for column in columns)
+    return f"no names: {what} detected in columns {numbers} (guess; else give --gyro-columns)"

@@ -1,4 +1,4 @@
-"""Plain CSV or TSV of any column order, with or without a header."""
+"""Reader of CSV and TSV tables with any order of columns, with or without a header."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ _DELIMITERS = (",", ";", "\t", None)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The start of a text file: how it is cut, the names above the first row of numbers ([] if none), and the first
-    rows."""
+    """The start of a text file."""
 
     form: TextForm
     header: list[str]
+    """Names above the first row of numbers; empty if there are none."""
     sample: Float
+    """(n, columns) first rows, NaN where a cell is text."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Text with at least one line of four numbers."""
+    """Whether the head is text with a line of four numbers."""
     try:
         inspect_head(head, path.name)
     except LogError:
@@ -40,14 +41,14 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read a plain table. Raises LogError where the columns or the time cannot be understood."""
+    """Read a table. Raises LogError where the columns or the unit of time cannot be detected."""
     with open_log(path) as file:
         head = inspect_head(file.read(HEAD_BYTES), path.name)
     return read_columns(path, "delimited", head.form, find_columns(head, path, options), options)
 
 
 def find_columns(head: Head, path: Path, options: ReadOptions) -> Columns:
-    """The columns: as a person says, else as the header says, else as the values say."""
+    """Return the columns that the user requests, else those of the header, else those detected by value."""
     if options.columns is not None:
         return requested_columns(options.columns, head.header)
     named = columns_by_name(head.header, head.sample, "gyro" in path.stem.lower()) if head.header else None
@@ -55,7 +56,7 @@ def find_columns(head: Head, path: Path, options: ReadOptions) -> Columns:
 
 
 def inspect_head(head: bytes, name: str) -> Head:
-    """Find the delimiter, the header and the first rows. Raises LogError for anything but text with rows of numbers."""
+    """Detect delimiter, header and first rows. Raises LogError unless the head is text with rows of numbers."""
     if b"\0" in head:
         raise LogError(f"{name}: binary, not a text log")
     lines = _lines(head)
@@ -76,7 +77,7 @@ def inspect_head(head: bytes, name: str) -> Head:
 
 
 def _lines(head: bytes) -> list[str]:
-    """Whole lines of the head; a last line that the head cuts off is left out."""
+    """Return the complete lines of the head."""
     text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").decode("latin-1")
     lines = text.split("\n")
     return lines[:-1] if len(head) >= HEAD_BYTES and len(lines) > 1 else [x for x in lines if x or x is not lines[-1]]
@@ -92,7 +93,7 @@ def _numbers(line: str, form: TextForm) -> int:
 
 
 def _names(line: str, form: TextForm, row: str) -> list[str]:
-    """The header above the first row, if it has one name for each of its cells."""
+    """Return the names above the first row, if there is one for each of its cells."""
     names = [unquoted(cell) for cell in line.split(form.delimiter)]
     return names if len(names) >= len(_cells(row, form)) - 1 and any(names) else []
 

@@ -1,4 +1,4 @@
-"""EuRoC / ASL data: imu0/data.csv with its sensor.yaml (Burri et al. 2016)."""
+"""Reader of EuRoC / ASL data: imu0/data.csv with its sensor.yaml (Burri et al. 2016)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read data.csv: ns, rad/s, m/s2. The sensor.yaml beside it, if any, is told in the notes."""
+    """Read data.csv: ns, rad/s, m/s2. A sensor.yaml beside it goes into the notes."""
     columns = Columns(0, (1, 2, 3), (4, 5, 6), 1e-9, 1.0, 1.0, note="EuRoC IMU: ns, rad/s, m/s2")
     log = read_columns(path, "euroc", TextForm(",", 1), columns, options)
     sensor = file_beside(path, "sensor.yaml")

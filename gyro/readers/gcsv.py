@@ -1,4 +1,4 @@
-"""Gyroflow's .gcsv, version 1.3 (docs.gyroflow.xyz, technical details, GCSV format)."""
+"""Reader of Gyroflow's .gcsv, version 1.3 (docs.gyroflow.xyz, technical details, GCSV format)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gyro.readers.units import plausible_readout
 
 MAGIC = (b"GYROFLOW IMU LOG", b"CAMERA IMU LOG")
 MAX_HEADER_LINES = 200
-# The orientation string leads to x up, y left, z backward; this leads on to the camera (x right, y down, z forward).
+# The orientation string maps to x up, y left, z backward; this maps on to the camera (x right, y down, z forward).
 R_CAM_BODY = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
 _DOWN, _UP = ("0", "TopToBottom"), ("1", "180", "BottomToTop")
 
@@ -29,7 +29,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read a .gcsv; the values stay in the axes of the file, `R_cam_gyro` holds what its orientation says.
+    """Read a .gcsv. Values stay in the axes of the file; `R_cam_gyro` is that of its orientation string.
 
     t * tscale is in seconds, g * gscale in rad/s, a * ascale in g. Raises LogError for a bad header or no rows.
     """
@@ -63,7 +63,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _header(path: Path) -> tuple[dict[str, str], int, int]:
-    """Keys above the table, lines up to and with the table's names, and how many names there are."""
+    """Return the keys above the table, the number of lines through its header, and the number of columns."""
     keys: dict[str, str] = {}
     with open_log(path) as file:
         for count in range(1, MAX_HEADER_LINES + 1):
@@ -81,12 +81,12 @@ def _number(path: Path, keys: dict[str, str], key: str, default: float) -> float
     except ValueError:
         value = math.nan
     if not 0 < abs(value) < 1e9:
-        raise LogError(f"{path.name}: {key} is {keys[key]!r}, not a number that scales")
+        raise LogError(f"{path.name}: {key} is {keys[key]!r}, not a usable scale")
     return value
 
 
 def _readout(path: Path, keys: dict[str, str]) -> float | None:
-    """Seconds from the first to the last row; sideways read-out is not expressible here and left to calibration."""
+    """Return the readout time from first to last row; of column readout, None: synchronisation estimates it."""
     direction = keys.get("frame_readout_direction", "0")
     if "frame_readout_time" not in keys or direction not in _DOWN + _UP:
         return None

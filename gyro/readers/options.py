@@ -1,4 +1,4 @@
-"""What a person can overrule of what a reader finds."""
+"""Options by which the user overrides detection."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ACCEL_UNITS = {"m/s2": 1.0, "g": G_M_S2, "mg": G_M_S2 / 1000}
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Overrides for the text readers; None leaves it to detection.
-
-    `columns`: four names or numbers (from 1) for t, gx, gy, gz, or seven with ax, ay, az. `gyro_unit`, `accel_unit`
-    and `time_unit`: a name of GYRO_UNITS, ACCEL_UNITS or TIME_UNITS, or a number: SI units per count. `format`: a
-    reader's name.
-    """
+    """Overrides for the text readers; None leaves a value to detection."""
 
     columns: tuple[str, ...] | None = None
+    """Four names or numbers (from 1) for t, gx, gy, gz, or seven with ax, ay, az."""
     gyro_unit: str | None = None
+    """A name in GYRO_UNITS, or SI units per count."""
     time_unit: str | None = None
+    """A name in TIME_UNITS, or seconds per count."""
     accel_unit: str | None = None
+    """A name in ACCEL_UNITS, or SI units per count."""
     format: str | None = None
+    """Name of a reader."""
 
     def __post_init__(self) -> None:
         if self.columns is not None and len(self.columns) not in (4, 7):
@@ -39,12 +39,13 @@ class ReadOptions:
 
 
 def parse_columns(text: str | None) -> tuple[str, ...] | None:
-    """The entries of a list with commas, as `ReadOptions.columns`; None for no text."""
+    """Return the entries of a list with commas, for `ReadOptions.columns`; None for no text."""
     return tuple(entry.strip() for entry in text.split(",")) if text else None
 
 
 def unit_scale(unit: str, known: dict[str, float]) -> float:
-    """SI units per count of `unit`, a name in `known` or a positive number. Raises UsageError for anything else."""
+    """Return SI units per count of `unit`, a name in `known` or a positive number. Raises UsageError for anything
+    else."""
     if unit in known:
         return known[unit]
     try:

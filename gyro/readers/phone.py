@@ -1,4 +1,4 @@
-"""Sensor-logger apps of phones that write one file a sensor, or names of their own."""
+"""Reader of the files of phone apps that write one file per sensor, or column names of their own."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ from gyro.readers.table import TextForm, open_log
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """How an app writes: its header ("" if it has none), its columns, and the accelerometer's file, if that is
-    another one.
-
-    `accel_file` holds (end of the gyroscope's name, end of the accelerometer's name).
-    """
+    """File format of an app."""
 
     name: str
     header: str
+    """Start of the header line; empty if the app writes none."""
     time: int
     gyro: Triple
     accel: Triple | None = None
     time_scale: float = 1.0
     accel_scale: float | None = None
     accel_file: tuple[tuple[str, str], ...] = ()
+    """Pairs of the endings of the gyroscope's and the accelerometer's file names, if the latter has its own file."""
 
 
 # Phones give rad/s. Sensor Logger's Accelerometer.csv lacks gravity; TotalAcceleration.csv and Gravity.csv have it.
@@ -57,11 +55,11 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read the gyroscope's file; an accelerometer's file beside it is brought to the gyroscope's times."""
+    """Read the gyroscope's file, and an accelerometer's file beside it, interpolated at the gyroscope's times."""
     with open_log(path) as file:
         app = _detect_app(file.read(HEAD_BYTES), path)
     if app is None:
-        raise LogError(f"{path.name}: the header of no phone app that is known")
+        raise LogError(f"{path.name}: not the header of a known phone app")
     columns = Columns(app.time, app.gyro, app.accel, app.time_scale, 1.0, app.accel_scale, f"{app.name}: rad/s")
     log = read_columns(path, "phone", TextForm(",", 1 if app.header else 0), columns, options)
     for gyro_end, accel_end in app.accel_file:
@@ -83,7 +81,7 @@ def _detect_app(head: bytes, path: Path) -> App | None:
 
 
 def _has_unnamed_columns(head: bytes, path: Path) -> bool:
-    """Four numbers a line from the first line on, the last of them nanoseconds."""
+    """Whether each line has four numbers, the last of them nanoseconds."""
     try:
         head_info = inspect_head(head, path.name)
     except LogError:
@@ -93,7 +91,7 @@ def _has_unnamed_columns(head: bytes, path: Path) -> bool:
 
 
 def _with_accel(log: GyroLog, path: Path, *, app: App, options: ReadOptions) -> GyroLog:
-    """The log with the accelerometer of another file of the same app, interpolated to the gyroscope's times."""
+    """Return the log with the accelerometer of another file of the app, interpolated at the gyroscope's times."""
     columns = Columns(app.time, app.gyro, None, app.time_scale, 1.0)
     plain = ReadOptions(time_unit=options.time_unit)
     other = read_columns(path, "phone", TextForm(",", 1 if app.header else 0), columns, plain)

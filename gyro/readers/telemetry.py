@@ -1,4 +1,4 @@
-"""Everything else that the optional package telemetry-parser reads (pip install 'stabilize[telemetry]')."""
+"""Reader of other formats by the optional package telemetry-parser (pip install 'stabilize[telemetry]')."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read by telemetry-parser: ms, deg/s, m/s2. Its bad cells are zeros, so rows that are zero throughout count as
-    lost.
+    """Read by telemetry-parser: ms, deg/s, m/s2. It writes zeros for bad cells, so rows of zeros count as lost.
 
-    Raises NoLogError for what it refuses, and for what it panics over: its panics are no Exception.
+    Raises NoLogError where it refuses the file or panics; its panics are not subclasses of Exception.
     """
     try:
         import telemetry_parser
     except ImportError:
-        raise NoLogError(f"{path.name}: no reader for it; 'pip install telemetry-parser' adds more formats") from None
+        raise NoLogError(f"{path.name}: no reader for this format; 'pip install telemetry-parser' adds more") from None
     with file_errors():
         file = local_file(path)
     try:

@@ -141,7 +141,7 @@ def test_sync_of_a_sample_with_its_side_file(tmp_path):
     assert facts["accepted"] and not facts["mirrored"]
     assert abs(facts["offset_s"]) < 5e-4 + 3 * facts["standard_errors"]["offset_s"]
     assert (tmp_path / "sync.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(LogError, match="no log in it"):
+    with pytest.raises(LogError, match="no gyroscope log in it"):
         (tmp_path / "alone.mp4").symlink_to(clip)
         run("sync", tmp_path / "alone.mp4")
 
