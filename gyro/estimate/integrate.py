@@ -59,11 +59,11 @@ class OrientationTrack:
         left = self._sample_before(t)
         dt = self.time_s[left + 1] - self.time_s[left]
         s = ((t - self.time_s[left]) / dt)[:, None]
-        step = self._shift_steps(left)
+        step = self._step_rotvecs(left)
         slope0, slope1 = self._slopes(left, dt, step)
         return left, step * s**2 * (3 - 2 * s) + slope0 * s * (1 - s) ** 2 - slope1 * s**2 * (1 - s)
 
-    def _shift_steps(self, left: NDArray[np.intp]) -> Float:
+    def _step_rotvecs(self, left: NDArray[np.intp]) -> Float:
         """Return the rotation vectors (m, 3) from samples to the next ones, each computed once where times are
         dense."""
         span = _index_span(left)

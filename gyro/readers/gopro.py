@@ -99,8 +99,10 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
         raise NoLogError(f"{path.name}: no gyroscope (GYRO) in its GPMF")
     time_s, note = _times(recording.series["GYRO"], recording.anchor_s)
     gyro = np.concatenate(recording.series["GYRO"].blocks)
-    kept = np.all(np.abs(gyro) <= RATE_MAX_RAD_S, axis=1) & (np.diff(time_s, prepend=-np.inf) > 0) & np.isfinite(time_s)
-    time_s, gyro = time_s[kept], gyro[kept]
+    valid = (
+        np.all(np.abs(gyro) <= RATE_MAX_RAD_S, axis=1) & (np.diff(time_s, prepend=-np.inf) > 0) & np.isfinite(time_s)
+    )
+    time_s, gyro = time_s[valid], gyro[valid]
     if gyro.shape[1] != 3 or len(gyro) < 2:
         raise LogError(f"{path.name}: GYRO has {gyro.shape[1]} channels and {len(gyro)} samples")
     check_clock(time_s, path.name)
@@ -132,8 +134,8 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _stated_readout_s(recording: Recording) -> float | None:
-    known = [value for value in recording.readout_ms if np.isfinite(value)]
-    return float(np.median(known)) / 1000 if known else None
+    finite_ms = [value for value in recording.readout_ms if np.isfinite(value)]
+    return float(np.median(finite_ms)) / 1000 if finite_ms else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ class ReadOptions:
             raise UsageError(
                 f"--gyro-columns needs 4 (t,gx,gy,gz) or 7 (and ax,ay,az) entries, not {len(self.columns)}"
             )
-        for unit, known in ((self.gyro_unit, GYRO_UNITS), (self.time_unit, TIME_UNITS), (self.accel_unit, ACCEL_UNITS)):
+        for unit, units in ((self.gyro_unit, GYRO_UNITS), (self.time_unit, TIME_UNITS), (self.accel_unit, ACCEL_UNITS)):
             if unit is not None:
-                unit_scale(unit, known)
+                unit_scale(unit, units)
 
 
 def parse_columns(text: str | None) -> tuple[str, ...] | None:
@@ -43,15 +43,15 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
     return tuple(entry.strip() for entry in text.split(",")) if text else None
 
 
-def unit_scale(unit: str, known: dict[str, float]) -> float:
-    """Return SI units per count of `unit`, a name in `known` or a positive number. Raises UsageError for anything
+def unit_scale(unit: str, units: dict[str, float]) -> float:
+    """Return SI units per count of `unit`, a name in `units` or a positive number. Raises UsageError for anything
     else."""
-    if unit in known:
-        return known[unit]
+    if unit in units:
+        return units[unit]
     try:
         scale = float(unit)
     except ValueError:
         scale = math.nan
     if not (math.isfinite(scale) and scale > 0):
-        raise UsageError(f"unknown unit {unit!r}: give one of {', '.join(known)}, or a number (SI units per count)")
+        raise UsageError(f"unknown unit {unit!r}: give one of {', '.join(units)}, or a number (SI units per count)")
     return scale

@@ -87,8 +87,8 @@ def gravity_slope(time_s: Float, gyro: Float, accel: Float) -> tuple[float, floa
     span counts, with at least five standard errors and a correlation of 0.4. The slope is rad/s per count where both
     sensors share their axes. Steps and hand shake mask it, a rotation at rest shows it.
     """
-    known = np.all(np.isfinite(accel), axis=1)
-    time_s, gyro, accel = time_s[known], gyro[known], accel[known]
+    valid = np.all(np.isfinite(accel), axis=1)
+    time_s, gyro, accel = time_s[valid], gyro[valid], accel[valid]
     if len(time_s) < 8:
         return 0.0, 0.0
     rate = -np.cross(gyro, accel)

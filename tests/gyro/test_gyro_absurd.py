@@ -1,4 +1,4 @@
-"""Values that no lens, clock or gyroscope can have are refused, or cost their row."""
+"""Implausible values of a lens, clock or gyroscope are refused, or their row is dropped."""
 
 from __future__ import annotations
 

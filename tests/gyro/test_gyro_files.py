@@ -1,4 +1,4 @@
-"""What the commands of `gyro` read and write: nothing is lost, nothing hangs."""
+"""Files that the commands of `gyro` read and write: no input is overwritten, nothing hangs."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_name_that_can_be_no_file_is_an_input_error(
 
 
 def test_a_name_beside_which_no_other_fits(tmp_path: Path) -> None:
-    """Names of 255 bytes: those of further files beside them would be longer."""
+    """Names of 255 bytes: names of further files beside them would be too long."""
     video = tmp_path / f"{'v' * 251}.mp4"
     shutil.copy(CLIPS / "walk.mp4", video)
     assert list(find_logs(video)) == []

@@ -1,4 +1,4 @@
-"""YAML, JSON and OpenCV's XML: what is valid is read as its standard says, what is hostile is refused at once."""
+"""YAML, JSON and OpenCV's XML: valid files are read as specified, hostile ones are refused quickly."""
 
 from __future__ import annotations
 

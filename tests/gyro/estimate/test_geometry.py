@@ -1,4 +1,4 @@
-"""Axes, translation directions and derivatives: mathematics that the solver rests on."""
+"""Axes, directions of translation and derivatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synchronisation of simulated clips: the values, their standard errors, and what is refused."""
+"""Synchronisation of simulated clips: values, standard errors, and refusals."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_another_log_is_refused() -> None:
 
 @pytest.mark.slow
 def test_a_clip_stabilised_in_the_camera_is_refused() -> None:
-    """The picture keeps the slow pan and loses the shake; the log has both."""
+    """The video has the slow pan without the shake; the log has both."""
     scene = changed(BASE, motion="pan", translate=False, readout_s=0.0)
     shaken, still = simulate.World(scene), simulate.RMS_DEG["pan"]
     simulate.RMS_DEG["pan"] = 0.02
@@ -127,7 +127,7 @@ def test_a_camera_at_rest_fixes_nothing() -> None:
     assert found.refusal is not None
 
 
-def test_a_given_lens_is_kept() -> None:
+def test_a_given_lens_is_not_changed() -> None:
     scene = changed(BASE, seed=5)
     settings = SyncSettings(lens=simple_lens(640, 360, 520.0), focal_rel_std=0.0, k1_std=0.0)
     found = synchronize(simulate.tracks(scene), simulate.log(scene), settings)
@@ -149,7 +149,7 @@ def _with_lens_shift(tracks: Tracks, shift: np.ndarray) -> Tracks:
 
 
 @pytest.mark.slow
-def test_a_moving_lens_is_found_and_parallax_is_not_one() -> None:
+def test_a_lens_shift_is_estimated_and_parallax_is_not() -> None:
     scene = changed(BASE, motion="hand", depth_m=(4.0, 40.0), readout_s=0.0, seed=6)
     log, clean = simulate.log(scene), simulate.tracks(scene)
     t = clean.time_s[:, None]
@@ -167,7 +167,7 @@ def test_a_moving_lens_is_found_and_parallax_is_not_one() -> None:
     assert not estimate_shift(walked, simulate.log(walk), synchronize(walked, simulate.log(walk))).helps
 
 
-def test_logged_shift_follows_the_formula() -> None:
+def test_logged_shift_is_that_of_the_formula() -> None:
     scene = changed(BASE, motion="hand", translate=False, seed=3)
     tracks, log = simulate.tracks(scene), simulate.log(scene)
     found = synchronize(tracks, log)
@@ -194,7 +194,7 @@ def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
 
 
 @pytest.mark.slow
-def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
+def test_without_the_logged_lens_shift_the_camera_only_rotates() -> None:
     spec = samples.ClipSpec(
         "c",
         duration_s=4,
@@ -217,7 +217,7 @@ def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
 
 @pytest.mark.parametrize("motion, said", [("jello", None), pytest.param("sinus", "ambiguous", marks=pytest.mark.slow)])
 def test_a_periodic_shake_is_ambiguous_unless_there_is_other_motion(motion: str, said: str | None) -> None:
-    """5 Hz fits at every fifth of a second; the little tremor and drift of `jello` at one of them."""
+    """5 Hz fits at every fifth of a second; the tremor and drift of `jello` at one offset only."""
     shutter, gyro = samples.Shutter(0.033), samples.Gyro(offset_s=0.2, noise_deg_s_rthz=0.007)
     spec = samples.ClipSpec("c", duration_s=4, motion=samples.MOTIONS[motion], shutter=shutter, gyro=gyro, seed=3)
     drawn = samples.sample_log(spec)

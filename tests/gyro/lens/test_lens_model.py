@@ -1,4 +1,4 @@
-"""The lens models are mathematics: inverse, derivative, and OpenCV as an independent oracle."""
+"""Lens models: inverses, derivatives, and OpenCV as an independent reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles of Gyroflow, EuRoC, Kalibr and OpenCV, and files that are none."""
+"""Lens profiles of Gyroflow, EuRoC, Kalibr and OpenCV, and invalid files."""
 
 from __future__ import annotations
 

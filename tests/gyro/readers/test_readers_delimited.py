@@ -1,4 +1,4 @@
-"""A table of any order, unit, clock and delimiter is understood, or a person can say what it is."""
+"""Tables with any column order, unit, clock and delimiter are detected, or options override detection."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_other_columns_do_not_confuse(tmp_path, truth):
 
 
 def test_stated_unit_beats_what_the_values_suggest(tmp_path, truth):
-    """Half as fast as one would guess from the size, and no accelerometer: the name decides."""
+    """Slower than the values suggest and without accelerometer: the name decides."""
     rows = [row[:4] for row in truth.rows(gyro=math.pi / 180)]
     log = read_log(write(tmp_path / "log.csv", rows, ["t", "gx_rad_s", "gy_rad_s", "gz_rad_s"]))
     np.testing.assert_allclose(log.gyro_rad_s, truth.gyro * 180 / math.pi, rtol=1e-6, atol=1e-6)
@@ -91,7 +91,7 @@ def test_raw_counts_are_scaled_by_gravity(tmp_path, truth, full_scale):
     assert any("gravity rotates with it" in note for note in log.notes)
 
 
-def test_a_person_overrules(tmp_path, truth):
+def test_options_override_detection(tmp_path, truth):
     rows = [[row[3], row[0], row[1], row[2]] for row in truth.rows(time=1e-2, gyro=0.25)]
     path = write(tmp_path / "log.csv", rows, ["foo", "bar", "baz", "qux"])
     log = read_log(path, ReadOptions(columns=("bar", "3", "qux", "foo"), gyro_unit="0.25", time_unit="0.01"))

@@ -1,4 +1,4 @@
-"""What is written can be read again, and the commands say what the library finds."""
+"""Exports can be read again, and commands print what the library returns."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_export_refuses_what_would_harm(tmp_path, truth):
 
 
 def test_exported_path_turns_as_the_body_did(tmp_path, truth):
-    """A camera whose axes are not stated: the path is that of the log's body, whose z the world's gravity levels."""
+    """Without stated axes the orientations are those of the log's body, levelled by gravity."""
     rows = "\n".join(",".join(row) for row in truth.rows())
     (tmp_path / "log.csv").write_text("t,gx,gy,gz,ax,ay,az\n" + rows + "\n")
     run("export", tmp_path / "log.csv", "-o", tmp_path / "path.csv")
@@ -133,7 +133,7 @@ def test_exported_path_turns_as_the_body_did(tmp_path, truth):
 
 
 def test_sync_of_a_sample_with_its_side_file(tmp_path):
-    """The clip's own log, found beside it: its truth is an offset of nothing, a readout and a focal length."""
+    """The log beside the clip has a true offset of 0."""
     clip = CLIPS / "handheld.mp4"
     if not clip.exists():
         pytest.skip(f"{clip} is absent: run `make samples`")
@@ -147,7 +147,7 @@ def test_sync_of_a_sample_with_its_side_file(tmp_path):
 
 
 def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
-    """A profile for another frame size, and the read-out time that the log states, which beats the profile's."""
+    """A profile for another frame size, and a readout time of the log, which overrides that of the profile."""
     K = np.array([[800.0, 0, 960], [0, 820, 540], [0, 0, 1]])
     save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
@@ -166,7 +166,7 @@ def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
 
 
 def test_the_plots_rates_are_those_of_the_camera():
-    """Matches of random points under known rates, a fifth of them wild."""
+    """Matches of random points under known rates, 20 % of them outliers."""
     rng = np.random.default_rng(5)
     rates = rng.normal(0, 0.4, (30, 3))
     ray = np.column_stack([rng.uniform(-0.5, 0.5, (30 * 80, 2)), np.ones(30 * 80)])

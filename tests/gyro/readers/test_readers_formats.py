@@ -1,4 +1,4 @@
-"""Formats with a mark of their own: what they state is taken over, what lies beside them is found."""
+"""Formats with a signature: their metadata are read, and the files beside them."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_errors_name_the_file_and_what_to_do(tmp_path):
         read_log(tmp_path / "absent.csv")
     with pytest.raises(InputError, match="not a regular file"):
         read_log(tmp_path)
-    with pytest.raises(UsageError, match="no reader 'nix'; there are gcsv"):
+    with pytest.raises(UsageError, match="no reader 'nix'; known: gcsv"):
         read_log(write_gcsv(tmp_path / "a.gcsv"), ReadOptions(format="nix"))
     assert detect_format(tmp_path / "a.gcsv") == "gcsv"
 

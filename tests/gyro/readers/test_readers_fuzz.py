@@ -1,4 +1,4 @@
-"""Whatever the bytes, a reader gives a log or a GyroError: no other exception, no hang, no runaway memory."""
+"""For any bytes a reader returns a log or raises GyroError, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 @st.composite
 def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
-    """The seed with bytes put in, taken out, overwritten or repeated."""
+    """Draw the seed with bytes inserted, deleted, overwritten or repeated."""
     data = bytearray(seed)
     for _ in range(draw(st.integers(1, 8))):
         at = draw(st.integers(0, len(data)))
@@ -86,7 +86,7 @@ def survive(path: Path, data: bytes, options: ReadOptions) -> None:
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "telemetry"])
 def test_the_seeds_are_sound(tmp_path, name):
-    """Or the mutations would try nothing but the first check."""
+    """Otherwise mutations would test only the first check."""
     (tmp_path / "x_gyro.txt").write_bytes(SEEDS[name])
     log = read_log(tmp_path / "x_gyro.txt", ReadOptions(format=name))
     assert len(log.time_s) >= 15 and not log.damage
