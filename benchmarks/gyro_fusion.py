@@ -1,14 +1,14 @@
-"""What a gyroscope's log brings to the result, on generated clips whose truth is known.
+"""Effect of a gyroscope log on the result, on generated clips with ground truth.
 
     python -m benchmarks.gyro_fusion [--clips plain blurred ...] [--cache DIR]
 
-Each clip has a twin: the same camera in the same place, filmed sharp, bright, without noise and with texture. The path
-that was found on the clip is rendered on the twin, where `judge.py` can see what a hard picture would hide from it.
-Columns, for the picture alone and with the log:
+Each clip has a twin: the same camera motion, sharp, bright, noise-free and textured. The path estimated on the clip is
+applied to the twin, where `judge.py` can measure what a difficult clip would hide. Columns, for video alone and with
+the log:
 
 - jitter, accel: as in README.md, of the rendered twin
-- bent: RMS distance, px of 640, of the points of an output frame from the picture that the best pinhole camera has of
-  where they look: what rolling shutter leaves (and, beside near things, what evens out parallax)
+- bent: RMS distance, px of 640, of the points of an output frame from the projection of their rays by the best
+  pinhole camera: residual rolling-shutter distortion (and, near close objects, compensated parallax)
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from . import judge
 from .peers import WORK, machine
 
 CLIPS = (
-    "plain", "blurred", "night",  # where the log is to halve what is left
-    "handheld", "walk", "action", "crowd", "pan", "ois",  # where it is to do no harm
+    "plain", "blurred", "night",  # where the log should halve the residual
+    "handheld", "walk", "action", "crowd", "pan", "ois",  # where it must not degrade the result
     "shutter", "shutter-up", "shutter-columns",
 )  # fmt: skip
 GRID = (9, 16)
@@ -51,7 +51,7 @@ ENCODE = ("encode.codec=h264", "encode.preset=ultrafast", "encode.crf=8", "encod
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """px of a picture 640 wide."""
+    """In px of a frame 640 wide."""
 
     jitter: float
     accel: float
@@ -68,14 +68,14 @@ class Row:
 
 
 def twin(spec: samples.ClipSpec) -> samples.ClipSpec:
-    """The same camera before the same scene, with everything to be seen."""
+    """Return the same camera motion and scene, sharp and textured."""
     sharp = replace(spec.shutter, exposure_s=0.0, blur_samples=1)
     world = TEXTURED.get(spec.world, spec.world)
     return replace(spec, name=f"{spec.name}-twin", world=world, shutter=sharp, gain_keys=(), noise=0.0, audio=False)
 
 
 def made(spec: samples.ClipSpec, cache: Path) -> Path:
-    """The clip with its logs, in a folder of its own specification."""
+    """Return the clip with its logs, generated once per specification."""
     folder = cache / hashlib.sha256(repr(spec).encode()).hexdigest()[:12]
     file = folder / f"{spec.name}.mp4"
     if not file.exists():
@@ -88,7 +88,7 @@ def made(spec: samples.ClipSpec, cache: Path) -> Path:
 
 
 def bent(spec: samples.ClipSpec, path: SimilarityPath | None) -> float:
-    """Of the frames of a path; without one, of the clip itself."""
+    """Return `bent` of the frames of a path, or of the clip itself."""
     true = samples.truth(spec)
     points = _grid_px(spec)
     values = []
@@ -112,8 +112,8 @@ def _source(path: SimilarityPath, index: int, output_px: Float) -> Float:
 
 
 def _from_pinhole(points: Float, looks: Float) -> float:
-    """RMS distance in pixels between output points and the picture that some pinhole camera has of where they look:
-    turned anyhow, with any zoom and principal point."""
+    """Return the RMS distance in pixels between output points and the projection of their rays by the best pinhole
+    camera, with any rotation, zoom and principal point."""
 
     def left(tilt: Float) -> Float:
         ahead = Rotation.from_rotvec([*tilt, 0.0]).apply(looks)
@@ -148,7 +148,7 @@ def compare(name: str, cache: Path, options: Sequence[str]) -> Row:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    shown = Table(title="px of 640; input, picture alone, with the log")
+    shown = Table(title="px of 640; input, video alone, with the log")
     for column in ("clip", *("jitter", "alone", "log", "ratio"), *("accel", "alone", "log", "ratio")):
         shown.add_column(column, justify="right")
     for column in ("bent", "alone", "log"):

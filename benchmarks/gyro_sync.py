@@ -1,10 +1,9 @@
-"""How well log and video are brought together, on clips whose truth is known: tracks drawn from geometry, and rendered
-pixels.
+"""Accuracy of synchronisation on clips with ground truth: simulated matches, and rendered clips.
 
     python -m benchmarks.gyro_sync [--tracks 40] [--clips 20] [--cache DIR]
 
-Prints one line a case (error, and how many standard errors that is), medians, and how many values lie outside three
-standard errors.
+Prints one line per case (error, and error over standard error), medians, and how many values are outside three standard
+errors.
 """
 
 from __future__ import annotations
@@ -50,8 +49,7 @@ VALUES = (
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a case; `bias_rad_s` in the log's axes, `R_cam_gyro` a rotation (after negation where
-    `improper`)."""
+    """Ground truth of a case; `bias_rad_s` in the log's axes, `R_cam_gyro` after negation if `improper`."""
 
     label: str
     offset_s: float
@@ -64,8 +62,8 @@ class Truth:
     columns: bool = False
 
 
-def drawn(seed: int) -> tuple[Truth, Tracks, GyroLog]:
-    """A case at the level of tracks."""
+def simulated(seed: int) -> tuple[Truth, Tracks, GyroLog]:
+    """Return a case of simulated matches."""
     rng = np.random.default_rng(seed)
     mount = Rotation.from_euler("xyz", 90 * rng.integers(0, 4, 3), degrees=True) * Rotation.from_rotvec(
         rng.normal(0, 0.01, 3)
@@ -115,7 +113,7 @@ PLACES = (("walk", "street"), ("pan", "plaza"), ("handheld", "plaza"), ("action"
 
 
 def clip_specs() -> Iterator[samples.ClipSpec]:
-    """Twenty clips: every motion with every log, readouts and people in turn."""
+    """Yield twenty clips: every motion with every log, readout times and people in turn."""
     people = samples.CLIPS["walk"].objects
     for i, gyro in enumerate(LOGS):
         for j, (motion, world) in enumerate(PLACES):
@@ -134,7 +132,7 @@ def clip_specs() -> Iterator[samples.ClipSpec]:
 
 
 def rendered(spec: samples.ClipSpec, cache: Path | None) -> tuple[Truth, Tracks, GyroLog]:
-    """A case at the level of pixels; `cache` keeps the tracks of a clip, for drawing takes far longer than all else."""
+    """Return a case of rendered frames; `cache` stores the matches of a clip, since rendering dominates the time."""
     gyro = spec.gyro
     assert gyro is not None
     stored = cache / f"{spec.name}.pkl" if cache else None
@@ -165,7 +163,7 @@ def rendered(spec: samples.ClipSpec, cache: Path | None) -> tuple[Truth, Tracks,
 
 
 def mount_of(gyro: samples.Gyro) -> tuple[Rotation, bool]:
-    """R_cam_gyro from the letters (log[i] = +-camera[letter]) and the misalignment, and whether the log is mirrored."""
+    """Return R_cam_gyro from the letters (log[i] = +-camera[letter]) and the misalignment, and `improper`."""
     letters = np.array([np.eye(3)["XYZ".index(c.upper())] * (1 if c.isupper() else -1) for c in gyro.axes])
     matrix = (letters @ Rotation.from_rotvec(gyro.misalignment_deg, degrees=True).as_matrix()).T
     improper = bool(np.linalg.det(matrix) < 0)
@@ -178,7 +176,7 @@ def _gray(spec: samples.ClipSpec) -> Iterator[tuple[int, UInt8]]:
 
 
 def judge(truth: Truth, result: SyncResult) -> dict[str, tuple[float, float]]:
-    """Error and standard error of every value; `mid_s` is the log time of the middle of the clip."""
+    """Return error and standard error of every value; `mid_s` is the log time of the middle of the clip."""
     turn = (result.R_cam_gyro * truth.R_cam_gyro.inv()).as_rotvec()
     bias = result.bias_rad_s - truth.bias_rad_s
     mid = result.mid_s
@@ -195,40 +193,41 @@ def judge(truth: Truth, result: SyncResult) -> dict[str, tuple[float, float]]:
     return {name: (float(error[name]), std[name]) for name in VALUES}
 
 
-def line(truth: Truth, result: SyncResult, found: dict[str, tuple[float, float]], seconds: float) -> str:
-    """One row of the table."""
-    turn = np.rad2deg(np.linalg.norm([found[f"rotation_{axis}"][0] for axis in "xyz"]))
-    z = {name: error / std for name, (error, std) in found.items()}
+def line(truth: Truth, result: SyncResult, errors: dict[str, tuple[float, float]], seconds: float) -> str:
+    """Format one row of the table."""
+    turn = np.rad2deg(np.linalg.norm([errors[f"rotation_{axis}"][0] for axis in "xyz"]))
+    z = {name: error / std for name, (error, std) in errors.items()}
     turned = max(abs(z[f"rotation_{axis}"]) for axis in "xyz")
     e = result.evidence
 
-    def told(name: str, scale: float) -> str:
-        return f"{found[name][0] * scale:7.3f} ({z[name]:4.1f})"
+    def cell(name: str, scale: float) -> str:
+        return f"{errors[name][0] * scale:7.3f} ({z[name]:4.1f})"
 
     cells = (
         f"{truth.label:24s} readout {truth.readout_s * 1e3:4.0f} {result.readout_axis}",
-        f"middle, start {told('mid_s', 1e3)} {told('offset_s', 1e3)} ms",
-        f"drift {told('drift', 1e6)} ppm",
+        f"middle, start {cell('mid_s', 1e3)} {cell('offset_s', 1e3)} ms",
+        f"drift {cell('drift', 1e6)} ppm",
         f"turn {turn:5.2f} deg ({turned:3.1f})",
-        f"focal {told('focal_px', 100 / truth.focal_px)} %",
-        f"readout {told('readout_s', 1e3)} ms",
+        f"focal {cell('focal_px', 100 / truth.focal_px)} %",
+        f"readout {cell('readout_s', 1e3)} ms",
         f"{result.kind} r {e.correlation:.2f}/{e.rival:.2f} explained {e.explained:.2f}/{e.explained_shake:.2f}",
-        f"noise {e.noise_px:.2f} px, {seconds:.1f} s, held {','.join(result.held) or '-'} {result.refusal or ''}",
+        f"noise {e.noise_px:.2f} px, {seconds:.1f} s",
+        f"undetermined {','.join(result.unobservable) or '-'} {result.refusal or ''}",
     )
     return " | ".join(cells)
 
 
 def run(cases: Iterator[tuple[Truth, Tracks, GyroLog]]) -> list[dict[str, tuple[float, float]]]:
-    """Print the table of some cases and its summary."""
+    """Print the table of the cases and its summary."""
     rows, focal, axes = [], [], 0
     for truth, tracks, log in cases:
         start = time.perf_counter()
         result = synchronize(tracks, log)
-        found = judge(truth, result)
-        print(line(truth, result, found, time.perf_counter() - start), flush=True)
-        rows.append(found)
-        focal.append(abs(found["focal_px"][0]) / truth.focal_px)
-        turn = np.linalg.norm([found[f"rotation_{axis}"][0] for axis in "xyz"])
+        errors = judge(truth, result)
+        print(line(truth, result, errors, time.perf_counter() - start), flush=True)
+        rows.append(errors)
+        focal.append(abs(errors["focal_px"][0]) / truth.focal_px)
+        turn = np.linalg.norm([errors[f"rotation_{axis}"][0] for axis in "xyz"])
         axes += result.improper == truth.improper and turn < np.deg2rad(10)
     outside = sum(abs(error) > 3 * std for row in rows for error, std in row.values())
     median = {name: float(np.median([abs(row[name][0]) for row in rows])) for name in VALUES}
@@ -251,7 +250,7 @@ def main() -> None:
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
     if options.tracks:
-        run(drawn(seed) for seed in range(options.tracks))
+        run(simulated(seed) for seed in range(options.tracks))
     if options.clips:
         run(rendered(spec, options.cache) for spec in list(clip_specs())[: options.clips])
 

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.lens_shift [--cache DIR]`: how much of a stabilising lens's motion is left, px of 640, on
-generated clips: with the lens's log, and estimated from the picture and the gyroscope alone.
+"""`python -m benchmarks.lens_shift [--cache DIR]`: residual lens shift in px of 640 on generated clips, with the log of
+the lens and estimated from video and gyroscope alone.
 
-*lens* is the RMS of the true shift, *with log* and *without* what is left of it after it is taken out (means apart).
-The rows without OIS show that the estimate stays off where there is nothing to be taken out.
+*lens* is the RMS of the true shift, *with log* and *without* the RMS of its residual (without means). The rows without
+OIS show that the estimate is not used where there is no lens shift.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import samples
 from gyro.estimate import (
     Tracks,
     estimate_shift,
-    known_settings,
     logged_shift,
+    prior_settings,
     synchronize,
-    synchronize_held,
+    synchronize_with_ois,
 )
 from gyro.log import Float
 from gyro.readers import read_log
@@ -51,29 +51,37 @@ WITHOUT = ("handheld", "walk", "action", "crowd", "pan", "blurred")
 def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
     file, true = made(spec, cache), samples.truth(spec)
     log, tracks = read_log(file.with_suffix(".csv")), tracks_of(analyse(file, MESHLESS))
-    settings = known_settings(log, (spec.width, spec.height))
+    settings = prior_settings(log, (spec.width, spec.height))
     sync = synchronize(tracks, log, settings)
-    found = estimate_shift(tracks, log, sync, settings)
+    estimate = estimate_shift(tracks, log, sync, settings)
     lens = true.lens_shift_px(true.time_s)
-    verdict = "on" if found.helps else "off"
+    verdict = "on" if estimate.helps else "off"
     cells = [name, sync.kind if sync.accepted else "refused", f"{rms(lens):.2f}"]
     if spec.ois is None:
-        return [*cells, "", "", "", verdict, f"{found.gain:.2f}", f"{found.spread:.2f}"]
-    with_log = left(true, logged(spec, file, tracks))
-    without = rms(lens - found.at(true.time_s))
+        return [*cells, "", "", "", verdict, f"{estimate.gain:.2f}", f"{estimate.spread:.2f}"]
+    with_log = residual_rms(true, logged(spec, file, tracks))
+    without = rms(lens - estimate.at(true.time_s))
     share = f"{without / rms(lens):.2f}"
-    return [*cells, f"{with_log:.3f}", f"{without:.2f}", share, verdict, f"{found.gain:.2f}", f"{found.spread:.2f}"]
+    return [
+        *cells,
+        f"{with_log:.3f}",
+        f"{without:.2f}",
+        share,
+        verdict,
+        f"{estimate.gain:.2f}",
+        f"{estimate.spread:.2f}",
+    ]
 
 
 def logged(spec: samples.ClipSpec, file: Path, tracks: Tracks) -> Float:
     """The logged shift (n, 2) at the frames, by the clock that synchronisation finds for the recording."""
     recording = read_log(samples.write_dvs(spec, file.with_suffix("")))
-    sync = synchronize_held(tracks, recording, known_settings(recording, (spec.width, spec.height)))
+    sync = synchronize_with_ois(tracks, recording, prior_settings(recording, (spec.width, spec.height)))
     assert recording.ois is not None
     return logged_shift(recording.ois, sync, spec.width, spec.height).at(samples.truth(spec).time_s)
 
 
-def left(true: samples.Truth, shift: Float) -> float:
+def residual_rms(true: samples.Truth, shift: Float) -> float:
     return rms(true.lens_shift_px(true.time_s) - shift)
 
 
@@ -87,7 +95,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cache", type=Path, default=WORK / "fusion", help="where generated clips are kept")
     args = parser.parse_args(arguments)
     args.cache.mkdir(parents=True, exist_ok=True)
-    table = Table(title=f"lens motion left, px of 640 (bars: {BARS[0]} px with log, {BARS[1]:.0%} without)")
+    table = Table(title=f"residual lens shift, px of 640 (bars: {BARS[0]} px with log, {BARS[1]:.0%} without)")
     for column in ("clip", "sync", "lens", "with log", "without", "share", "estimate", "gain", "spread"):
         table.add_column(column, justify="right")
     for name, spec in WITH.items():

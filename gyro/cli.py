@@ -1,5 +1,6 @@
-"""`stabilize gyro info`, `stabilize calibrate`, and what the commands that need a video too (`stabilize.cli.gyroscope`)
-share with them: parse, call, print. What fails raises GyroError; whoever mounts this catches it."""
+"""Commands `stabilize gyro info` and `stabilize calibrate`, and what `stabilize.cli.gyroscope` shares with them.
+
+Commands parse, call and print; a failure is a GyroError, which the program that mounts them catches."""
 
 from __future__ import annotations
 
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     from gyro.log import Float, GyroLog
     from gyro.readers import ReadOptions
 
-LogArg = Annotated[Path, typer.Argument(help="A log, or a video with one inside.", show_default=False)]
+LogArg = Annotated[Path, typer.Argument(help="A gyroscope log, or a video that contains one.", show_default=False)]
 ColumnsOpt = Annotated[
-    str | None, typer.Option("--gyro-columns", help="t,gx,gy,gz[,ax,ay,az]: names of columns, or numbers from 1.")
+    str | None, typer.Option("--gyro-columns", help="t,gx,gy,gz[,ax,ay,az]: column names, or numbers from 1.")
 ]
 UnitOpt = Annotated[str | None, typer.Option("--gyro-units", help="rad/s, deg/s, or rad/s per count.")]
 AccelOpt = Annotated[str | None, typer.Option("--accel-units", help="m/s2, g, mg, or m/s2 per count.")]
 TimeOpt = Annotated[str | None, typer.Option("--time-unit", help="s, ms, us, ns, or seconds per count.")]
-FormatOpt = Annotated[str | None, typer.Option("--format", help="Name of the reader, instead of detection.")]
-OverwriteOpt = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace the result where it exists.")]
-DAMAGE_SHOWN = 20
+FormatOpt = Annotated[str | None, typer.Option("--format", help="Format of the log, instead of auto-detection.")]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace an existing output file.")]
+DAMAGE_LINES_MAX = 20
 
 say = file_errors()(terminal.say)
 say_json = file_errors()(terminal.say_json)
@@ -42,11 +43,10 @@ def read_options(
     time_unit: str | None = None,
     log_format: str | None = None,
 ) -> ReadOptions:
-    """The overrides of a command line; `columns` is a list with commas. Raises UsageError for one that is none."""
-    from gyro.readers import ReadOptions
+    """Convert command-line options; `columns` is a list with commas. Raises UsageError for an invalid option."""
+    from gyro.readers import ReadOptions, parse_columns
 
-    names = tuple(name.strip() for name in columns.split(",")) if columns else None
-    return ReadOptions(names, gyro_unit, time_unit, accel_unit, log_format)
+    return ReadOptions(parse_columns(columns), gyro_unit, time_unit, accel_unit, log_format)
 
 
 def info(  # noqa: PLR0917
@@ -56,27 +56,27 @@ def info(  # noqa: PLR0917
     accel_units: AccelOpt = None,
     time_unit: TimeOpt = None,
     log_format: FormatOpt = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a log holds, how that was found, and what is damaged."""
+    """Print what a log contains, how it was detected, and what is damaged."""
     from gyro.readers import read_log
 
-    facts = describe(read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format)))
+    facts = log_facts(read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format)))
     if as_json:
         say_json(facts)
         return
     for key, value in facts.items():
         if isinstance(value, list):
-            for item in value[:DAMAGE_SHOWN]:
+            for item in value[:DAMAGE_LINES_MAX]:
                 say(f"{key:>9}  {item}")
-            if len(value) > DAMAGE_SHOWN:
-                say(f"{key:>9}  ... and {len(value) - DAMAGE_SHOWN} more")
+            if len(value) > DAMAGE_LINES_MAX:
+                say(f"{key:>9}  ... and {len(value) - DAMAGE_LINES_MAX} more")
         elif value is not None:
             say(f"{key:>9}  {value}")
 
 
-def describe(log: GyroLog) -> dict[str, object]:
-    """The facts of a log, for a person or for JSON."""
+def log_facts(log: GyroLog) -> dict[str, object]:
+    """Return what a log contains, for text or JSON."""
     import numpy as np
 
     rms = np.degrees(np.sqrt(np.mean(log.gyro_rad_s**2, axis=0)))
@@ -100,8 +100,8 @@ def describe(log: GyroLog) -> dict[str, object]:
     }
 
 
-def check_result(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> None:
-    """Raises UsageError or OutputError where a result cannot be written there: to be told before any work is done."""
+def check_output(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> None:
+    """Check an output path before any work is done. Raises UsageError or OutputError."""
     from localfiles import check_target
 
     with file_errors():
@@ -109,7 +109,7 @@ def check_result(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> N
 
 
 def sync_facts(match: Match, notes: tuple[str, ...] = ()) -> dict[str, object]:
-    """A synchronisation as plain values: SI units, pixels, rotation vector in radians."""
+    """Return a synchronisation as plain values: SI units, pixels, rotation vector in radians."""
     result = match.sync
     return {
         "log": match.log.source,
@@ -129,35 +129,35 @@ def sync_facts(match: Match, notes: tuple[str, ...] = ()) -> dict[str, object]:
         "mirrored": result.improper,
         "bias_rad_s": result.bias_rad_s.tolist(),
         "standard_errors": dict(result.std),
-        "held": list(result.held),
+        "held": list(result.unobservable),
         "notes": [*notes, *match.log.notes, *result.notes],
     }
 
 
 def sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
-    """What a person wants to know: value, standard error, and whether the clip shows it."""
+    """Return the lines of a synchronisation: values with standard errors, and whether the clip determines them."""
     result, log = match.sync, match.log
 
-    def row(name: str, value: float, key: str, unit: str, scale: float = 1.0) -> str:
-        held = "   (held: this clip does not show it)" if key in result.held else ""
-        return f"{name:>9}  {value * scale:.4f} +- {result.std.get(key, float('nan')) * scale:.4f} {unit}{held}"
+    def line_of(name: str, value: float, key: str, unit: str, scale: float = 1.0) -> str:
+        unobservable = "   (not determined by this clip)" if key in result.unobservable else ""
+        return f"{name:>9}  {value * scale:.4f} +- {result.std.get(key, float('nan')) * scale:.4f} {unit}{unobservable}"
 
-    turned = " ".join(f"{angle:.1f}" for angle in result.R_cam_gyro.as_rotvec(degrees=True))
+    rotation = " ".join(f"{angle:.1f}" for angle in result.R_cam_gyro.as_rotvec(degrees=True))
     lines = [
-        f"{'log':>9}  {log.source} ({log.format}{', with the shift of the lens' * (log.ois is not None)})",
-        row("offset", result.offset_s, "offset_s", "ms", 1000),
-        row("drift", result.drift, "drift", "%", 100),
-        row("readout", result.readout_s, "readout_s", f"ms along {result.readout_axis}", 1000),
-        row("focal", result.focal_px, "focal_px", "px"),
-        row("k1", result.k1, "k1", ""),
-        f"{'axes':>9}  {result.axes}{', mirrored' * result.improper}, turned by {turned} degrees",
+        f"{'log':>9}  {log.source} ({log.format}{', with lens shift' * (log.ois is not None)})",
+        line_of("offset", result.offset_s, "offset_s", "ms", 1000),
+        line_of("drift", result.drift, "drift", "%", 100),
+        line_of("readout", result.readout_s, "readout_s", f"ms along {result.readout_axis}", 1000),
+        line_of("focal", result.focal_px, "focal_px", "px"),
+        line_of("k1", result.k1, "k1", ""),
+        f"{'axes':>9}  {result.axes}{', mirrored' * result.improper}, rotated by {rotation} degrees",
     ]
     lines += [f"{'note':>9}  {note}" for note in (*notes, *result.notes)]
     return [*lines, f"{'verdict':>9}  {result.refusal or 'the log belongs to this video'}"]
 
 
-def path_of(log: GyroLog) -> tuple[Float, Rotation]:
-    """Orientations at the log's own samples, in the camera's axes where the log states them."""
+def orientation_path(log: GyroLog) -> tuple[Float, Rotation]:
+    """Return times and orientations of the log's samples, in camera axes where the log states them."""
     import numpy as np
     from scipy.spatial.transform import Rotation
 
@@ -170,35 +170,35 @@ def path_of(log: GyroLog) -> tuple[Float, Rotation]:
 
 
 def calibrate(
-    source: Annotated[list[Path], typer.Argument(help="Pictures of a chessboard, a folder of them, or a video.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The lens profile (Gyroflow's JSON).")],
-    pattern: Annotated[str, typer.Option("--pattern", help="Inner corners, columns x rows.")] = "9x6",
-    fisheye: Annotated[bool, typer.Option("--fisheye", help="Fisheye model, for wide lenses.")] = False,
+    source: Annotated[list[Path], typer.Argument(help="Images of a chessboard, a folder of them, or a video.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Lens profile to write (Gyroflow's JSON).")],
+    pattern: Annotated[str, typer.Option("--pattern", help="Inner corners of the board, columns x rows.")] = "9x6",
+    fisheye: Annotated[bool, typer.Option("--fisheye", help="Use the fisheye model, for wide lenses.")] = False,
     overwrite: OverwriteOpt = False,
 ) -> None:
-    """Calibrate a lens from views of a chessboard; prints every value with its standard error."""
+    """Calibrate a lens from views of a chessboard and print every value with its standard error."""
     from gyro.lens import calibrate as calibrate_lens
     from gyro.lens import save_lens, source_files
 
     board = _board(pattern)
     views = source[0] if len(source) == 1 else source
     inputs = source_files(views)
-    check_result(output, inputs, overwrite)
-    found = calibrate_lens(views, board, "opencv_fisheye" if fisheye else "polynomial")
-    K, names = found.lens.K, list(found.standard_errors)
-    values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *found.lens.coefficients]
+    check_output(output, inputs, overwrite)
+    calibration = calibrate_lens(views, board, "opencv_fisheye" if fisheye else "polynomial")
+    K, names = calibration.lens.K, list(calibration.standard_errors)
+    values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *calibration.lens.coefficients]
     for name, value in zip(names, values, strict=True):
-        say(f"{name:>3}  {value:.5g} +- {found.standard_errors[name]:.2g}")
-    say(f"rms  {found.rms_px:.3f} px over {found.views_used} of {found.views_seen} views")
-    save_lens(found.lens, output, found.rms_px, inputs, overwrite)
+        say(f"{name:>3}  {value:.5g} +- {calibration.standard_errors[name]:.2g}")
+    say(f"rms  {calibration.rms_px:.3f} px over {calibration.views_used} of {calibration.views_total} views")
+    save_lens(calibration.lens, output, calibration.rms_px, inputs, overwrite)
     say(output)
 
 
 def _board(pattern: str) -> tuple[int, int]:
-    """Inner corners, columns by rows."""
+    """Parse inner corners, columns x rows. Raises UsageError."""
     from gyro.errors import UsageError
 
     sides = pattern.lower().split("x")
     if len(sides) != 2 or not all(side.isascii() and side.isdecimal() for side in sides):
-        raise UsageError(f"--pattern {pattern!r}: say columns x rows of inner corners, for example 9x6")
+        raise UsageError(f"--pattern {pattern!r}: give columns x rows of inner corners, for example 9x6")
     return int(sides[0][:4]), int(sides[1][:4])

@@ -9,38 +9,35 @@ from localfiles import ReadError, SameFileError, WriteError
 
 
 class GyroError(Exception):
-    """Root of every error that a log, a video or a setting can cause; the message says what, where, and what to do.
-
-    `exit_code` is what the command line ends with.
-    """
+    """Base of all errors that a log, a video or a setting can cause. `exit_code` is that of the command line."""
 
     exit_code = 1
 
 
 class LogError(GyroError):
-    """What the log says cannot be understood."""
+    """The log is damaged or of an unknown format."""
 
 
 class NoLogError(LogError):
-    """Nothing is broken: the file just holds no gyroscope log."""
+    """The file is intact but has no gyroscope log."""
 
 
 class SyncError(GyroError):
-    """Log and picture cannot be brought together: flat, contradictory or absent evidence."""
+    """Log and video cannot be synchronised: the evidence is missing or contradictory."""
 
 
 class LensError(GyroError):
-    """A lens profile cannot be understood, or a lens cannot be calibrated from what was given."""
+    """A lens profile is not usable, or the views do not determine a lens."""
 
 
 class UsageError(GyroError):
-    """The request itself cannot be met: a bad option, a result that is one of the inputs."""
+    """The request is not valid: a bad option, or an output that is one of the inputs."""
 
     exit_code = 2
 
 
 class InputError(GyroError):
-    """A log, a lens profile or a video cannot be read: absent, empty, too large, not a local file, not a video."""
+    """A file cannot be read: missing, empty, too large, not a regular local file, not a video."""
 
     exit_code = 3
 
@@ -53,7 +50,7 @@ class OutputError(GyroError):
 
 @contextmanager
 def file_errors() -> Iterator[None]:
-    """What `localfiles` says of a file, as an error of this package; also as the decorator of a function."""
+    """Convert the errors of `localfiles` to those of this package; also usable as a decorator."""
     try:
         yield
     except ReadError as error:

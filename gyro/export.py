@@ -1,4 +1,4 @@
-"""Logs and orientations out: Gyroflow's .gcsv, and plain CSV or JSON for everything else."""
+"""Export of logs as Gyroflow's .gcsv and of orientations as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gyro.axis_letters import matrix_to_letters
 from gyro.errors import file_errors
 from gyro.log import Float, GyroLog
 from gyro.readers.gcsv import R_CAM_BODY
@@ -16,22 +17,21 @@ from gyro.readers.options import G_M_S2
 from localfiles import write_text
 from localfiles.text import clean
 
-CHUNK = 65536  # rows at a time: a row of Python numbers takes ten times as much as in an array
+CHUNK_ROWS = 65536  # per step: Python numbers take ten times the memory of an array
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
 
 def write_gcsv(log: GyroLog, path: Path, inputs: Iterable[Path | str] = (), overwrite: bool = False) -> None:
-    """Write a log as .gcsv 1.3: seconds, rad/s, g, in the log's own axes where an orientation string can say how they
-    lie.
+    """Write a log as .gcsv 1.3: seconds, rad/s, g, in the log's axes where an orientation string can describe them.
 
-    Axes that lie askew are turned into gcsv's own (x up, y left, z backward). Where nothing is known of the axes the
-    note says so. Raises UsageError where `path` is one of the `inputs`, OutputError where it cannot be written, or
-    exists and `overwrite` does not say to replace it.
+    Other axes are rotated to those of gcsv (x up, y left, z backward). Unknown axes are stated in the note. Raises
+    UsageError where `path` is one of the `inputs`, OutputError where it cannot be written, or exists and `overwrite`
+    is false.
     """
     to_body = np.eye(3) if log.R_cam_gyro is None else R_CAM_BODY.T @ log.R_cam_gyro
-    orientation = orientation_string(to_body)
+    orientation = matrix_to_letters(to_body)
     turn = np.eye(3) if orientation else to_body
     columns = [log.time_s, *(log.gyro_rad_s @ turn.T).T]
     names = "t,gx,gy,gz"
@@ -51,18 +51,10 @@ def write_gcsv(log: GyroLog, path: Path, inputs: Iterable[Path | str] = (), over
         write_text(path, "\n".join([*header, *rows]) + "\n", inputs, overwrite)
 
 
-def _rows(table: Float, form: str) -> Iterator[str]:
-    for first in range(0, len(table), CHUNK):
-        for row in table[first : first + CHUNK].tolist():
-            yield form % tuple(row)
-
-
-def orientation_string(matrix: Float) -> str | None:
-    """The letters of a (3, 3) matrix that only swaps and negates axes, as gcsv writes them; None for any other."""
-    if not np.allclose(np.sort(np.abs(matrix), axis=1), [0, 0, 1]) or not np.allclose(np.abs(matrix).sum(axis=0), 1):
-        return None
-    letters = ["XYZ"[int(np.argmax(np.abs(row)))] for row in matrix]
-    return "".join(x if row.sum() > 0 else x.lower() for x, row in zip(letters, matrix, strict=True))
+def _rows(table: Float, row_format: str) -> Iterator[str]:
+    for first in range(0, len(table), CHUNK_ROWS):
+        for row in table[first : first + CHUNK_ROWS].tolist():
+            yield row_format % tuple(row)
 
 
 def write_path(

@@ -1,4 +1,4 @@
-"""What every reader gives: one log, in seconds and SI units, with what the file states of itself."""
+"""The log that every reader returns, in seconds and SI units."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One place in a log that could not be used as it stood: `line` counts from 1 (0 where the format has no lines)."""
+    """A place in a log that could not be used as it is."""
 
     line: int
+    """From 1; 0 where the format has no lines."""
     time_s: float
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class OisLog:
-    """Where the stabilising lens was: `time_s` (n,) on the clock of its GyroLog, `shift` (n, 2) as the file counts it
-    (x, y)."""
+    """Positions of the stabilising lens."""
 
     time_s: Float
+    """(n,) on the clock of its GyroLog."""
     shift: Float
+    """(n, 2) x and y in the counts of the file."""
 
     def __post_init__(self) -> None:
         if self.shift.shape != (len(self.time_s), 2):
@@ -34,34 +36,38 @@ class OisLog:
 
 @dataclass(frozen=True, slots=True)
 class GyroLog:
-    """Angular rate over time.
-
-    `time_s` (n,) float64, strictly increasing, log clock; `origin_s` is what that clock showed in the file at time_s
-    = 0 (an epoch is taken off, so that a double still resolves nanoseconds). `gyro_rad_s` (n, 3) and `accel_m_s2` (n,
-    3) or None in the axes of the file; `axes` is what the file says of them (None: nothing). `R_cam_gyro` (3, 3)
-    turns file axes into camera axes (x right, y down, z forward) where that statement says so much; its determinant
-    is -1 where the file states a mirror, which the picture must confirm or refuse. `readout_s` is the time from the
-    first to the last row, where the file says so (negative: bottom to top). `lens` names the lens profile that the
-    file asks for. `damage` lists bad cells, gaps, backward and duplicate times; `gaps_s` (k, 2) are the spans without
-    usable data. `notes` are findings for a person: detected columns, units, clock. `beside` names the further files
-    that were read for it.
-    """
+    """Angular rate over time."""
 
     source: str
+    """Path of the file."""
     format: str
+    """Name of its reader."""
     time_s: Float
+    """(n,) strictly increasing, log clock."""
     gyro_rad_s: Float
+    """(n, 3) in the axes of the file."""
     accel_m_s2: Float | None = None
+    """(n, 3) in the axes of the file."""
     readout_s: float | None = None
+    """Rolling-shutter readout time from first to last row, where the file states it; negative: bottom to top."""
     axes: str | None = None
+    """What the file states of its axes."""
     gaps_s: Float = field(default_factory=lambda: np.zeros((0, 2)))
+    """(k, 2) spans without usable data."""
     damage: tuple[Damage, ...] = ()
+    """Bad cells, gaps, decreasing and duplicate times."""
     notes: tuple[str, ...] = ()
+    """Findings for the user: detected columns, units, clock."""
     origin_s: float = 0.0
+    """Clock of the file at time_s = 0. An epoch is subtracted so that a double still resolves nanoseconds."""
     R_cam_gyro: Float | None = None
+    """(3, 3) from file axes to camera axes (x right, y down, z forward), where the file states it. Its determinant is
+    -1 where the file states a mirrored sensor, which synchronisation must confirm."""
     lens: str | None = None
+    """Name of the lens profile that the file asks for."""
     ois: OisLog | None = None
     beside: tuple[str, ...] = ()
+    """Paths of further files that were read."""
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -76,29 +82,10 @@ class GyroLog:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that the log was read from."""
+        """All files that the log was read from."""
         return self.source, *self.beside
 
     @property
     def rate_hz(self) -> float:
-        """The usual (median) sample rate."""
+        """Median sample rate."""
         return float(1 / np.median(np.diff(self.time_s))) if len(self.time_s) > 1 else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLog:
-    """When the frames were exposed, on the clock of their GyroLog, all (n,).
-
-    `time_s` and `ois_time_s` are as in the file, at the end of the exposure: `time_s - exposure_s / 2` is the middle
-    of the exposure of the first row. `readout_s` is the time from the first to the last row; `frame` counts frames.
-    """
-
-    frame: NDArray[np.int64]
-    time_s: Float
-    exposure_s: Float
-    readout_s: Float
-    ois_time_s: Float
-
-    def __post_init__(self) -> None:
-        if {len(self.time_s), len(self.exposure_s), len(self.readout_s), len(self.ois_time_s)} != {len(self.frame)}:
-            raise ValueError("all fields must have one value a frame")

@@ -1,4 +1,4 @@
-"""Opening a video: `localfiles.videos` with the errors of this package."""
+"""Opening a video by `localfiles.videos`, with the errors of this package."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from localfiles.videos import open_video, pick_video
 
 
 @contextmanager
-def opened(path: Path | str) -> Iterator[Any]:
-    """The container of a local video, closed at the end. Raises InputError where it cannot be opened or decoded, also
-    for what FFmpeg says inside the block."""
+def video_container(path: Path | str) -> Iterator[Any]:
+    """Open the container of a local video and close it at the end. Raises InputError where it cannot be opened, and for
+    FFmpeg's errors inside the block."""
     with file_errors():
         container = open_video(path)
     try:
@@ -27,8 +27,8 @@ def opened(path: Path | str) -> Iterator[Any]:
 
 
 @file_errors()
-def picture(container: Any, path: Path | str) -> Any:
-    """The stream of pictures to work on, without frame threads: those can deadlock where decoding stops early."""
+def video_stream(container: Any, path: Path | str) -> Any:
+    """Return the video stream, without frame threads: they can deadlock where decoding stops early."""
     stream = pick_video(container, path)
     stream.thread_type = "SLICE"
     return stream

@@ -1,13 +1,12 @@
-"""From a log and a picture to the camera's motion: integration, synchronisation and self-calibration, rows, lens
-shift."""
+"""Integration of logs, synchronisation with a video, self-calibration and lens shift."""
 
 from .integrate import OrientationTrack, integrate
-from .known import check_known, known_settings
 from .match import Match, match_logs
-from .ois import LensShift, estimate_shift, logged_shift, principal_points, synchronize_held, without_shift
+from .ois import LensShift, estimate_shift, logged_shift, remove_lens_shift, synchronize_with_ois
+from .orientation import camera_orientation
+from .priors import check_priors, prior_settings
 from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
-from .rows import band_rotations, band_times, camera_orientation
 from .sync import synchronize
 from .tracks import Tracks
 
@@ -18,18 +17,15 @@ __all__ = [
     "SyncResult",
     "SyncSettings",
     "Tracks",
-    "band_rotations",
-    "band_times",
     "camera_orientation",
-    "check_known",
+    "check_priors",
     "estimate_shift",
     "integrate",
-    "known_settings",
     "logged_shift",
     "match_logs",
-    "principal_points",
+    "prior_settings",
+    "remove_lens_shift",
     "self_calibrated_lens",
     "synchronize",
-    "synchronize_held",
-    "without_shift",
+    "synchronize_with_ois",
 ]

@@ -1,5 +1,4 @@
-"""Which sensor axis is which: all 48 signed permutations against the picture, and the free rotation where the sensor
-sits askew."""
+"""Axis assignment: all 48 signed permutations of the sensor's axes, and the best free rotation."""
 
 from __future__ import annotations
 
@@ -9,26 +8,29 @@ from itertools import permutations, product
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from gyro.axis_letters import matrix_to_letters
 from gyro.log import Float
 
-WEAK = 0.05  # of the largest singular value: below it a direction of motion says nothing about handedness
-LETTERS = "XYZ"
+# Below this share of the largest singular value the motion does not tell handedness.
+SINGULAR_VALUE_RATIO_MIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """`matrix` (3, 3) signed permutation, camera from body; `name` reads the camera's x, y, z off the body's letters,
-    lower case negated; `improper` where no rotation does it (a mirrored or negated log); `share` of the correlated
-    motion that it explains."""
+    """One assignment of sensor axes to camera axes."""
 
     matrix: Float
+    """(3, 3) signed permutation, camera from body."""
     name: str
+    """The body's letters along the camera's x, y and z; lower case is negated."""
     improper: bool
+    """Whether it is no rotation: the log is mirrored or negated."""
     share: float
+    """Share of the correlated motion that it explains."""
 
 
 def signed_permutations() -> list[Float]:
-    """All 48: 24 rotations first, then their 24 mirror images."""
+    """Return all 48 matrices: 24 rotations first, then their 24 mirror images."""
     matrices = [
         np.eye(3)[list(order)] * np.array(signs)[:, None]
         for order in permutations(range(3))
@@ -38,38 +40,34 @@ def signed_permutations() -> list[Float]:
 
 
 def rank_axes(covariance: Float) -> list[Axes]:
-    """All 48 assignments, best first. `covariance` (3, 3) is the sum over time of camera rate times body rate
+    """Return all 48 assignments, best first. `covariance` (3, 3) is the sum over time of camera rate times body rate
     transposed."""
     total = float(np.sum(np.linalg.svd(covariance, compute_uv=False)))
-    found = [
-        Axes(M, _name(M), bool(np.linalg.det(M) < 0), float(np.sum(covariance * M)) / max(total, 1e-300))
+    assignments = [
+        Axes(M, letters, bool(np.linalg.det(M) < 0), float(np.sum(covariance * M)) / max(total, 1e-300))
         for M in signed_permutations()
+        if (letters := matrix_to_letters(M)) is not None
     ]
-    return sorted(found, key=lambda axes: (-round(axes.share, 9), axes.improper))
+    return sorted(assignments, key=lambda axes: (-round(axes.share, 9), axes.improper))
 
 
 def handedness(covariance: Float) -> tuple[bool, ...]:
-    """Whether the log is mirrored: (False,) or (True,) where all three axes move enough to tell a mirror image from a
-    turn, otherwise both, for the full fit to decide."""
+    """Return whether the log is mirrored: (False,) or (True,) where all three axes move enough to distinguish a mirror
+    image from a rotation, otherwise both, for the full fit to decide."""
     U, s, Vt = np.linalg.svd(covariance)
-    if s[2] < WEAK * s[0]:
+    if s[2] < SINGULAR_VALUE_RATIO_MIN * s[0]:
         return (False, True)
     return (bool(np.linalg.det(U @ Vt) < 0),)
 
 
 def align(covariance: Float, improper: bool) -> Rotation:
-    """Rotation from body to camera that explains most of the covariance (Kabsch 1976); of the negated log where
-    `improper`."""
+    """Return the rotation from body to camera that explains most of the covariance (Kabsch 1976); of the negated log
+    where `improper`."""
     U, _, Vt = np.linalg.svd(-covariance if improper else covariance)
     return Rotation.from_matrix(U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt)
 
 
 def nearest_axes(R_cam_gyro: Rotation, improper: bool) -> str:
-    """Name of the signed permutation nearest to a mount; that of an improper log is a mirror image."""
+    """Return the name of the signed permutation nearest to a rotation; for an improper log, of its mirror image."""
     sign = -1 if improper else 1
     return rank_axes(sign * R_cam_gyro.as_matrix())[0].name
-
-
-def _name(matrix: Float) -> str:
-    source = np.argmax(np.abs(matrix), axis=1)
-    return "".join(LETTERS[j] if matrix[i, j] > 0 else LETTERS[j].lower() for i, j in enumerate(source))

@@ -1,4 +1,4 @@
-"""Of several logs that may be a video's the one that the picture agrees with."""
+"""Selection of the log that agrees with the video."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gyro.errors import SyncError
 from gyro.log import GyroLog
 from gyro.readers import Candidate
 
-from .known import known_settings
-from .ois import synchronize_held
+from .ois import synchronize_with_ois
+from .priors import prior_settings
 from .problem import SyncSettings
 from .result import SyncResult
 from .tracks import Tracks
@@ -19,25 +19,27 @@ from .tracks import Tracks
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A log against the picture: `settings` are what was known beforehand, `sync` says whether they agree."""
+    """A log compared with a video."""
 
     log: GyroLog
     tracks: Tracks
     settings: SyncSettings
+    """The priors of the synchronisation."""
     sync: SyncResult
+    """Tells whether log and video agree."""
 
 
 def match_logs(
     candidates: Iterable[Candidate],
-    look: Callable[[], Tracks],
+    track_features: Callable[[], Tracks],
     focal_px: float | None = None,
     lens: Path | str | None = None,
 ) -> tuple[Match | None, tuple[str, ...]]:
-    """The first log that agrees with the picture; where none does, the first that could be compared; None if there was
-    none. With it what is to be said of the others.
+    """Return the first log that agrees with the video; else the first that could be compared; else None. The second
+    value has a note on every other log.
 
-    `look` follows the picture's features; it is called once, if there is a log. Raises UsageError, InputError or
-    LensError for a focal length or a profile that is none, SyncError where the picture shows nothing.
+    `track_features` tracks the video's features. It is called once, if there is a log. Raises UsageError, InputError
+    or LensError for unusable priors, SyncError where the video has no features.
     """
     tracks: Tracks | None = None
     refused: Match | None = None
@@ -46,20 +48,20 @@ def match_logs(
         if candidate.log is None:
             notes.append(candidate.problem)
             continue
-        tracks = look() if tracks is None else tracks
-        settings = known_settings(candidate.log, (tracks.width, tracks.height), focal_px, lens)
+        tracks = track_features() if tracks is None else tracks
+        settings = prior_settings(candidate.log, (tracks.width, tracks.height), focal_px, lens)
         try:
-            found = Match(candidate.log, tracks, settings, synchronize_held(tracks, candidate.log, settings))
+            match = Match(candidate.log, tracks, settings, synchronize_with_ois(tracks, candidate.log, settings))
         except SyncError as error:
             notes.append(f"the gyroscope log was not used: {error}")
             continue
-        if found.sync.accepted:
-            return found, (*notes, *([_refusal(refused)] if refused else []))
+        if match.sync.accepted:
+            return match, (*notes, *([_refusal_note(refused)] if refused else []))
         if refused:
-            notes.append(_refusal(found))
-        refused = refused or found
+            notes.append(_refusal_note(match))
+        refused = refused or match
     return refused, tuple(notes)
 
 
-def _refusal(match: Match) -> str:
+def _refusal_note(match: Match) -> str:
     return f"the gyroscope log {match.log.source} was not used: {match.sync.refusal}"

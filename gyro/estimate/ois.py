@@ -1,5 +1,4 @@
-"""The stabilising lens: where it shifts the picture, from its log or, without one, from what rotation leaves in the
-picture."""
+"""Optical image stabilisation: the shift of the stabilising lens, from its log or estimated from the video."""
 
 from __future__ import annotations
 
@@ -13,107 +12,104 @@ from scipy.ndimage import uniform_filter1d
 from gyro.log import Float, GyroLog, OisLog
 
 from .model import Camera, Observations, normals, observe
-from .problem import SyncSettings, choose, flatten
+from .problem import SyncSettings, normalize_points, select_matches
 from .residuals import residual_px
 from .result import SyncResult
-from .rows import band_times
 from .sync import synchronize
 from .tracks import Int, Tracks
 from .translation import loss_weight, sum_pairs
 
-DVS_SENSOR = (4032.0, 2272.0)  # counts of the log over the width and height of the picture
-MOST_SHIFT = 0.03  # of the picture's long side: about what a phone's lens can do
-SLOW_S = 3.0  # a lens comes back to its middle; what lasts longer is parallax
-LEAST_GAIN = 0.3  # of the residual on matches that the estimate has not seen
-MOST_SPREAD = (
-    1.5  # of the residual along the shift over that across it: a lens moves near and far alike, parallax does not
-)
-ROUNDS = 8
-MARGIN = 8  # knots beyond the times that are asked for, on which a cubic spline there depends
+DVS_COUNTS_PER_FRAME = (4032.0, 2272.0)  # counts of the log over the width and the height of the frame
+# Thresholds of an estimated shift, set by benchmarks/lens_shift.py.
+SHIFT_MAX_SHARE = 0.03  # of the frame's long side; phones reach about as much
+HIGH_PASS_WINDOW_S = 3.0  # the lens returns to its centre; slower residuals are parallax
+GAIN_MIN = 0.3  # share of the residual removed from held-out matches
+SPREAD_MAX = 1.5  # residual along the shift over residual across it; parallax, unlike a shift, depends on depth
+IRLS_ITERATIONS = 8
+SPLINE_MARGIN_KNOTS = 8  # knots beyond the requested times on which a cubic spline still depends noticeably
 
 
 @dataclass(frozen=True, slots=True)
 class LensShift:
-    """The principal point's way from the middle of the picture: `shift_px` (n, 2), x and y, at video times `time_s`
-    (n,).
-
-    `helps`: whether it is to be used. `gain` is the share of the residual that it takes from matches it was not made
-    of, `spread` the residual along the shift over that across it, `rms_px` its size. A logged shift is not judged:
-    gain 1, spread 1.
-    """
+    """Shift of the principal point over video time. A logged shift is not judged: `gain` and `spread` are 1."""
 
     time_s: Float
+    """(n,) video times."""
     shift_px: Float
+    """(n, 2) x and y, from the middle of the frame."""
     helps: bool
+    """Whether the shift is to be used."""
     gain: float
+    """Share of the residual that it removes from held-out matches."""
     spread: float
+    """Residual along the shift over residual across it."""
     rms_px: float
 
     def at(self, t_video_s: Float) -> Float:
-        """Shift (m, 2) in pixels at video times; held beyond the ends, zero where the estimate does not help."""
+        """Return the shift (m, 2) in pixels at video times: constant beyond the ends, zero unless it helps."""
         if not self.helps:
             return np.zeros((len(t_video_s), 2))
         t = np.clip(t_video_s, self.time_s[0], self.time_s[-1])
         first, last = np.searchsorted(self.time_s, (t.min(), t.max())) if len(t) else (0, 0)
-        near = slice(max(int(first) - MARGIN, 0), int(last) + MARGIN)  # a log may be an hour long
-        return np.asarray(CubicSpline(self.time_s[near], self.shift_px[near])(t))
+        span = slice(
+            max(int(first) - SPLINE_MARGIN_KNOTS, 0), int(last) + SPLINE_MARGIN_KNOTS
+        )  # a log can last an hour
+        return np.asarray(CubicSpline(self.time_s[span], self.shift_px[span])(t))
 
 
 def logged_shift(ois: OisLog, sync: SyncResult, width: int, height: int) -> LensShift:
-    """From a log on the gyro's clock: x counts W / 4032 to the right, y counts H / 2272 downwards (DVS, Shi et al.
-    2022)."""
-    shift = ois.shift * (np.array([width, height]) / DVS_SENSOR)
+    """Return the shift of a log on the gyroscope's clock: x counts W / 4032 to the right, y counts H / 2272 downwards
+    (DVS, Shi et al. 2022)."""
+    shift = ois.shift * (np.array([width, height]) / DVS_COUNTS_PER_FRAME)
     rms = float(np.sqrt(np.mean(np.sum(shift**2, axis=1))))
     return LensShift(sync.video_time(ois.time_s), shift, True, 1.0, 1.0, rms)
 
 
-def without_shift(tracks: Tracks, lens: LensShift, sync: SyncResult) -> Tracks:
-    """The matches as a lens that stays in its place would have given them: what is left is for synchronisation, which
-    takes a moving lens for parallax where it is small."""
+def remove_lens_shift(tracks: Tracks, lens: LensShift, sync: SyncResult) -> Tracks:
+    """Return the matches without the lens shift. Synchronisation would mistake a small shift for parallax."""
     axis, length = (0, tracks.width) if sync.readout_axis == "columns" else (1, tracks.height)
 
-    def held(px: Float, frame: Int) -> Float:
+    def compensate(px: Float, frame: Int) -> Float:
         line = px[:, axis] / max(length - 1, 1) - 0.5
         return px - lens.at(tracks.time_s[frame] + sync.readout_s * line)
 
-    return replace(tracks, prev_px=held(tracks.prev_px, tracks.pair), next_px=held(tracks.next_px, tracks.pair + 1))
+    return replace(
+        tracks, prev_px=compensate(tracks.prev_px, tracks.pair), next_px=compensate(tracks.next_px, tracks.pair + 1)
+    )
 
 
-def synchronize_held(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = None) -> SyncResult:
-    """As `synchronize`; with a lens log a second time, the lens held still: its motion blurs clock and parallax."""
+def synchronize_with_ois(tracks: Tracks, log: GyroLog, settings: SyncSettings | None = None) -> SyncResult:
+    """As `synchronize`; with a lens log once more without the lens shift, which biases offset and parallax."""
     sync = synchronize(tracks, log, settings)
     if log.ois is None or not sync.accepted:
         return sync
     shift = logged_shift(log.ois, sync, tracks.width, tracks.height)
-    return synchronize(without_shift(tracks, shift, sync), log, settings)
-
-
-def principal_points(lens: LensShift, sync: SyncResult, frame_time_s: float, bands: int, centre_px: Float) -> Float:
-    """Principal point (bands, 2) in pixels of every band of lines of a frame; `centre_px` is the lens's own."""
-    return np.asarray(centre_px + lens.at(band_times(sync, frame_time_s, bands)))
+    return synchronize(remove_lens_shift(tracks, shift, sync), log, settings)
 
 
 def estimate_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings | None = None) -> LensShift:
-    """The lens shift that the picture shows once the log's rotation is taken out of it.
+    """Estimate the lens shift from the matches that the log's rotation does not explain.
 
-    Per pair of frames one robust shift beside one scale, so that walking forward does not count; summed over time, and
-    freed of what is slower than 3 s. Off (`helps` false) where it does not carry over to other matches, is more than a
-    lens can do, or spreads along its own direction as parallax does.
+    Each pair of frames gives one robust shift and one scale, which absorbs walking forward. The shifts are summed over
+    time and high-pass filtered. `helps` is false where the shift does not carry over to held-out matches, is larger
+    than a lens can move, or leaves residuals along its own direction, as parallax does.
     """
-    seen, e = _left(tracks, log, sync, settings or SyncSettings())
-    half = np.random.default_rng(0).random(len(e)) < 0.5
-    step = _steps(seen, e, np.ones(len(e)))
-    gain = _gain(seen, e, half)
-    spread = _spread(e - step[seen.pair], step[seen.pair])
-    time_s, shift = _sum_up(seen, step, tracks.interval_s)
+    obs, residual_2d = _rotation_residuals(tracks, log, sync, settings or SyncSettings())
+    subset = np.random.default_rng(0).random(len(residual_2d)) < 0.5
+    step = _shift_steps(obs, residual_2d, np.ones(len(residual_2d)))
+    gain = _held_out_gain(obs, residual_2d, subset)
+    spread = _spread(residual_2d - step[obs.pair], step[obs.pair])
+    time_s, shift = _accumulate_steps(obs, step, tracks.interval_s)
     largest = float(np.abs(shift).max()) if len(shift) else 0.0
-    helps = gain > LEAST_GAIN and spread < MOST_SPREAD and largest < MOST_SHIFT * max(tracks.width, tracks.height)
+    helps = gain > GAIN_MIN and spread < SPREAD_MAX and largest < SHIFT_MAX_SHARE * max(tracks.width, tracks.height)
     return LensShift(time_s, shift, helps, gain, spread, float(np.sqrt(np.mean(np.sum(shift**2, axis=1)))))
 
 
-def _left(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> tuple[Observations, Float]:
-    """The matches and the displacement (k, 2) in pixels that rotation leaves."""
-    flat = flatten(tracks, settings)
+def _rotation_residuals(
+    tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings
+) -> tuple[Observations, Float]:
+    """Return the matches and the displacement (k, 2) in pixels that rotation leaves."""
+    flat = normalize_points(tracks, settings)
     base = settings.prior_focal_px(tracks)
     columns = sync.readout_axis == "columns"
     sign = -1 if sync.improper else 1
@@ -128,49 +124,50 @@ def _left(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings
         sync.mid_s,
     )
     log = replace(log, gyro_rad_s=sign * log.gyro_rad_s)
-    seen = observe(tracks, flat, choose(tracks, flat, log, camera, settings.seed), base)
-    return seen, residual_px(normals(seen, log, camera)[0], None)
+    obs = observe(tracks, flat, select_matches(tracks, flat, log, camera, settings.seed), base)
+    return obs, residual_px(normals(obs, log, camera)[0], None)
 
 
-def _steps(seen: Observations, e: Float, weight: Float) -> Float:
-    """Change of the shift (pairs, 2) from frame to frame: e = shift + scale * position, robustly, per pair."""
-    design = np.zeros((len(e), 2, 3))
+def _shift_steps(obs: Observations, residual_2d: Float, weight: Float) -> Float:
+    """Return the change of the shift (pairs, 2) from frame to frame: a robust fit of shift + scale * position per
+    pair."""
+    design = np.zeros((len(residual_2d), 2, 3))
     design[:, 0, 0] = design[:, 1, 1] = 1
-    design[:, :, 2] = seen.flat[0]
-    found = np.zeros((seen.pairs, 3))
-    share = weight
-    for _ in range(ROUNDS):
-        A = sum_pairs(np.einsum("irp,irq,i->ipq", design, design, share), seen.pair, seen.pairs)
-        b = sum_pairs(np.einsum("irp,ir,i->ip", design, e, share), seen.pair, seen.pairs)
-        found = np.asarray(np.linalg.solve(A + 1e-6 * np.eye(3), b[..., None])[..., 0])
-        left = np.sum((e - np.einsum("irp,ip->ir", design, found[seen.pair])) ** 2, axis=1)
-        sigma = 0.85 * float(np.sqrt(np.median(left[weight > 0])))
-        share = weight * loss_weight(left, max(sigma, 1e-6))
-    return found[:, :2]
+    design[:, :, 2] = obs.flat[0]
+    solution = np.zeros((obs.pairs, 3))
+    weights = weight
+    for _ in range(IRLS_ITERATIONS):
+        A = sum_pairs(np.einsum("irp,irq,i->ipq", design, design, weights), obs.pair, obs.pairs)
+        b = sum_pairs(np.einsum("irp,ir,i->ip", design, residual_2d, weights), obs.pair, obs.pairs)
+        solution = np.asarray(np.linalg.solve(A + 1e-6 * np.eye(3), b[..., None])[..., 0])
+        residual = np.sum((residual_2d - np.einsum("irp,ip->ir", design, solution[obs.pair])) ** 2, axis=1)
+        sigma = 0.85 * float(np.sqrt(np.median(residual[weight > 0])))
+        weights = weight * loss_weight(residual, max(sigma, 1e-6))
+    return solution[:, :2]
 
 
-def _gain(seen: Observations, e: Float, half: NDArray[np.bool_]) -> float:
-    """Share of the median residual of one half of the matches that the shift estimated from the other takes away."""
-    step = _steps(seen, e, np.where(half, 1.0, 1e-12))
-    before = np.median(np.linalg.norm(e[~half], axis=1))
-    after = np.median(np.linalg.norm((e - step[seen.pair])[~half], axis=1))
+def _held_out_gain(obs: Observations, residual_2d: Float, subset: NDArray[np.bool_]) -> float:
+    """Return the share of the median residual of one half of the matches that a shift from the other half removes."""
+    step = _shift_steps(obs, residual_2d, np.where(subset, 1.0, 1e-12))
+    before = np.median(np.linalg.norm(residual_2d[~subset], axis=1))
+    after = np.median(np.linalg.norm((residual_2d - step[obs.pair])[~subset], axis=1))
     return float(1 - after / max(before, 1e-12))
 
 
-def _spread(left: Float, step: Float) -> float:
-    """Median residual along the step over that across it, where the steps are large."""
+def _spread(residual: Float, step: Float) -> float:
+    """Return the median residual along the step over that across it, for the larger steps."""
     size = np.linalg.norm(step, axis=1)
     large = size > np.median(size)
     along = step[large] / np.maximum(size[large], 1e-12)[:, None]
-    parallel = np.abs(np.sum(left[large] * along, axis=1))
-    across = np.abs(left[large, 0] * along[:, 1] - left[large, 1] * along[:, 0])
+    parallel = np.abs(np.sum(residual[large] * along, axis=1))
+    across = np.abs(residual[large, 0] * along[:, 1] - residual[large, 1] * along[:, 0])
     return float(np.median(parallel) / max(np.median(across), 1e-12)) if large.any() else 1.0
 
 
-def _sum_up(seen: Observations, step: Float, interval_s: float) -> tuple[Float, Float]:
-    """Frame times (n,) and shifts (n, 2) from the steps of the pairs, the slow part taken off."""
-    first = np.searchsorted(seen.pair, np.arange(seen.pairs))
-    time_s = np.append(seen.time_s[0][first], seen.time_s[1][-1])
+def _accumulate_steps(obs: Observations, step: Float, interval_s: float) -> tuple[Float, Float]:
+    """Return frame times (n,) and high-pass filtered shifts (n, 2) from the steps of the pairs."""
+    first = np.searchsorted(obs.pair, np.arange(obs.pairs))
+    time_s = np.append(obs.time_s[0][first], obs.time_s[1][-1])
     shift = np.vstack([np.zeros(2), np.cumsum(step, axis=0)])
-    window = int(np.clip(round(SLOW_S / interval_s), 3, max(len(shift), 3)))
+    window = int(np.clip(round(HIGH_PASS_WINDOW_S / interval_s), 3, max(len(shift), 3)))
     return time_s, shift - uniform_filter1d(shift, window, axis=0, mode="nearest")

@@ -1,4 +1,4 @@
-"""How log and video fit: the values, their standard errors, and what the clip could not show."""
+"""Result of a synchronisation: values, standard errors, and which of them the clip does not determine."""
 
 from __future__ import annotations
 
@@ -11,87 +11,92 @@ from gyro.lens import Lens, simple_lens
 from gyro.log import Float
 
 from .axes import nearest_axes
-from .evidence import Evidence, refusal
+from .evidence import Evidence, refusal_reason
 from .model import INDEX, PARAMETERS
 from .problem import Problem
 from .residuals import Kind
 from .solve import Fit
 
-HELD_SHARE = 0.5  # of the prior's width: what the clip narrows by less than this is not shown by it
-# Of the sandwich errors: calibrated by benchmarks/gyro_sync.py. Beside parallax the course within a frame is modelled
-# to first order only.
-INFLATE: dict[Kind, float] = {"turns": 2.0, "moves": 3.0, "shifts": 3.0}
-HIDDEN = 0.5  # noise sigmas of translation that can pass unseen
-LEVER = 0.012  # a lens 0.1 to 0.3 m ahead of the axis that it turns about, 10 m from the scene, seems 1 to 3 % longer
-PUBLIC = {"log_focal": "focal_px", "readout_rows_s": "readout_s", "readout_columns_s": "readout_s"}
+UNOBSERVABLE_STD_RATIO = 0.5  # posterior over prior standard deviation above which a clip does not determine a value
+# Factors of the sandwich errors, calibrated by benchmarks/gyro_sync.py. With parallax the direction of translation
+# within a frame is modelled to first order only.
+STD_INFLATION: dict[Kind, float] = {"turns": 2.0, "moves": 3.0, "shifts": 3.0}
+HIDDEN_TRANSLATION_SIGMAS = 0.5  # translation, in noise standard deviations, that stays undetected
+# A lens 0.1 to 0.3 m ahead of the axis of rotation, 10 m from the scene, biases the focal length by 1 to 3 %.
+LEVER_FOCAL_REL_STD = 0.012
+PUBLIC_NAMES = {"log_focal": "focal_px", "readout_rows_s": "readout_s", "readout_columns_s": "readout_s"}
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """How log and video fit. What the clip does not show stays near its prior and is named in `held`.
+    """How log and video fit.
 
     t_log = t_video (1 + drift) + offset_s, where t_video is 0 at the first frame and a frame's time is that of its
     middle line. Line y is exposed at t_video + readout_s (y / (height - 1) - 1/2), or with x and width where
-    `readout_axis` is "columns": positive is downwards or to the right. The log's clock is the one that drifts: true
-    angles are rates over video time.
+    `readout_axis` is "columns". The log's clock is the one that drifts: true angles are rates over video time.
 
-    `R_cam_gyro` maps vectors of the log to the camera (x right, y down, z forward), after negation of the rates where
-    `improper`; `axes` is the nearest of the 48 signed permutations: the letters of the log that the camera's x, y, z
-    are, lower case negated, with the negation of an improper log in it. `bias_rad_s` (3,) as in the log.
-
-    A point at normalised radius r is seen focal_px r_d from the centre, r = r_d / (1 + k1 r_d^2) (division model),
-    about r_d = r (1 + k1 r^2). With a given lens both are what is left over it: focal_px replaces its fx, and k1 is
-    added.
-
-    `std` has the standard errors of offset_s (at the first frame), drift, rotation_x, _y, _z (radians, camera axes),
-    bias_x, _y, _z, focal_px, readout_s, k1; `mid_offset_std_s` that of log_time(mid_s), the middle of the clip.
-    `kind` is what the picture does besides turning: nothing ("turns"), parallax ("moves"), or a lens that shifts
-    ("shifts"). `refusal` is why the two do not belong together; None: accepted.
+    A point at normalised radius r is imaged focal_px r_d from the centre, r = r_d / (1 + k1 r_d^2) (division model),
+    about r_d = r (1 + k1 r^2). With a given lens, focal_px replaces its fx and k1 is added to its distortion.
     """
 
     offset_s: float
+    """Log time of the first frame."""
     drift: float
     R_cam_gyro: Rotation
+    """From vectors of the log to the camera (x right, y down, z forward), after negation of the rates if `improper`."""
     improper: bool
+    """Whether the log is mirrored."""
     axes: str
+    """Nearest of the 48 signed permutations: letters of the log along the camera's x, y and z, lower case negated,
+    with the negation of an improper log in it."""
     bias_rad_s: Float
+    """(3,) in the axes of the log."""
     focal_px: float
     k1: float
     readout_s: float
+    """Rolling-shutter readout time, positive downwards or to the right."""
     readout_axis: str
+    """"rows" or "columns"."""
     std: dict[str, float]
-    held: tuple[str, ...]
+    """Standard errors of offset_s (at the first frame), drift, rotation_x, _y, _z (radians, camera axes), bias_x, _y,
+    _z, focal_px, readout_s and k1."""
+    unobservable: tuple[str, ...]
+    """Names of values that the clip does not determine; they stay near their prior."""
     evidence: Evidence
     kind: Kind
+    """What the video does besides rotating: nothing ("turns"), parallax ("moves"), or a lens shift ("shifts")."""
     mid_s: float
+    """Video time of the middle of the clip."""
     mid_offset_std_s: float
+    """Standard error of log_time(mid_s)."""
     refusal: str | None
+    """Why log and video do not belong together; None if accepted."""
     notes: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
-        """Whether the log is to be used with this video."""
+        """Whether log and video belong together."""
         return self.refusal is None
 
     def log_time(self, t_video_s: Float) -> Float:
-        """Log time of video times."""
+        """Return the log times of video times."""
         return np.asarray(np.asarray(t_video_s) * (1 + self.drift) + self.offset_s)
 
     def video_time(self, t_log_s: Float) -> Float:
-        """Video time of log times."""
+        """Return the video times of log times."""
         return np.asarray((np.asarray(t_log_s) - self.offset_s) / (1 + self.drift))
 
 
 def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float) -> SyncResult:
-    """From the solver's variables to a person's. `parallax`: energy that translation explains over that of the
+    """Convert the solver's variables to a result. `parallax`: energy that translation explains over that of the
     noise."""
     camera = fit.camera
     std = _errors(fit, evidence, parallax)
     columns = fit.covariance[INDEX["readout_rows_s"], INDEX["readout_rows_s"]] == 0
-    focal_px = problem.seen.focal_px * float(np.exp(camera.log_focal))
-    names = _named(std, columns, focal_px)
-    names["offset_s"] = _start_std(fit, std)
-    held = _held(problem, fit)
+    focal_px = problem.obs.focal_px * float(np.exp(camera.log_focal))
+    names = _named_std(std, columns, focal_px)
+    names["offset_s"] = _first_frame_offset_std(fit, std)
+    unobservable = _unobservable(problem, fit)
     mid_std = float(std[INDEX["offset_s"]])
     return SyncResult(
         offset_s=float(camera.offset_s - camera.drift * camera.mid_s),
@@ -105,66 +110,68 @@ def make_result(problem: Problem, fit: Fit, evidence: Evidence, parallax: float)
         readout_s=float(camera.readout_s[int(columns)]),
         readout_axis="columns" if columns else "rows",
         std=names,
-        held=held,
+        unobservable=unobservable,
         evidence=evidence,
         kind=fit.kind,
         mid_s=camera.mid_s,
         mid_offset_std_s=mid_std,
-        refusal=refusal(evidence, mid_std),
-        notes=_notes(held),
+        refusal=refusal_reason(evidence, mid_std),
+        notes=_notes(unobservable),
     )
 
 
-def self_calibrated_lens(result: SyncResult, width: int, height: int) -> Lens:
-    """The lens that a synchronisation without a lens found, as OpenCV's polynomial (k1, k2, p1 = p2 = 0, k3), fitted
-    to the division model over the picture. Pixel size `width` x `height` of the full picture."""
-    corner = np.hypot(width, height) / 2 / result.focal_px
+def self_calibrated_lens(result: SyncResult, prior_std: int, height: int) -> Lens:
+    """Return the lens of a synchronisation without a given lens: OpenCV's polynomial (k1, k2, p1 = p2 = 0, k3) fitted
+    to the division model over a full-size frame of `width` x `height` pixels."""
+    corner = np.hypot(prior_std, height) / 2 / result.focal_px
     r_d = np.linspace(0.02, 1, 60) * corner
     r = r_d / np.maximum(1 + result.k1 * r_d**2, 0.05)
     basis = np.stack([r**3, r**5, r**7], axis=1)
     k1, k2, k3 = np.linalg.lstsq(basis, r_d - r, rcond=None)[0] if result.k1 else (0.0, 0.0, 0.0)
-    plain = simple_lens(width, height, result.focal_px)
-    return Lens(width, height, plain.K, "polynomial", (float(k1), float(k2), 0.0, 0.0, float(k3)))
+    plain = simple_lens(prior_std, height, result.focal_px)
+    return Lens(prior_std, height, plain.K, "polynomial", (float(k1), float(k2), 0.0, 0.0, float(k3)))
 
 
 def _errors(fit: Fit, evidence: Evidence, parallax: float) -> Float:
-    """Standard errors (12,): the sandwich's, inflated; and for the focal length what a translation that turns with the
-    camera (it never sits on the axis of rotation) and is too small to be seen could have done to it."""
-    std = INFLATE[fit.kind] * np.sqrt(np.diag(fit.covariance))
+    """Return the standard errors (12,): inflated sandwich errors; for the focal length also the bias by undetected
+    translation that rotates with the camera, whose lens is never on the axis of rotation."""
+    std = STD_INFLATION[fit.kind] * np.sqrt(np.diag(fit.covariance))
     i = INDEX["log_focal"]
-    hidden = HIDDEN * fit.sigma_px / max(evidence.flow_px, 1e-6) / (1 + 10 * max(parallax, 0.0))
-    lever = LEVER / (1 + max(parallax, 0.0))
+    hidden = HIDDEN_TRANSLATION_SIGMAS * fit.sigma_px / max(evidence.flow_px, 1e-6) / (1 + 10 * max(parallax, 0.0))
+    lever = LEVER_FOCAL_REL_STD / (1 + max(parallax, 0.0))
     std[i] = float(np.sqrt(std[i] ** 2 + hidden**2 + lever**2)) if std[i] > 0 else 0.0
     return std
 
 
-def _named(std: Float, columns: bool, focal_px: float) -> dict[str, float]:
+def _named_std(std: Float, columns: bool, focal_px: float) -> dict[str, float]:
     unused = "readout_rows_s" if columns else "readout_columns_s"
-    names = {PUBLIC.get(name, name): float(std[i]) for i, name in enumerate(PARAMETERS) if name != unused}
+    names = {PUBLIC_NAMES.get(name, name): float(std[i]) for i, name in enumerate(PARAMETERS) if name != unused}
     names["focal_px"] *= focal_px
     return names
 
 
-def _held(problem: Problem, fit: Fit) -> tuple[str, ...]:
-    width = problem.prior.std
-    found = np.sqrt(np.diag(fit.covariance))
+def _unobservable(problem: Problem, fit: Fit) -> tuple[str, ...]:
+    prior_std = problem.prior.std
+    std = np.sqrt(np.diag(fit.covariance))
     names = (
-        PUBLIC.get(name, name)
+        PUBLIC_NAMES.get(name, name)
         for i, name in enumerate(PARAMETERS)
-        if np.isfinite(width[i]) and (width[i] == 0 or found[i] > HELD_SHARE * width[i])
+        if np.isfinite(prior_std[i]) and (prior_std[i] == 0 or std[i] > UNOBSERVABLE_STD_RATIO * prior_std[i])
     )
     return tuple(dict.fromkeys(names))
 
 
-def _notes(held: tuple[str, ...]) -> tuple[str, ...]:
-    turned = [name for name in held if name.startswith("rotation")]
+def _notes(unobservable: tuple[str, ...]) -> tuple[str, ...]:
+    turned = [name for name in unobservable if name.startswith("rotation")]
     if not turned:
         return ()
-    return (f"the clip does not turn enough to show how the sensor is mounted ({', '.join(turned)}): state the axes",)
+    return (
+        f"the clip does not rotate enough to determine how the sensor is mounted ({', '.join(turned)}); state the axes",
+    )
 
 
-def _start_std(fit: Fit, std: Float) -> float:
-    """Of the offset at the first frame: that of the middle carried along the drift."""
+def _first_frame_offset_std(fit: Fit, std: Float) -> float:
+    """Return the standard error of the offset at the first frame: that of the middle, propagated along the drift."""
     i, j = INDEX["offset_s"], INDEX["drift"]
     scale = std / np.maximum(np.sqrt(np.diag(fit.covariance)), 1e-300)
     mixed = fit.covariance[i, j] * scale[i] * scale[j]

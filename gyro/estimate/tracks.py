@@ -1,5 +1,4 @@
-"""What the picture says: points found again in the next frame, in full-size pixels with the frames' own times. Whoever
-has the video finds them; nothing is decoded here."""
+"""Feature matches of a video, the input of synchronisation: full-size pixels at the times of the frames."""
 
 from __future__ import annotations
 
@@ -15,18 +14,18 @@ Int = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """Features of a clip: m matches between neighbouring ones of n frames.
-
-    `time_s` (n,) frame times, the first 0, strictly increasing; `pair` (m,) ascending: match i lies between frames
-    pair[i] and pair[i] + 1; `prev_px`, `next_px` (m, 2) x, y with integer pixel centres, square pixels.
-    """
+    """Matches of features between neighbouring frames: m matches, n frames."""
 
     time_s: Float
+    """(n,) frame times, the first 0, strictly increasing."""
     width: int
     height: int
     pair: Int
+    """(m,) ascending: match i is between frames pair[i] and pair[i] + 1."""
     prev_px: Float
+    """(m, 2) x, y with integer pixel centres, square pixels."""
     next_px: Float
+    """(m, 2) as `prev_px`."""
 
     def __post_init__(self) -> None:
         m = len(self.pair)
@@ -39,10 +38,10 @@ class Tracks:
 
     @property
     def centre_px(self) -> Float:
-        """Middle of the picture."""
+        """Centre of the frame."""
         return np.array([(self.width - 1) / 2, (self.height - 1) / 2])
 
     @property
     def interval_s(self) -> float:
-        """The usual (median) time between two frames."""
+        """Median time between two frames."""
         return float(np.median(np.diff(self.time_s))) if len(self.time_s) > 1 else 1 / 30

@@ -1,7 +1,8 @@
-"""A lens from pictures of a chessboard."""
+"""Lens calibration from views of a chessboard."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,26 +18,25 @@ from localfiles import read_bytes
 
 Gray = NDArray[np.uint8]
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-MAX_VIEWS = 40  # more views cost time by their square and add little
+MAX_VIEWS = 40  # time grows with the square of the views, and more gain little
 MIN_VIEWS = 4
 MAX_PIXELS = 1 << 27
 MAX_IMAGE_BYTES = 1 << 28
-_MOVED_SHARE = 0.02  # of the frame's width: a board that moved less since the last view says nothing new
+_BOARD_MOTION_MIN = 0.02  # mean motion of the corners since the last view, over the frame's width; less adds nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A lens with its evidence: reprojection error over all corners in pixels, standard errors (one sigma), views
-    used and seen.
-
-    `standard_errors` has fx, fy, cx, cy in pixels and the coefficients under their OpenCV names.
-    """
+    """A calibrated lens and its accuracy."""
 
     lens: Lens
     rms_px: float
+    """Reprojection error over all corners."""
     standard_errors: dict[str, float]
+    """Of fx, fy, cx, cy in pixels and of the coefficients under their OpenCV names."""
     views_used: int
-    views_seen: int
+    views_total: int
+    """Images or sampled frames of the source."""
 
 
 def calibrate(
@@ -44,34 +44,37 @@ def calibrate(
     pattern: tuple[int, int] = (9, 6),
     model: str = "polynomial",
 ) -> Calibration:
-    """Calibrate from chessboard views: image files, a folder of them, or a video.
+    """Calibrate a lens from chessboard views: image files, a folder of them, or a video.
 
-    `pattern` counts inner corners, columns by rows; the size of the squares does not matter for a lens. `model` is
+    `pattern` counts inner corners, columns by rows. The size of the squares does not matter for a lens. `model` is
     `polynomial` (k1, k2, p1, p2, k3; Zhang 2000) or `opencv_fisheye` (Kannala & Brandt 2006). Raises LensError where
-    fewer than four views show the board, or they do not determine the lens, InputError where a file cannot be read,
-    UsageError for another model or board.
+    fewer than four different views show the board or the views do not determine the lens, InputError where a file
+    cannot be read, UsageError for another model or board size.
     """
     import cv2
 
     if model not in ("polynomial", "opencv_fisheye"):
-        raise UsageError(f"no calibration for model {model!r}; there are polynomial and opencv_fisheye")
+        raise UsageError(f"no calibration for model {model!r}; give polynomial or opencv_fisheye")
     if min(pattern) < 3 or max(pattern) > 100:
-        raise UsageError(f"a board of {pattern[0]} x {pattern[1]} inner corners; 3 to 100 each")
+        raise UsageError(
+            f"a board of {pattern[0]} x {pattern[1]} inner corners is not supported; give 3 to 100 each way"
+        )
     views: list[Float] = []
-    seen, size = 0, (0, 0)
-    for gray in _pictures(source):
-        if seen and gray.shape[::-1] != size:
+    total, detected, size = 0, 0, (0, 0)
+    for gray in _gray_images(source):
+        if total and gray.shape[::-1] != size:
             raise LensError(
-                f"pictures of {size[0]} x {size[1]} and {gray.shape[1]} x {gray.shape[0]} pixels in one calibration"
+                f"images of {size[0]} x {size[1]} and {gray.shape[1]} x {gray.shape[0]} pixels; give images of one size"
             )
-        seen, size = seen + 1, (gray.shape[1], gray.shape[0])
-        corners = _corners(gray, pattern)
-        if corners is not None and (not views or np.mean(np.abs(corners - views[-1])) > _MOVED_SHARE * size[0]):
+        total, size = total + 1, (gray.shape[1], gray.shape[0])
+        corners = _find_corners(gray, pattern)
+        if corners is None:
+            continue
+        detected += 1
+        if not views or np.mean(np.abs(corners - views[-1])) > _BOARD_MOTION_MIN * size[0]:
             views.append(corners)
     if len(views) < MIN_VIEWS:
-        raise LensError(
-            f"{len(views)} of {seen} pictures show {pattern[0]} x {pattern[1]} inner corners; {MIN_VIEWS} are needed"
-        )
+        raise LensError(_too_few_views(len(views), detected, total, pattern))
     views = [
         views[i] for i in np.unique(np.linspace(0, len(views) - 1, min(len(views), MAX_VIEWS)).round().astype(int))
     ]
@@ -82,25 +85,35 @@ def calibrate(
         raise LensError(
             f"these {len(views)} views do not determine the lens; tilt the board more ({error.err})"
         ) from error
-    return Calibration(lens, rms, errors, len(views), seen)
+    return Calibration(lens, rms, errors, len(views), total)
 
 
-def _pictures(source: Path | str | Iterable[Path]) -> Iterator[Gray]:
-    """Grey pictures of a folder, a list of files, or a video."""
+def _too_few_views(views: int, detected: int, total: int, pattern: tuple[int, int]) -> str:
+    """Return the message for fewer than MIN_VIEWS views."""
+    board = f"{pattern[0]} x {pattern[1]} inner corners"
+    message = f"{detected} of {total} images show {board}; {MIN_VIEWS} are needed"
+    if detected == views:
+        return message
+    skipped = f"{detected - views} of these were skipped because the board had hardly moved since the view before"
+    return f"{message}, and {skipped}; move and tilt the board between views"
+
+
+def _gray_images(source: Path | str | Iterable[Path]) -> Iterator[Gray]:
+    """Yield the gray images of a folder, a list of files, or a video."""
     files = source_files(source)
     if isinstance(source, str | Path) and files == [Path(source)] and files[0].suffix.lower() not in IMAGE_ENDINGS:
-        yield from _frames(files[0])
+        yield from _video_frames(files[0])
         return
     for path in files:
-        yield _image(path)
+        yield _read_image(path)
 
 
 def source_files(source: Path | str | Iterable[Path]) -> list[Path]:
-    """The files that `calibrate` reads for a source. Raises InputError for a folder that cannot be listed."""
+    """Return the files that `calibrate` reads for a source. Raises InputError for a folder that cannot be listed."""
     if not isinstance(source, str | Path):
         return list(source)
     path = Path(source)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # Path.is_dir() raises OSError where a name is too long
         return [path]
     try:
         return sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
@@ -108,42 +121,42 @@ def source_files(source: Path | str | Iterable[Path]) -> list[Path]:
         raise InputError(f"{path}: cannot be listed ({error.strerror or error})") from error
 
 
-def _image(path: Path) -> Gray:
+def _read_image(path: Path) -> Gray:
     import cv2
 
     with file_errors():
-        data = read_bytes(path, MAX_IMAGE_BYTES, "picture of a chessboard")
+        data = read_bytes(path, MAX_IMAGE_BYTES, "image of a chessboard")
     try:
         gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error as error:
-        raise InputError(f"{path}: cannot be read as a picture: {error.err}") from error
+        raise InputError(f"{path}: cannot be read as an image: {error.err}") from error
     if gray is None or gray.size > MAX_PIXELS:
-        raise InputError(f"{path}: cannot be read as a picture")
+        raise InputError(f"{path}: cannot be read as an image")
     return np.asarray(gray, np.uint8)
 
 
-def _frames(path: Path) -> Iterator[Gray]:
-    """About four frames a second of a local video."""
-    from gyro.video import opened, picture
+def _video_frames(path: Path) -> Iterator[Gray]:
+    """Yield about four frames per second of a local video."""
+    from gyro.video import video_container, video_stream
 
-    with opened(path) as container:
-        stream = picture(container, path)
+    with video_container(path) as container:
+        stream = video_stream(container, path)
         stride = max(round(float(stream.average_rate or 30) / 4), 1)
         for index, frame in enumerate(container.decode(stream)):
             if index % stride == 0:
                 yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
-def _corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:
-    """Corners (n, 2) refined to a fraction of a pixel, or None."""
+def _find_corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:
+    """Return the corners (n, 2), refined to a fraction of a pixel, or None."""
     import cv2
 
-    found, corners = cv2.findChessboardCorners(
+    detected_corners, corners = cv2.findChessboardCorners(
         gray, pattern, flags=cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
     )
-    if not found:
+    if not detected_corners:
         return None
-    # A window wider than half a square would see two corners.
+    # A window wider than half a square would contain two corners.
     flat = corners.reshape(-1, 2)
     window = int(np.clip(np.min(np.linalg.norm(np.diff(flat[: pattern[0]], axis=0), axis=1)) / 3, 2, 11))
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-3)
@@ -151,7 +164,7 @@ def _corners(gray: Gray, pattern: tuple[int, int]) -> Float | None:
 
 
 def _board(pattern: tuple[int, int]) -> Float:
-    """Corners (n, 3) of the flat board, squares of length one."""
+    """Return the corners (n, 3) of the flat board with squares of length one."""
     columns, rows = np.meshgrid(np.arange(pattern[0]), np.arange(pattern[1]))
     return np.stack([columns.ravel(), rows.ravel(), np.zeros(columns.size)], axis=1).astype(float)
 
@@ -182,7 +195,7 @@ def _fit_fisheye(board: Float, views: list[Float], size: tuple[int, int]) -> tup
 
 
 def _fisheye_errors(board: Float, views: list[Float], lens: Lens, poses: list[tuple[Any, Any]]) -> dict[str, float]:
-    """Standard errors from the normal equations at the solution, the poses of the board eliminated (Schur
+    """Return the standard errors from the normal equations at the solution, the poses of the board eliminated (Schur
     complement)."""
     import cv2
 
@@ -190,8 +203,8 @@ def _fisheye_errors(board: Float, views: list[Float], lens: Lens, poses: list[tu
     d = np.array(lens.coefficients).reshape(4, 1)
     for view, (rotation, shift) in zip(views, poses, strict=True):
         projected = cv2.fisheye.projectPoints(board.reshape(1, -1, 3), rotation, shift, lens.K, d)
-        seen, J = np.asarray(projected[0], float), np.asarray(projected[1], float)
-        squares += float(np.sum((seen.reshape(-1, 2) - view) ** 2))
+        total, J = np.asarray(projected[0], float), np.asarray(projected[1], float)
+        squares += float(np.sum((total.reshape(-1, 2) - view) ** 2))
         A, B = J[:, :8], J[:, 8:14]  # fx, fy, cx, cy, k1..k4; then the pose (and the skew, which is fixed)
         inner += A.T @ A - A.T @ B @ np.linalg.solve(B.T @ B, B.T @ A)
     values = 2 * len(board) * len(views)

@@ -1,4 +1,4 @@
-"""One reader a format; all of them give a GyroLog. The first whose `sniff` accepts a file reads it."""
+"""Readers of gyroscope logs, one per format. The first whose `sniff` accepts a file reads it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from pathlib import Path
 from gyro.errors import GyroError, InputError, LogError, NoLogError, UsageError
 from gyro.log import GyroLog
 from gyro.readers import betaflight, delimited, dvs, euroc, gcsv, gopro, phone, telemetry
+from gyro.readers.assemble import file_beside
 from gyro.readers.delimited import HEAD_BYTES
-from gyro.readers.options import ReadOptions
+from gyro.readers.options import ReadOptions, parse_columns
 from gyro.readers.table import open_log
 
-__all__ = ["READERS", "Candidate", "ReadOptions", "Reader", "find_logs", "read_log", "side_files"]
+__all__ = ["READERS", "Candidate", "ReadOptions", "Reader", "find_logs", "parse_columns", "read_log", "side_files"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`sniff` tells from the first 64 KiB and the path whether `read` can read a file; both raise nothing but
-    GyroError."""
+    """Reader of one format. Both functions raise nothing but GyroError."""
 
     sniff: Callable[[bytes, Path], bool]
+    """Whether `read` can read a file, from its first 64 KiB and its path."""
     read: Callable[[Path, ReadOptions], GyroLog]
 
 
-# In this order: the formats with a mark of their own come before the plain table, which takes any text with numbers.
+# Formats with a signature come before the plain table, which accepts any text with numbers.
 READERS: dict[str, Reader] = {
     "gcsv": Reader(gcsv.sniff, gcsv.read),
     "gpmf": Reader(gopro.sniff, gopro.read),
@@ -37,35 +38,35 @@ READERS: dict[str, Reader] = {
     "telemetry": Reader(telemetry.sniff, telemetry.read),
 }
 
-# The side files that lie beside a video of the same stem, best first.
+# Endings of logs beside a video of the same stem, most specific first.
 SIDE_FILES = (".gcsv", ".csv", ".tsv", ".txt", ".raw", "_gyro.txt", "_gyro.csv", "gyro.csv", ".bin", ".bbl")
 
 
 def read_log(path: Path | str, options: ReadOptions | None = None) -> GyroLog:
     """Read a gyroscope log of any known format, or the log inside a video.
 
-    `options` overrules what is detected. Raises InputError where there is no such file, UsageError where the options
-    do not fit, LogError (NoLogError where nothing is broken), which says what was wrong, where, and what to do.
+    `options` overrides detection. Raises InputError where the file cannot be read, UsageError where the options do not
+    fit, LogError where the log is damaged, NoLogError where the file has none.
     """
     path, options = Path(path), options or ReadOptions()
     name = options.format or detect_format(path)
     if name not in READERS:
-        raise UsageError(f"no reader {name!r}; there are {', '.join(READERS)}")
+        raise UsageError(f"no reader {name!r}; known: {', '.join(READERS)}")
     try:
         return READERS[name].read(path, options)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except (LogError, InputError):
-        # Every MP4 looks like a GoPro's until it is opened; other cameras' are for the optional package.
+        # Every MP4 is tried as a GoPro's first; telemetry-parser reads those of other cameras.
         if options.format or name != "gpmf" or not telemetry.sniff(b"\0", path):
             raise
-        log = _by_package(path, options)
+        log = _read_with_telemetry_parser(path, options)
         if log is None:
             raise
         return log
 
 
-def _by_package(path: Path, options: ReadOptions) -> GyroLog | None:
+def _read_with_telemetry_parser(path: Path, options: ReadOptions) -> GyroLog | None:
     try:
         return telemetry.read(path, options)
     except NoLogError:
@@ -73,7 +74,8 @@ def _by_package(path: Path, options: ReadOptions) -> GyroLog | None:
 
 
 def detect_format(path: Path) -> str:
-    """The name of the reader for a file. Raises InputError where it cannot be read, NoLogError where none takes it."""
+    """Return the name of the reader for a file. Raises InputError where it cannot be read, NoLogError without a
+    reader."""
     head = _head(path)
     for name, reader in READERS.items():
         if reader.sniff(head, path):
@@ -91,37 +93,38 @@ def _head(path: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A log that may be a video's; where `log` is None, `problem` says why one that is there cannot be used."""
+    """A log that may belong to a video."""
 
     log: GyroLog | None
     problem: str = ""
+    """Why the log cannot be used, where `log` is None."""
 
 
 def find_logs(
     video: Path | str, options: ReadOptions | None = None, has_data_track: bool = True
 ) -> Iterator[Candidate]:
-    """The logs of a video, best first, each read when it is asked for: those beside it (same folder, same stem), then
-    the one inside it. What is no log is passed over without a word. Where it is known that the video has no track of
-    data, it need not be opened to look for one. Raises InputError where the video cannot be opened.
+    """Yield the logs of a video, most specific first: those beside it (same folder, same stem), then the one inside it.
+    Files without a log are skipped. Without a data track the video is not opened. Raises InputError where it cannot be
+    opened.
     """
     video = Path(video)
     for beside in side_files(video):
-        if _reads(beside):
+        if _has_reader(beside):
             yield _candidate(beside, options)
     if gopro.sniff(_head(video), video):
-        yield from _inside(video, has_data_track)
+        yield from _log_inside(video, has_data_track)
 
 
 def side_files(video: Path | str) -> Iterator[Path]:
-    """The files beside a video that a log of it may be in."""
+    """Yield the files beside a video that may contain its log."""
     video = Path(video)
     for ending in SIDE_FILES:
-        beside = video.with_name(video.stem + ending)
-        if beside != video and beside.is_file():
+        beside = file_beside(video, video.stem + ending)
+        if beside is not None and beside != video:
             yield beside
 
 
-def _reads(path: Path) -> bool:
+def _has_reader(path: Path) -> bool:
     try:
         detect_format(path)
     except GyroError:
@@ -136,10 +139,10 @@ def _candidate(path: Path, options: ReadOptions | None) -> Candidate:
         return Candidate(None, f"{path.name}, which was found for this video, was not used: {error}")
 
 
-def _inside(video: Path, has_data_track: bool) -> Iterator[Candidate]:
-    """Other cameras than GoPro's, which are for the optional package, may have theirs elsewhere than in a track."""
+def _log_inside(video: Path, has_data_track: bool) -> Iterator[Candidate]:
+    """Cameras other than GoPro's, read by the optional package, may keep their log elsewhere than in a track."""
     if not has_data_track:
-        log = _by_package(video, ReadOptions()) if telemetry.sniff(b"\0", video) else None
+        log = _read_with_telemetry_parser(video, ReadOptions()) if telemetry.sniff(b"\0", video) else None
         yield from (Candidate(log),) if log is not None else ()
         return
     try:

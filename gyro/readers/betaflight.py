@@ -1,4 +1,4 @@
-"""Betaflight black box, exported as CSV by the explorer or by blackbox_decode."""
+"""Reader of Betaflight blackbox logs, exported as CSV by the explorer or by blackbox_decode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gyro.log import GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns, Triple
 from gyro.readers.options import G_M_S2, ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log, unquoted
 
 MAX_HEADER_LINES = 2000
 
@@ -20,9 +20,9 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read the export: time in us, gyroADC in deg/s, accSmooth in counts of acc_1G (from the header block, if there).
+    """Read time in us, gyroADC in deg/s, and accSmooth in counts of acc_1G (from the header, if it is there).
 
-    The axes are the flight controller's (roll, pitch, yaw), whose place in the camera the file does not know.
+    The axes are the flight controller's (roll, pitch, yaw); the file does not state how it is mounted.
     """
     names, skip, one_g = _header(path)
     time = next((i for i, name in enumerate(names) if name.split(" ")[0] == "time"), None)
@@ -37,12 +37,12 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _header(path: Path) -> tuple[list[str], int, float | None]:
-    """Names of the columns, lines up to and with them, and the counts of 1 g."""
+    """Return the column names, the number of lines through them, and the counts of 1 g."""
     one_g = None
     with open_log(path) as file:
         for count in range(1, MAX_HEADER_LINES + 1):
             line = file.readline(MAX_LINE_BYTES).decode("utf-8", "replace")
-            cells = [cell.strip().strip('"') for cell in line.split(",")]
+            cells = [unquoted(cell) for cell in line.split(",")]
             if cells[0] == "loopIteration":
                 return cells, count, one_g
             if cells[0] == "acc_1G" and len(cells) == 2 and cells[1].isdecimal():
@@ -51,7 +51,7 @@ def _header(path: Path) -> tuple[list[str], int, float | None]:
 
 
 def _triple(names: list[str], stem: str) -> Triple | None:
-    """Columns stem[0], [1], [2], with or without a unit behind."""
+    """Return the columns stem[0], [1], [2], with or without a unit in their names."""
     bare = [name.split(" ")[0] for name in names]
-    found = [bare.index(f"{stem}[{i}]") if f"{stem}[{i}]" in bare else -1 for i in range(3)]
-    return (found[0], found[1], found[2]) if min(found) >= 0 else None
+    indices = [bare.index(f"{stem}[{i}]") if f"{stem}[{i}]" in bare else -1 for i in range(3)]
+    return (indices[0], indices[1], indices[2]) if min(indices) >= 0 else None

@@ -1,4 +1,4 @@
-"""Which column of a text log is what: by the names in its header, or by how the values behave."""
+"""Detection of the columns of a text log, by the names in its header or by their values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TIME_UNIT = re.compile(r"(?:^|[^a-zµμ])(ns|nano\w*|us|µs|μs|micro\w*|ms|mil
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns from 0, SI units per count where the header states them, and how the finding was made."""
+    """Columns from 0, and SI units per count where the header states them."""
 
     time: int
     gyro: Triple
@@ -37,18 +37,20 @@ class Columns:
     gyro_scale: float | None = None
     accel_scale: float | None = None
     note: str = ""
+    """How they were detected."""
 
 
-def chosen_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
-    """The columns that a person named, or numbered from 1. Raises UsageError for a name that the header has not."""
-    names = [name.strip().strip('"').lower() for name in header]
-    places = [_place(entry.strip(), names) for entry in wanted]
+def requested_columns(wanted: tuple[str, ...], header: list[str]) -> Columns:
+    """Return the columns that the user names, or numbers from 1. Raises UsageError for a name that is not in the
+    header."""
+    names = [name.lower() for name in header]
+    places = [_column_index(entry.strip(), names) for entry in wanted]
     accel = (places[4], places[5], places[6]) if len(places) == 7 else None
     gyro = (places[1], places[2], places[3])
-    return _with_units(Columns(places[0], gyro, accel, note=f"columns as given: {', '.join(wanted)}"), header)
+    return _with_units(Columns(places[0], gyro, accel, note=f"columns as requested: {', '.join(wanted)}"), header)
 
 
-def _place(entry: str, names: list[str]) -> int:
+def _column_index(entry: str, names: list[str]) -> int:
     if entry.lower() in names:
         return names.index(entry.lower())
     if entry.isdecimal() and 1 <= int(entry) <= 10_000:
@@ -58,16 +60,16 @@ def _place(entry: str, names: list[str]) -> int:
     )
 
 
-def named_columns(header: list[str], sample: Float, bare_is_gyro: bool = False) -> Columns | None:
-    """What the header says, checked against the first rows (`sample` (n, columns), NaN for text); None if it says too
-    little.
+def columns_by_name(header: list[str], sample: Float, bare_is_gyro: bool = False) -> Columns | None:
+    """Return the columns that the header names, checked against the first rows (`sample` (n, columns), NaN for text);
+    None without a time or a gyroscope.
 
-    `bare_is_gyro`: columns that are just called x, y, z are the gyroscope (the file's name says so).
+    `bare_is_gyro`: columns called x, y, z are the gyroscope.
     """
     times = [
         i
         for i, name in enumerate(header[: sample.shape[1]])
-        if _TIME.fullmatch(_clean(name)) and _increases(sample[:, i])
+        if _TIME.fullmatch(name.lower()) and _increases(sample[:, i])
     ]
     gyro = _triple(header, _GYRO)
     if gyro is None and bare_is_gyro:
@@ -75,16 +77,12 @@ def named_columns(header: list[str], sample: Float, bare_is_gyro: bool = False) 
     if not times or gyro is None:
         return None
     accel = _triple(header, _ACCEL)
-    names = [header[i].strip().strip('"') for i in (times[0], *gyro, *(accel or ()))]
+    names = [header[i] for i in (times[0], *gyro, *(accel or ()))]
     return _with_units(Columns(times[0], gyro, accel, note=f"columns by name: {', '.join(names)}"), header)
 
 
-def _clean(name: str) -> str:
-    return name.strip().strip('"').strip().lower()
-
-
 def _axis(name: str) -> int | None:
-    """0, 1, 2 for x, y, z, however the name says it; the unit behind (rad_s, m_s2) has no axis letters."""
+    """Return 0, 1, 2 for a name of x, y, z; units at its end (rad_s, m_s2) contain no axis letter."""
     match = _AXIS.search(name.lower())
     if match:
         letter, digit, turn = match.groups()
@@ -94,10 +92,9 @@ def _axis(name: str) -> int | None:
 
 
 def _triple(header: list[str], kind: re.Pattern[str]) -> Triple | None:
-    """The first three columns of this kind whose names differ in nothing but the axis and the unit."""
+    """Return the first three columns of this kind whose names differ only in axis and unit."""
     groups: dict[str, dict[int, int]] = {}
-    for column, raw in enumerate(header):
-        name = raw.strip().strip('"').strip()
+    for column, name in enumerate(header):
         axis = _axis(name)
         if axis is None or not kind.search(name.lower()) or _OTHER.search(name.lower()):
             continue
@@ -109,18 +106,18 @@ def _triple(header: list[str], kind: re.Pattern[str]) -> Triple | None:
     return None
 
 
-def _with_units(found: Columns, header: list[str]) -> Columns:
+def _with_units(columns: Columns, header: list[str]) -> Columns:
     def text(places: tuple[int, ...]) -> str:
-        return " ".join(_clean(header[i]) for i in places if i < len(header))
+        return " ".join(header[i].lower() for i in places if i < len(header))
 
     return Columns(
-        found.time,
-        found.gyro,
-        found.accel,
-        _time_scale(text((found.time,))),
-        _gyro_scale(text(found.gyro)),
-        _accel_scale(text(found.accel)) if found.accel else None,
-        found.note,
+        columns.time,
+        columns.gyro,
+        columns.accel,
+        _time_scale(text((columns.time,))),
+        _gyro_scale(text(columns.gyro)),
+        _accel_scale(text(columns.accel)) if columns.accel else None,
+        columns.note,
     )
 
 
@@ -150,35 +147,36 @@ def _accel_scale(names: str) -> float | None:
 
 
 def _increases(column: Float) -> bool:
-    """Nearly all steps of the first rows go forward, and some do."""
+    """Whether more than 90 % of the steps do not decrease, and some increase."""
     step = np.diff(column[np.isfinite(column)])
     return len(step) > 0 and bool(np.mean(step >= 0) > 0.9) and bool(np.any(step > 0))
 
 
 def columns_by_value(sample: Float) -> Columns:
-    """What the values say, for files without names: the time increases, gravity keeps its length, the rest is the
-    gyroscope.
+    """Detect the columns by their values: the time increases, gravity has constant length, the rest is the gyroscope.
 
-    `sample` (n, columns) holds the first rows, NaN where a cell is text. Raises LogError where this leaves a choice.
+    `sample` (n, columns) holds the first rows, NaN where a cell is text. Raises LogError where this is ambiguous.
     """
     numeric = [i for i in range(sample.shape[1]) if np.mean(np.isfinite(sample[:, i])) > 0.9]
     rising = [i for i in numeric if _increases(sample[:, i])]
     counters = [i for i in rising if np.all(np.diff(sample[:, i]) == 1)]
     times = [i for i in rising if i not in counters] or counters
     if not times:
-        raise LogError("no column increases like a time; say which is which with --gyro-columns")
+        raise LogError("no column increases like a time; name the columns with --gyro-columns")
     rest = [i for i in numeric if i != times[0] and i not in counters and not _is_second_clock(sample, i, times[0])]
     if len(rest) == 3:
-        return Columns(times[0], (rest[0], rest[1], rest[2]), note=_numbered("time, gyro", times[0], *rest))
+        return Columns(times[0], (rest[0], rest[1], rest[2]), note=_guess_note("time, gyro", times[0], *rest))
     if len(rest) != 6:
-        raise LogError(f"{len(rest)} unnamed columns of values beside the time; say which is which with --gyro-columns")
+        raise LogError(f"{len(rest)} unnamed columns beside the time; name the columns with --gyro-columns")
     first, second = (rest[0], rest[1], rest[2]), (rest[3], rest[4], rest[5])
-    gyro, accel = (second, first) if _wobble(sample, first) < _wobble(sample, second) else (first, second)
-    return Columns(times[0], gyro, accel, note=_numbered("time, gyro, accel", times[0], *gyro, *accel))
+    gyro, accel = (
+        (second, first) if _length_variation(sample, first) < _length_variation(sample, second) else (first, second)
+    )
+    return Columns(times[0], gyro, accel, note=_guess_note("time, gyro, accel", times[0], *gyro, *accel))
 
 
 def _is_second_clock(sample: Float, column: int, time: int) -> bool:
-    """A column that rises with the time at a constant ratio is a second clock, no sensor."""
+    """Whether a column increases with the time at a constant ratio: a second clock, not a sensor."""
     ok = np.isfinite(sample[:, column]) & np.isfinite(sample[:, time])
     if not _increases(sample[:, column]) or ok.sum() < 3:
         return False
@@ -187,13 +185,14 @@ def _is_second_clock(sample: Float, column: int, time: int) -> bool:
     return bool(r > 0.999999)
 
 
-def _wobble(sample: Float, triple: Triple) -> float:
-    """Spread of a vector's length over its size: small for gravity."""
+def _length_variation(sample: Float, triple: Triple) -> float:
+    """Return the standard deviation of a vector's length over its mean: small for gravity."""
     length = np.linalg.norm(sample[:, triple], axis=1)
     length = length[np.isfinite(length)]
     mean = float(np.mean(length)) if len(length) else 0.0
     return float(np.std(length)) / mean if mean > 0 else math.inf
 
 
-def _numbered(what: str, *columns: int) -> str:
-    return f"no names: {what} taken from columns {', '.join(str(c + 1) for c in columns)} (guess: --gyro-columns)"
+def _guess_note(what: str, *columns: int) -> str:
+    numbers = ", ".join(str(column + 1) for column in columns)
+    return f"no names: {what} detected in columns {numbers} (guess; else give --gyro-columns)"

@@ -1,4 +1,4 @@
-"""Plain CSV or TSV of any column order, with or without a header."""
+"""Reader of CSV and TSV tables with any order of columns, with or without a header."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from gyro.errors import LogError
 from gyro.log import Float, GyroLog
 from gyro.readers.assemble import read_columns
-from gyro.readers.columns import Columns, chosen_columns, columns_by_value, named_columns
+from gyro.readers.columns import Columns, columns_by_name, columns_by_value, requested_columns
 from gyro.readers.options import ReadOptions
-from gyro.readers.table import MAX_LINE_BYTES, TextForm, number, open_log
+from gyro.readers.table import MAX_LINE_BYTES, TextForm, number, open_log, unquoted
 
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 400
@@ -22,40 +22,41 @@ _DELIMITERS = (",", ";", "\t", None)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The start of a text file: how it is cut, the names above the first row of numbers ([] if none), and the first
-    rows."""
+    """The start of a text file."""
 
     form: TextForm
     header: list[str]
+    """Names above the first row of numbers; empty if there are none."""
     sample: Float
+    """(n, columns) first rows, NaN where a cell is text."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Text with at least one line of four numbers."""
+    """Whether the head is text with a line of four numbers."""
     try:
-        look(head, path.name)
+        inspect_head(head, path.name)
     except LogError:
         return False
     return True
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read a plain table. Raises LogError where the columns or the time cannot be understood."""
+    """Read a table. Raises LogError where the columns or the unit of time cannot be detected."""
     with open_log(path) as file:
-        head = look(file.read(HEAD_BYTES), path.name)
+        head = inspect_head(file.read(HEAD_BYTES), path.name)
     return read_columns(path, "delimited", head.form, find_columns(head, path, options), options)
 
 
 def find_columns(head: Head, path: Path, options: ReadOptions) -> Columns:
-    """The columns: as a person says, else as the header says, else as the values say."""
+    """Return the columns that the user requests, else those of the header, else those detected by value."""
     if options.columns is not None:
-        return chosen_columns(options.columns, head.header)
-    named = named_columns(head.header, head.sample, "gyro" in path.stem.lower()) if head.header else None
+        return requested_columns(options.columns, head.header)
+    named = columns_by_name(head.header, head.sample, "gyro" in path.stem.lower()) if head.header else None
     return named or columns_by_value(head.sample)
 
 
-def look(head: bytes, name: str) -> Head:
-    """Find the delimiter, the header and the first rows. Raises LogError for anything but text with rows of numbers."""
+def inspect_head(head: bytes, name: str) -> Head:
+    """Detect delimiter, header and first rows. Raises LogError unless the head is text with rows of numbers."""
     if b"\0" in head:
         raise LogError(f"{name}: binary, not a text log")
     lines = _lines(head)
@@ -76,7 +77,7 @@ def look(head: bytes, name: str) -> Head:
 
 
 def _lines(head: bytes) -> list[str]:
-    """Whole lines of the head; a last line that the head cuts off is left out."""
+    """Return the complete lines of the head."""
     text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").decode("latin-1")
     lines = text.split("\n")
     return lines[:-1] if len(head) >= HEAD_BYTES and len(lines) > 1 else [x for x in lines if x or x is not lines[-1]]
@@ -84,7 +85,7 @@ def _lines(head: bytes) -> list[str]:
 
 def _cells(line: str, form: TextForm) -> list[str]:
     line = line.replace(",", ".") if form.decimal_comma else line
-    return [cell.strip().strip('"').strip() for cell in line[:MAX_LINE_BYTES].split(form.delimiter)]
+    return [unquoted(cell) for cell in line[:MAX_LINE_BYTES].split(form.delimiter)]
 
 
 def _numbers(line: str, form: TextForm) -> int:
@@ -92,8 +93,8 @@ def _numbers(line: str, form: TextForm) -> int:
 
 
 def _names(line: str, form: TextForm, row: str) -> list[str]:
-    """The header above the first row, if it has one name for each of its cells."""
-    names = [cell.strip().strip('"') for cell in line.split(form.delimiter)]
+    """Return the names above the first row, if there is one for each of its cells."""
+    names = [unquoted(cell) for cell in line.split(form.delimiter)]
     return names if len(names) >= len(_cells(row, form)) - 1 and any(names) else []
 
 

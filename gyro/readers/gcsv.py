@@ -1,4 +1,4 @@
-"""Gyroflow's .gcsv, version 1.3 (docs.gyroflow.xyz, technical details, GCSV format)."""
+"""Reader of Gyroflow's .gcsv, version 1.3 (docs.gyroflow.xyz, technical details, GCSV format)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from gyro.axis_letters import letters_to_matrix
 from gyro.errors import LogError
-from gyro.log import Float, GyroLog
+from gyro.log import GyroLog
 from gyro.readers.assemble import read_columns
 from gyro.readers.columns import Columns
 from gyro.readers.options import G_M_S2, ReadOptions
 from gyro.readers.table import MAX_LINE_BYTES, TextForm, open_log
-from gyro.readers.units import stated_readout
+from gyro.readers.units import plausible_readout
 
 MAGIC = (b"GYROFLOW IMU LOG", b"CAMERA IMU LOG")
 MAX_HEADER_LINES = 200
-# The orientation string leads to x up, y left, z backward; this leads on to the camera (x right, y down, z forward).
+# The orientation string maps to x up, y left, z backward; this maps on to the camera (x right, y down, z forward).
 R_CAM_BODY = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
 _DOWN, _UP = ("0", "TopToBottom"), ("1", "180", "BottomToTop")
 
@@ -28,7 +29,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read a .gcsv; the values stay in the axes of the file, `R_cam_gyro` holds what its orientation says.
+    """Read a .gcsv. Values stay in the axes of the file; `R_cam_gyro` is that of its orientation string.
 
     t * tscale is in seconds, g * gscale in rad/s, a * ascale in g. Raises LogError for a bad header or no rows.
     """
@@ -46,30 +47,23 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     )
     log = read_columns(path, "gcsv", TextForm(",", skip), columns, options)
     orientation = keys.get("orientation", "xzY")
-    readout_s, notes = stated_readout(_readout(path, keys))
+    try:
+        R_cam_gyro = R_CAM_BODY @ letters_to_matrix(orientation)
+    except ValueError as error:
+        raise LogError(f"{path.name}: orientation {error}") from error
+    readout_s, notes = plausible_readout(_readout(path, keys))
     return replace(
         log,
         axes=orientation,
-        R_cam_gyro=R_CAM_BODY @ axes_matrix(orientation),
+        R_cam_gyro=R_cam_gyro,
         readout_s=readout_s,
         notes=(*log.notes, *notes),
         lens=keys.get("lensprofile") or None,
     )
 
 
-def axes_matrix(orientation: str) -> Float:
-    """(3, 3): out[i] = +-in[letter i], a lower-case letter negates, so YxZ gives Y, -X, Z. Raises LogError for other
-    strings."""
-    if sorted(orientation.upper()) != ["X", "Y", "Z"]:
-        raise LogError(f"orientation {orientation!r} does not name x, y and z once each")
-    matrix = np.zeros((3, 3))
-    for i, letter in enumerate(orientation):
-        matrix[i, "XYZ".index(letter.upper())] = 1.0 if letter.isupper() else -1.0
-    return matrix
-
-
 def _header(path: Path) -> tuple[dict[str, str], int, int]:
-    """Keys above the table, lines up to and with the table's names, and how many names there are."""
+    """Return the keys above the table, the number of lines through its header, and the number of columns."""
     keys: dict[str, str] = {}
     with open_log(path) as file:
         for count in range(1, MAX_HEADER_LINES + 1):
@@ -87,12 +81,12 @@ def _number(path: Path, keys: dict[str, str], key: str, default: float) -> float
     except ValueError:
         value = math.nan
     if not 0 < abs(value) < 1e9:
-        raise LogError(f"{path.name}: {key} is {keys[key]!r}, not a number that scales")
+        raise LogError(f"{path.name}: {key} is {keys[key]!r}, not a usable scale")
     return value
 
 
 def _readout(path: Path, keys: dict[str, str]) -> float | None:
-    """Seconds from the first to the last row; sideways read-out is not expressible here and left to calibration."""
+    """Return the readout time from first to last row; of column readout, None: synchronisation estimates it."""
     direction = keys.get("frame_readout_direction", "0")
     if "frame_readout_time" not in keys or direction not in _DOWN + _UP:
         return None

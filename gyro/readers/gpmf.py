@@ -1,5 +1,4 @@
-"""GPMF, GoPro's nested key-length-value format (github.com/gopro/gpmf-parser): the format alone, not what cameras say
-in it."""
+"""GPMF, GoPro's nested key-length-value format (github.com/gopro/gpmf-parser), without the meaning of its keys."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ import numpy as np
 from gyro.errors import LogError
 from gyro.log import Float
 
-MAX_DEPTH = 8
 MAX_PAYLOAD_BYTES = 1 << 26
 _TYPES = {
     "b": "i1",
@@ -30,25 +28,29 @@ _FIXED = {"q": (">i4", 2.0**16), "Q": (">i8", 2.0**32)}  # Q15.16 and Q31.32
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One key with `repeat` samples of `size` bytes each; a `type` of "" holds further elements."""
+    """One key with its data."""
 
     key: str
     type: str
+    """Empty where the data are further elements."""
     size: int
+    """Bytes per sample."""
     repeat: int
+    """Samples."""
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One sensor's part of a payload: the device's name and the elements by key, the last of which is the data."""
+    """One sensor's part of a payload."""
 
     device: str
     elements: dict[str, Element]
+    """By key; the last is the sensor's data."""
 
 
 def elements(data: bytes) -> Iterator[Element]:
-    """The elements of one level, lengths checked against what is there. Raises LogError where one runs over the end."""
+    """Yield the elements of one level. Raises LogError where one is longer than the data."""
     place = 0
     while place + 8 <= len(data):
         head = data[place : place + 8]
@@ -64,8 +66,7 @@ def elements(data: bytes) -> Iterator[Element]:
 
 
 def streams(data: bytes) -> Iterator[Stream]:
-    """All streams of a payload, device by device. Raises LogError for a payload that is broken, too large or too
-    deep."""
+    """Yield all streams of a payload. Raises LogError for a payload that is damaged or too large."""
     if len(data) > MAX_PAYLOAD_BYTES:
         raise LogError(f"GPMF payload of {len(data)} bytes")
     for element in elements(data):
@@ -83,25 +84,25 @@ def _device(data: bytes) -> Iterator[Stream]:
 
 
 def text(element: Element) -> str:
-    """Characters up to the first NUL; GPMF writes ISO 8859-1."""
+    """Return the text up to the first NUL, in ISO 8859-1."""
     return element.data.split(b"\0")[0].decode("latin-1")
 
 
 def numbers(element: Element) -> Float:
-    """(repeat, values a sample) float64, unscaled. Raises LogError for types that are no numbers."""
+    """Return unscaled values (repeat, values per sample). Raises LogError for types that are not numbers."""
     kind, divisor = _FIXED.get(element.type, (_TYPES.get(element.type), 1.0))
     if kind is None:
         raise LogError(f"GPMF {element.key}: type {element.type!r} holds no numbers")
     width = np.dtype(kind).itemsize
     if element.size == 0 or element.size % width:
-        raise LogError(f"GPMF {element.key}: {element.size} bytes a sample do not fit type {element.type!r}")
+        raise LogError(f"GPMF {element.key}: {element.size} bytes per sample do not fit type {element.type!r}")
     values = np.frombuffer(element.data, kind).astype(np.float64) / divisor
     return values.reshape(element.repeat, element.size // width)
 
 
 def scaled(stream: Stream, key: str) -> Float:
-    """The numbers of `key` divided by the stream's SCAL (one for all, or one a column). Raises LogError for a bad
-    scale."""
+    """Return the numbers of `key` divided by the stream's SCAL (one for all, or one per column). Raises LogError for a
+    bad scale."""
     values = numbers(stream.elements[key])
     if "SCAL" not in stream.elements:
         return values

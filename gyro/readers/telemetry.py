@@ -1,4 +1,4 @@
-"""Everything else that the optional package telemetry-parser reads (pip install 'stabilize[telemetry]')."""
+"""Reader of other formats by the optional package telemetry-parser (pip install 'stabilize[telemetry]')."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
-    """Read by telemetry-parser: ms, deg/s, m/s2. Its bad cells are zeros, so rows that are zero throughout count as
-    lost.
+    """Read by telemetry-parser: ms, deg/s, m/s2. It writes zeros for bad cells, so rows of zeros count as lost.
 
-    Raises NoLogError for what it refuses, and for what it panics over: its panics are no Exception.
+    Raises NoLogError where it refuses the file or panics; its panics are not subclasses of Exception.
     """
     try:
         import telemetry_parser
     except ImportError:
-        raise NoLogError(f"{path.name}: no reader for it; 'pip install telemetry-parser' adds more formats") from None
+        raise NoLogError(f"{path.name}: no reader for this format; 'pip install telemetry-parser' adds more") from None
     with file_errors():
         file = local_file(path)
     try:
@@ -44,12 +43,14 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 
 def _log(path: Path, rows: list[dict[str, Any]], options: ReadOptions) -> GyroLog:
-    sound = [row for row in rows[:MAX_ROWS] if len(row.get("gyro") or ()) == 3 and any(row["gyro"])]
-    if len(sound) < 2:
+    valid_rows = [row for row in rows[:MAX_ROWS] if len(row.get("gyro") or ()) == 3 and any(row["gyro"])]
+    if len(valid_rows) < 2:
         raise NoLogError(f"{path.name}: telemetry-parser finds no gyroscope in it")
-    nothing = (np.nan, np.nan, np.nan)
-    accel = [row["accl"] if len(row.get("accl") or ()) == 3 else nothing for row in sound]
-    values = np.column_stack([[r["timestamp_ms"] for r in sound], [r["gyro"] for r in sound], accel]).astype(float)
+    missing = (np.nan, np.nan, np.nan)
+    accel = [row["accl"] if len(row.get("accl") or ()) == 3 else missing for row in valid_rows]
+    values = np.column_stack([[r["timestamp_ms"] for r in valid_rows], [r["gyro"] for r in valid_rows], accel]).astype(
+        float
+    )
     finite = np.all(np.isfinite(values[:, :4]), axis=1)
     columns = Columns(0, (1, 2, 3), (4, 5, 6), 1e-3, np.pi / 180, 1.0, "read by telemetry-parser")
     table = Table(values[finite], np.zeros(int(finite.sum()), np.int64), ())

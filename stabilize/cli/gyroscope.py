@@ -29,21 +29,21 @@ app.command()(logs.info)
 @app.command()
 def sync(  # noqa: PLR0917
     video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
-    log: Annotated[Path | None, typer.Argument(help="Its log; without it, the one beside or inside the video.")] = None,
+    log: Annotated[Path | None, typer.Argument(help="Its log; default: the log beside or inside the video.")] = None,
     columns: ColumnsOpt = None,
     gyro_units: UnitOpt = None,
     accel_units: AccelOpt = None,
     time_unit: TimeOpt = None,
     log_format: FormatOpt = None,
-    focal_px: Annotated[
-        float | None, typer.Option("--focal", help="Focal length in pixels, where it is known.")
+    focal_px: Annotated[float | None, typer.Option("--focal", help="Focal length in pixels, if known.")] = None,
+    lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, if there is one.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Plot the rates of log and video to this image (.png, .jpg).")
     ] = None,
-    lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, where there is one.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw both rates into this picture (.png, .jpg).")] = None,
     overwrite: OverwriteOpt = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find offset, drift, axes, readout and focal length, each with its standard error; exit 1 where log and video
+    """Estimate offset, drift, axes, readout and focal length with their standard errors; exit 1 if log and video
     disagree."""
     from gyro.readers import Candidate, find_logs, read_log, side_files
 
@@ -53,26 +53,26 @@ def sync(  # noqa: PLR0917
         from gyro.plot import check_ending, plot_sync
 
         check_ending(plot)
-        logs.check_result(plot, inputs, overwrite)
+        logs.check_output(plot, inputs, overwrite)
     named = None if log is None else [Candidate(read_log(log, options))]
-    found, notes = _matched(video, named or find_logs(video, options), focal_px, lens)
+    match, notes = _match_video(video, named or find_logs(video, options), focal_px, lens)
     if plot is not None:
-        plot_sync(found, plot, [*inputs, *found.log.files], overwrite)
+        plot_sync(match, plot, [*inputs, *match.log.files], overwrite)
     if as_json:
-        logs.say_json(logs.sync_facts(found, notes))
+        logs.say_json(logs.sync_facts(match, notes))
     else:
-        for line in logs.sync_lines(found, notes):
+        for line in logs.sync_lines(match, notes):
             logs.say(line)
-    if not found.sync.accepted:
+    if not match.sync.accepted:
         raise typer.Exit(1)
 
 
 @app.command()
 def export(  # noqa: PLR0917
     log: LogArg,
-    output: Annotated[Path, typer.Option("--output", "-o", help=".gcsv: the log; .csv or .json: the camera's path.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".gcsv: the log; .csv or .json: camera orientations.")],
     video: Annotated[
-        Path | None, typer.Option("--video", help="Give the path at this video's frames, in its axes.")
+        Path | None, typer.Option("--video", help="Export orientations at the frames of this video, in camera axes.")
     ] = None,
     columns: ColumnsOpt = None,
     gyro_units: UnitOpt = None,
@@ -88,14 +88,14 @@ def export(  # noqa: PLR0917
 
     if output.suffix.lower() not in (".gcsv", ".csv", ".json"):
         raise UsageError(f"{output}: export writes .gcsv, .csv or .json")
-    logs.check_result(output, [log, *([video] if video else [])], overwrite)
-    found = read_log(log, logs.read_options(columns, gyro_units, accel_units, time_unit, log_format))
-    inputs = [*map(Path, found.files), *([video] if video else [])]
-    logs.check_result(output, inputs, overwrite)  # the log may be in more files than the one that was named
+    logs.check_output(output, [log, *([video] if video else [])], overwrite)
+    match = read_log(log, logs.read_options(columns, gyro_units, accel_units, time_unit, log_format))
+    inputs = [*map(Path, match.files), *([video] if video else [])]
+    logs.check_output(output, inputs, overwrite)  # the log may be in more files than the one that was named
     if output.suffix.lower() == ".gcsv":
-        write_gcsv(found, output, inputs, overwrite)
+        write_gcsv(match, output, inputs, overwrite)
     else:
-        time_s, R_world_cam = logs.path_of(found) if video is None else _path_over(found, video)
+        time_s, R_world_cam = logs.orientation_path(match) if video is None else _path_over(match, video)
         write_path(time_s, R_world_cam, output, inputs, overwrite)
     logs.say(output)
 
@@ -106,29 +106,29 @@ def _path_over(log: GyroLog, video: Path) -> tuple[Float, Rotation]:
     from gyro.estimate import camera_orientation
     from gyro.readers import Candidate
 
-    match, _ = _matched(video, [Candidate(log)])
+    match, _ = _match_video(video, [Candidate(log)])
     if not match.sync.accepted:
         raise SyncError(f"{log.source} and {video} do not fit: {match.sync.refusal}")
     time_s = match.tracks.time_s
     return time_s, camera_orientation(log, match.sync).evaluate(time_s)
 
 
-def _matched(
+def _match_video(
     video: Path, candidates: Iterable[Candidate], focal_px: float | None = None, lens: Path | None = None
 ) -> tuple[Match, tuple[str, ...]]:
     """The log that fits, or the one that was compared. Raises LogError where there is none, InputError where the video
     cannot be read.
     """
     from gyro.errors import LogError
-    from gyro.estimate import check_known, match_logs
+    from gyro.estimate import check_priors, match_logs
     from stabilize.video.probe import probe
 
     info = probe(video)  # what is no video is refused first
-    check_known(focal_px, lens)
-    found, notes = match_logs(candidates, lambda: tracks_in(info), focal_px, lens)
-    if found is None:
-        raise LogError("; ".join(notes) or f"{video.name}: no log in it and none beside it; name one")
-    return found, notes
+    check_priors(focal_px, lens)
+    match, notes = match_logs(candidates, lambda: tracks_in(info), focal_px, lens)
+    if match is None:
+        raise LogError("; ".join(notes) or f"{video.name}: no gyroscope log in it or beside it; give its path")
+    return match, notes
 
 
 def tracks_in(info: MediaInfo) -> Tracks:

@@ -31,7 +31,7 @@ def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:
         shutter[part] = _shutter(gyro, time_s[part], nodes, rays, motion.geometry).reshape(-1, *shape, 2)
         moved = _turned(gyro, time_s[part.start : part.stop + 1], nodes, rays, motion.geometry)
         turned[part.start : part.start + len(moved)] = moved.reshape(-1, *shape, 2)
-    known = gyro.track.known(time_s[:-1]) & gyro.track.known(time_s[1:])
+    known = gyro.track.covers(time_s[:-1]) & gyro.track.covers(time_s[1:])
     seen = _without_nan(shutter)
     known &= _without_nan(turned) & seen[:-1] & seen[1:]
     return RotationFields(turned, shutter, known, _level(gyro.track, time_s), camera_rotation(motion, gyro))
@@ -51,7 +51,7 @@ def camera_rotation(motion: Motion, gyro: SyncedGyro) -> CameraRotation:
         line_turn=turn,
         line_shift=shift,
         by_columns=gyro.sync.readout_axis == "columns",
-        known=gyro.track.known(time_s),
+        known=gyro.track.covers(time_s),
         gravity=gyro.track.gravity,
         half_extent=geometry.half_extent,
         lens=PictureLens(gyro.lens, geometry.half_long_px),
@@ -84,7 +84,7 @@ def _level(track: OrientationTrack, time_s: Float) -> Float | None:
     if not track.gravity:
         return None
     up = track.evaluate(time_s).inv().apply([0.0, 0.0, 1.0])
-    seen = track.known(time_s) & (np.hypot(up[:, 0], up[:, 1]) > UP_MIN)
+    seen = track.covers(time_s) & (np.hypot(up[:, 0], up[:, 1]) > UP_MIN)
     if not seen.any():
         return None
     lean = np.where(seen, -up[:, 1] + 1j * up[:, 0], np.nan)

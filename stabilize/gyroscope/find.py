@@ -25,7 +25,7 @@ def candidate_logs(
 
     Raises GyroError where what is named cannot be read: the log, or a lens profile.
     """
-    from gyro.readers import Candidate, ReadOptions, find_logs, read_log
+    from gyro.readers import Candidate, ReadOptions, find_logs, parse_columns, read_log
 
     if config.use == "off":
         off = f"the gyroscope log {log} was not used: gyro.use is off"
@@ -34,8 +34,7 @@ def candidate_logs(
         from gyro.lens import load_lens
 
         load_lens(config.lens)  # refused before any work is done
-    columns = tuple(name.strip() for name in config.columns.split(",")) if config.columns else None
-    options = ReadOptions(columns=columns, gyro_unit=config.gyro_unit, time_unit=config.time_unit)
+    options = ReadOptions(columns=parse_columns(config.columns), gyro_unit=config.gyro_unit, time_unit=config.time_unit)
     if log is not None:
         return iter((Candidate(read_log(log, options)),))
     may_hold_one = tracks is None or any(t.kind == "data" and t.tag not in NO_TELEMETRY for t in tracks)

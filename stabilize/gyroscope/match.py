@@ -19,7 +19,7 @@ from gyro.estimate import (
     match_logs,
     self_calibrated_lens,
 )
-from gyro.lens import Lens, refocused
+from gyro.lens import Lens, refocus_lens
 from gyro.log import GyroLog
 from gyro.readers import Candidate
 from stabilize.core import Float, Float32, FrameGeometry, Motion
@@ -93,4 +93,4 @@ def _lens(lens: Lens | None, sync: SyncResult, width: int, height: int) -> Lens:
     """The lens as synchronisation left it."""
     if lens is None:
         return self_calibrated_lens(sync, width, height)
-    return refocused(lens, sync.focal_px)
+    return refocus_lens(lens, sync.focal_px)

@@ -1,4 +1,4 @@
-"""Files to try the commands of `gyro` on, and the program in a process of its own."""
+"""Input files for the commands of `gyro`, and the program in its own process."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def hostile() -> Callable[[str], Path]:
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Exit code, and what was said on stderr, of `stabilize WORDS`."""
+    """Return a function that runs `stabilize WORDS` and returns its exit code and stderr."""
 
     def call(*words: object) -> tuple[int, str]:
         code = run([str(word) for word in words])
@@ -42,10 +42,10 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Following features or looking for chessboards would be work."""
+    """Fail where features are tracked or chessboards are detected."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("work was done")
 
     monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", refuse)
-    monkeypatch.setattr(sys.modules["gyro.lens.calibrate"], "_corners", refuse)
+    monkeypatch.setattr(sys.modules["gyro.lens.calibrate"], "_find_corners", refuse)

@@ -1,4 +1,4 @@
-"""Values that no lens, clock or gyroscope can have are refused, or cost their row."""
+"""Implausible values of a lens, clock or gyroscope are refused, or their row is dropped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gyro.errors import LensError, LogError, SyncError, UsageError
-from gyro.estimate import integrate, known_settings, synchronize
+from gyro.estimate import integrate, prior_settings, synchronize
 from gyro.lens import Lens, load_lens, unproject
 from gyro.log import GyroLog
 from gyro.readers import ReadOptions, read_log
@@ -61,7 +61,7 @@ def test_an_absurd_focal_length_is_wrong_usage(log: Path, command: Command, foca
     code, said = command("gyro", "sync", CLIPS / "walk.mp4", log, "--focal", focal)
     assert code == 2 and "focal length" in said
     with pytest.raises(UsageError):
-        known_settings(read_log(log), (640, 360), float(focal))
+        prior_settings(read_log(log), (640, 360), float(focal))
 
 
 def _lines(*rows: str) -> str:
@@ -76,14 +76,14 @@ def test_a_stray_time_at_an_end_costs_its_row(log: Path, stray: str) -> None:
     assert [damage.line for damage in found.damage] == [302]
     log.write_text(LOG_TEXT.replace("0.0,", "-9e9,", 1))  # a clock that is set after its first sample
     found = read_log(log, ReadOptions(time_unit="s"))
-    assert len(found.time_s) == 299 and found.damage[0].reason == "time jumps (1 rows left out)"
+    assert len(found.time_s) == 299 and found.damage[0].reason == "time jumps (1 rows dropped)"
 
 
 @pytest.mark.parametrize("step", [1e5, 3.0, 1e-9, 1e-300])
 def test_a_clock_that_is_no_gyroscopes_is_refused(log: Path, step: float) -> None:
     rows = "".join(f"{i * step!r},0.1,0.{i % 7},0.3\n" for i in range(300))
     log.write_text("t,gx,gy,gz\n" + rows)
-    with pytest.raises(LogError, match="samples a second"):
+    with pytest.raises(LogError, match="samples per second"):
         read_log(log, ReadOptions(time_unit="s", gyro_unit="rad/s"))
 
 
@@ -117,7 +117,7 @@ def test_as_many_gaps_as_samples_are_no_loop() -> None:
     log = GyroLog("x", "test", time_s, np.zeros((len(time_s), 3)), gaps_s=np.stack([time_s[:-1:2], time_s[1::2]], 1))
     at = np.linspace(time_s[0], time_s[-1], 50_000)
     started = time.perf_counter()
-    known = integrate(log).known(at)
+    known = integrate(log).covers(at)
     assert time.perf_counter() - started < 20
     naive = [not ((log.gaps_s[:, 0] < t) & (t < log.gaps_s[:, 1])).any() for t in at[:500]]
     assert known[:500].tolist() == naive

@@ -1,4 +1,4 @@
-"""What the commands of `gyro` read and write: nothing is lost, nothing hangs."""
+"""Files that the commands of `gyro` read and write: no input is overwritten, nothing hangs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gyro.errors import InputError, LogError
-from gyro.readers import ReadOptions, read_log
+from gyro.readers import ReadOptions, find_logs, read_log
 from tests.gyro.commandline import CLIPS, LOG_TEXT, Command, process
 
 
@@ -102,6 +102,39 @@ def test_playlists_and_pictures_are_no_videos(
         code, said = command(*words)
         assert code == 3 and ("playlist" in said or "not a readable video" in said), words
     assert not out.exists()
+
+
+LONG_NAMES = ["x" * 300, "/".join(["y" * 200] * 30)]
+
+
+@pytest.mark.parametrize("name", [*LONG_NAMES, ".", "/"])
+def test_a_name_that_can_be_no_file_is_an_input_error(
+    tmp_path: Path, log: Path, command: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ("gyro", "info", name),
+        ("gyro", "sync", name),
+        ("gyro", "sync", CLIPS / "walk.mp4", name),
+        ("gyro", "sync", CLIPS / "walk.mp4", log, "--lens", name),
+        ("gyro", "export", name, "-o", "out.csv"),
+        *([("calibrate", name, "-o", "lens.json")] if name in LONG_NAMES else []),  # takes a folder
+    ):
+        code, said = command(*words)
+        assert code == 3 and said.count("\n") == 1, words
+
+
+def test_a_name_beside_which_no_other_fits(tmp_path: Path) -> None:
+    """Names of 255 bytes: names of further files beside them would be too long."""
+    video = tmp_path / f"{'v' * 251}.mp4"
+    shutil.copy(CLIPS / "walk.mp4", video)
+    assert list(find_logs(video)) == []
+    phone = tmp_path / f"{'p' * 247}gyro.csv"
+    phone.write_text("".join(f"0.1,0.{i % 7},0.3,{10**12 + i * 5_000_000}\n" for i in range(300)))
+    assert read_log(phone).accel_m_s2 is None
+    dvs = tmp_path / f"{'d' * 246}_gyro.txt"
+    dvs.write_text("".join(f"{i * 2500} 0.1 0.{i % 5} 0.3 0 {i}\n" for i in range(400)))
+    assert read_log(dvs).format == "dvs"
 
 
 def test_a_png_is_no_video(tmp_path: Path, log: Path, command: Command) -> None:

@@ -17,7 +17,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from gyro.errors import UsageError
-from gyro.estimate import Match, SyncResult, SyncSettings, Tracks, known_settings
+from gyro.estimate import Match, SyncResult, SyncSettings, Tracks, prior_settings
 from gyro.export import write_gcsv
 from gyro.log import GyroLog
 from gyro.plot import GAP, LEFT, PANEL, RIGHT, TOP, WIDTH, plot_sync, ticks
@@ -94,7 +94,7 @@ SCENE = Scene(
 
 
 def _true(scene: Scene) -> SyncResult:
-    """What a synchronisation without error would find."""
+    """Return the result of a synchronisation without error."""
     evidence: Any = None
     return SyncResult(
         offset_s=scene.offset_s,
@@ -108,7 +108,7 @@ def _true(scene: Scene) -> SyncResult:
         readout_s=scene.readout_s,
         readout_axis="rows",
         std={},
-        held=(),
+        unobservable=(),
         evidence=evidence,
         kind="turns",
         mid_s=scene.duration_s / 2,
@@ -119,7 +119,7 @@ def _true(scene: Scene) -> SyncResult:
 
 @pytest.fixture
 def drifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
-    """How a camera that pans fits its log, whose clock runs 1.4 % fast; any other log is refused."""
+    """Match of a panning camera with its log, whose clock runs 1.4 % fast; other logs are refused."""
     write_gcsv(simulate.log(SCENE), tmp_path / "truth.gcsv")
     read, tracks = read_log(tmp_path / "truth.gcsv"), simulate.tracks(SCENE)
 
@@ -127,9 +127,9 @@ def drifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
         own = np.array_equal(log.gyro_rad_s, read.gyro_rad_s)
         return _true(SCENE) if own else replace(_true(SCENE), refusal="contradictory: nothing fits")
 
-    monkeypatch.setattr("gyro.estimate.match.synchronize_held", sync)
+    monkeypatch.setattr("gyro.estimate.match.synchronize_with_ois", sync)
     monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
-    return Match(read, tracks, known_settings(read, (tracks.width, tracks.height)), _true(SCENE))
+    return Match(read, tracks, prior_settings(read, (tracks.width, tracks.height)), _true(SCENE))
 
 
 def test_an_exported_path_does_not_drift(tmp_path: Path, drifting: Match, command: Command) -> None:
@@ -143,7 +143,7 @@ def test_an_exported_path_does_not_drift(tmp_path: Path, drifting: Match, comman
 
 
 def test_a_plot_shows_both_curves_and_its_axes(tmp_path: Path, drifting: Match) -> None:
-    """The log is drawn half a second late, or its curve would cover the picture's."""
+    """The log is plotted half a second late; otherwise its curve would cover that of the video."""
     late = replace(drifting, sync=replace(drifting.sync, offset_s=SCENE.offset_s + 0.5))
     plot_sync(late, tmp_path / "sync.png")
     picture = cv2.imread(str(tmp_path / "sync.png"))
@@ -190,7 +190,7 @@ def test_sync_names_its_log_and_tries_those_that_are_there(
 
 
 def test_the_log_of_the_lens_enters_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
-    """Beside X_gyro.txt lies X_ois.txt: the log is matched a second time, with the lens held still."""
+    """With X_ois.txt beside X_gyro.txt the log is synchronised again without the lens shift."""
     (tmp_path / "v_gyro.txt").write_text("".join(f"{i * 2500} 0.1 0.{i % 5} 0.3 0 {i}\n" for i in range(400)))
     (tmp_path / "v_ois.txt").write_text("".join(f"{i} 40.32 0 {i * 10_000_000}\n" for i in range(90)))
     tracks, seen = simulate.tracks(changed(SCENE, duration_s=0.8)), []

@@ -1,5 +1,4 @@
-"""A clip as bare tracks with known truth: 3-D points seen by a moving rolling-shutter camera, and the log of its
-gyroscope.
+"""Simulated matches with ground truth: 3-D points seen by a moving rolling-shutter camera, and its gyroscope log.
 
 Shares no code with `gyro`: rotation and rate come from closed-form Euler angles, projection from the pinhole's
 definition.
@@ -18,7 +17,7 @@ from gyro.log import GyroLog
 
 @dataclass(frozen=True)
 class Scene:
-    """Truth. Rotations are degrees RMS; `motion` is one of walk, pan, hand, action, still."""
+    """Ground truth of a clip; `motion` is walk, pan, hand, action or still."""
 
     motion: str = "walk"
     duration_s: float = 10.0
@@ -84,7 +83,7 @@ class World:
         return Rotation.from_euler("YXZ", np.stack([yaw, pitch, roll], axis=1))
 
     def rate(self, t: np.ndarray) -> np.ndarray:
-        """Body rate of R = Ry(yaw) Rx(pitch) Rz(roll), closed form."""
+        """Return the body rate of R = Ry(yaw) Rx(pitch) Rz(roll), closed form."""
         pitch, _, roll = (_sum(tones, t) for tones in self.angles)
         dp, dy, dr = (_sum(tones, t, 1) for tones in self.angles)
         cr, sr, cp, sp = np.cos(roll), np.sin(roll), np.cos(pitch), np.sin(pitch)
@@ -112,7 +111,7 @@ def _see(scene: Scene, world: World, points: np.ndarray, frame_s: float) -> np.n
 
 
 def tracks(scene: Scene) -> Tracks:
-    """Points drawn afresh in every frame, seen in it and in the next."""
+    """Return matches of points drawn anew in every frame and projected to it and the next."""
     rng = np.random.default_rng((scene.seed, 12))
     world, times = World(scene), np.arange(round(scene.duration_s * scene.fps)) / scene.fps
     size = np.array([scene.width, scene.height])
@@ -138,7 +137,7 @@ def tracks(scene: Scene) -> Tracks:
 
 
 def log(scene: Scene, pad_s: float = 2.0) -> GyroLog:
-    """t_log = (1 + drift) t_video + offset; true rates, so the log's clock is the wrong one."""
+    """Return the log, t_log = (1 + drift) t_video + offset: rates are true, so it is the log's clock that drifts."""
     rng = np.random.default_rng((scene.seed, 13))
     n = round((scene.duration_s + 2 * pad_s) * scene.rate_hz)
     t_video = np.arange(n) / scene.rate_hz - pad_s
@@ -149,5 +148,5 @@ def log(scene: Scene, pad_s: float = 2.0) -> GyroLog:
 
 
 def changed(scene: Scene, **fields: object) -> Scene:
-    """A copy with other fields."""
+    """Return a copy with other fields."""
     return replace(scene, **fields)  # type: ignore[arg-type]

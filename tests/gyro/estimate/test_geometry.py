@@ -1,4 +1,4 @@
-"""Axes, translation directions and derivatives: mathematics that the solver rests on."""
+"""Axes, directions of translation and derivatives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from gyro.estimate.axes import align, handedness, nearest_axes, rank_axes, signed_permutations
 from gyro.estimate.model import INDEX, PARAMETERS, Camera, observe
-from gyro.estimate.problem import SyncSettings, flatten
+from gyro.estimate.problem import SyncSettings, normalize_points
 from gyro.estimate.residuals import evaluate, jacobian
 from gyro.estimate.translation import directions
 from gyro.estimate.visual import pair_rotations
@@ -87,11 +87,11 @@ def test_visual_rotation_in_spite_of_movers() -> None:
 def test_derivatives_by_every_parameter(name: str) -> None:
     scene = simulate.Scene("action", duration_s=2.0, translate=False, noise_px=0.0, outliers=0.0, k1=0.0)
     tracks, log = simulate.tracks(scene), simulate.log(scene)
-    seen = observe(tracks, flatten(tracks, SyncSettings(focal_px=520.0)), np.arange(len(tracks.pair)), 520.0)
+    obs = observe(tracks, normalize_points(tracks, SyncSettings(focal_px=520.0)), np.arange(len(tracks.pair)), 520.0)
     camera = Camera(0.352, 1e-3, Rotation.identity(), np.array([1e-3, 0, 0]), 0.01, np.array([0.01, 0.002]), 0.01, 1.0)
-    J = jacobian(seen, evaluate(seen, log, camera, "turns"))[:, :, INDEX[name]]
+    J = jacobian(obs, evaluate(obs, log, camera, "turns"))[:, :, INDEX[name]]
     delta = np.zeros(len(PARAMETERS))
     delta[INDEX[name]] = 1e-5
-    high, low = (evaluate(seen, log, camera.plus(sign * delta), "turns").e for sign in (1, -1))
+    high, low = (evaluate(obs, log, camera.plus(sign * delta), "turns").e for sign in (1, -1))
     numeric = (high - low) / 2e-5
     assert np.sqrt(np.mean((J - numeric) ** 2)) < 0.08 * np.sqrt(np.mean(numeric**2))

@@ -1,4 +1,4 @@
-"""Integration against closed forms and against the properties of rotations."""
+"""Integration, compared with closed forms and properties of rotations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_accumulate_is_the_plain_product(n: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [100.0, 250.0])
-def test_shake_is_followed_between_the_samples(rate_hz: float) -> None:
+def test_shake_is_interpolated_between_samples(rate_hz: float) -> None:
     scene = simulate.Scene("action", rate_hz=rate_hz, noise_deg_s_rthz=0.0, offset_s=0.0, duration_s=4.0)
     track = integrate(simulate.log(scene))
     t = np.random.default_rng(0).uniform(0, 4, 400)
@@ -46,7 +46,7 @@ def test_shake_is_followed_between_the_samples(rate_hz: float) -> None:
     assert angle(found, truth).max() < 3e-4  # rad; the log turns by up to 3 rad/s and shakes at up to 9 Hz
 
 
-def test_coning_is_kept() -> None:
+def test_coning_is_integrated() -> None:
     t = np.arange(0, 4, 0.01)
     rate = np.stack([3 * np.cos(20 * t), 3 * np.sin(20 * t), np.zeros_like(t)], axis=1)
     fine = np.arange(0, t[-1] + 1e-9, 1e-5)
@@ -74,7 +74,7 @@ def test_vqf_levels_the_world_and_finds_the_bias() -> None:
 def test_gaps_are_known_and_bridged() -> None:
     t = np.concatenate([np.arange(0, 1, 0.01), np.arange(1.5, 3, 0.01)])
     track = integrate(GyroLog("test", "test", t, np.tile([0.0, 0.0, 1.0], (len(t), 1))))
-    assert track.known(np.array([0.5, 1.2, 2.0, -0.1, 3.5])).tolist() == [True, False, True, False, False]
+    assert track.covers(np.array([0.5, 1.2, 2.0, -0.1, 3.5])).tolist() == [True, False, True, False, False]
     turned = track.evaluate(np.array([0.5])).inv() * track.evaluate(np.array([1.25, 2.0]))
     assert np.allclose(turned.as_rotvec()[:, 2], [0.75, 1.5], atol=1e-6)
 

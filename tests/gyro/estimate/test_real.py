@@ -1,4 +1,4 @@
-"""Real recordings: what belongs together is accepted, what does not is refused with the reason."""
+"""Real recordings: matching logs are accepted, others are refused with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synchronisation of simulated clips: the values, their standard errors, and what is refused."""
+"""Synchronisation of simulated clips: values, standard errors, and refusals."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from gyro.estimate import (
     SyncResult,
     SyncSettings,
     Tracks,
-    band_rotations,
     camera_orientation,
     estimate_shift,
     logged_shift,
-    principal_points,
+    remove_lens_shift,
     self_calibrated_lens,
     synchronize,
-    without_shift,
 )
 from gyro.lens import simple_lens, unproject
 from gyro.log import GyroLog, OisLog
@@ -71,9 +69,9 @@ def test_rows_are_where_the_camera_was(case: tuple[Scene, Tracks, GyroLog, SyncR
     scene, tracks, log, found = case
     track, world = camera_orientation(log, found), simulate.World(scene)
     frame, bands = tracks.time_s[90], 9
-    bands_R = band_rotations(track, found, frame, bands)
-    line_s = frame + scene.readout_s * ((np.arange(bands) + 0.5) / bands - 0.5)
-    truth = world.rotation(line_s)
+    share = (np.arange(bands) + 0.5) / bands - 0.5
+    bands_R = track.evaluate(frame + found.readout_s * share)
+    truth = world.rotation(frame + scene.readout_s * share)
     turned = (truth[0].inv() * truth).inv() * (bands_R[0].inv() * bands_R)
     assert turned.magnitude().max() * scene.focal_px < 0.5  # px between the lines of one frame
 
@@ -101,7 +99,7 @@ def test_another_log_is_refused() -> None:
 
 @pytest.mark.slow
 def test_a_clip_stabilised_in_the_camera_is_refused() -> None:
-    """The picture keeps the slow pan and loses the shake; the log has both."""
+    """The video has the slow pan without the shake; the log has both."""
     scene = changed(BASE, motion="pan", translate=False, readout_s=0.0)
     shaken, still = simulate.World(scene), simulate.RMS_DEG["pan"]
     simulate.RMS_DEG["pan"] = 0.02
@@ -129,13 +127,13 @@ def test_a_camera_at_rest_fixes_nothing() -> None:
     assert found.refusal is not None
 
 
-def test_a_given_lens_is_kept() -> None:
+def test_a_given_lens_is_not_changed() -> None:
     scene = changed(BASE, seed=5)
     settings = SyncSettings(lens=simple_lens(640, 360, 520.0), focal_rel_std=0.0, k1_std=0.0)
     found = synchronize(simulate.tracks(scene), simulate.log(scene), settings)
     assert found.accepted
     assert found.focal_px == pytest.approx(520.0)
-    assert {"focal_px", "k1"} <= set(found.held)
+    assert {"focal_px", "k1"} <= set(found.unobservable)
     assert abs(found.log_time(np.array(3.0)) - (3.0 + scene.offset_s)) < 0.3e-3
 
 
@@ -151,7 +149,7 @@ def _with_lens_shift(tracks: Tracks, shift: np.ndarray) -> Tracks:
 
 
 @pytest.mark.slow
-def test_a_moving_lens_is_found_and_parallax_is_not_one() -> None:
+def test_a_lens_shift_is_estimated_and_parallax_is_not() -> None:
     scene = changed(BASE, motion="hand", depth_m=(4.0, 40.0), readout_s=0.0, seed=6)
     log, clean = simulate.log(scene), simulate.tracks(scene)
     t = clean.time_s[:, None]
@@ -169,16 +167,16 @@ def test_a_moving_lens_is_found_and_parallax_is_not_one() -> None:
     assert not estimate_shift(walked, simulate.log(walk), synchronize(walked, simulate.log(walk))).helps
 
 
-def test_logged_shift_follows_the_formula() -> None:
+def test_logged_shift_is_that_of_the_formula() -> None:
     scene = changed(BASE, motion="hand", translate=False, seed=3)
     tracks, log = simulate.tracks(scene), simulate.log(scene)
     found = synchronize(tracks, log)
     ois = OisLog(log.time_s, np.stack([40.32 * np.sin(log.time_s), np.full(len(log.time_s), 22.72)], axis=1))
     lens = logged_shift(ois, found, 1920, 1080)
-    points = principal_points(lens, found, 2.0, 5, np.array([959.5, 539.5]))
-    t_log = found.log_time(2.0 + found.readout_s * ((np.arange(5) + 0.5) / 5 - 0.5))
-    assert np.allclose(points[:, 0], 959.5 + 0.01 * 1920 * np.sin(t_log), atol=1e-3)
-    assert np.allclose(points[:, 1], 539.5 + 0.01 * 1080, atol=1e-9)
+    t_video = np.linspace(1.9, 2.1, 5)
+    shift_px = lens.at(t_video)
+    assert np.allclose(shift_px[:, 0], 0.01 * 1920 * np.sin(found.log_time(t_video)), atol=1e-3)
+    assert np.allclose(shift_px[:, 1], 0.01 * 1080, atol=1e-9)
 
 
 def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
@@ -196,7 +194,7 @@ def _far_tracks(spec: samples.ClipSpec, features: int = 60) -> Tracks:
 
 
 @pytest.mark.slow
-def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
+def test_without_the_logged_lens_shift_the_camera_only_rotates() -> None:
     spec = samples.ClipSpec(
         "c",
         duration_s=4,
@@ -211,7 +209,7 @@ def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
     first = synchronize(tracks, log)
     assert first.kind == "shifts"
     lens = LensShift(t, samples.truth(spec).lens_shift_px(t), True, 1.0, 1.0, 0.0)
-    again = synchronize(without_shift(tracks, lens, first), log)
+    again = synchronize(remove_lens_shift(tracks, lens, first), log)
     assert again.kind == "turns"
     assert again.evidence.noise_px < 0.2  # of a tenth on both ends
     assert abs(again.offset_s) < 2e-4 and abs(again.focal_px / 520 - 1) < 0.005
@@ -219,7 +217,7 @@ def test_a_lens_held_still_by_its_log_leaves_a_camera_that_turns() -> None:
 
 @pytest.mark.parametrize("motion, said", [("jello", None), pytest.param("sinus", "ambiguous", marks=pytest.mark.slow)])
 def test_a_periodic_shake_is_ambiguous_unless_there_is_other_motion(motion: str, said: str | None) -> None:
-    """5 Hz fits at every fifth of a second; the little tremor and drift of `jello` at one of them."""
+    """5 Hz fits at every fifth of a second; the tremor and drift of `jello` at one offset only."""
     shutter, gyro = samples.Shutter(0.033), samples.Gyro(offset_s=0.2, noise_deg_s_rthz=0.007)
     spec = samples.ClipSpec("c", duration_s=4, motion=samples.MOTIONS[motion], shutter=shutter, gyro=gyro, seed=3)
     drawn = samples.sample_log(spec)

@@ -1,4 +1,4 @@
-"""Calibration: OpenCV's sample pictures, and a drawn board whose lens is known."""
+"""Calibration of OpenCV's sample images, and of rendered views through a known lens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pictures() -> Path:
 
 @cache
 def rays_of(model: str, coefficients: tuple[float, ...]) -> np.ndarray:
-    """A ray for each point of a grid finer than the pixels, by OpenCV: nothing of the code under test."""
+    """Return a ray for each point of a grid finer than the pixels, by OpenCV and not by the code under test."""
     fine = (np.arange(SIZE[0] * FINE) + 0.5) / FINE - 0.5, (np.arange(SIZE[1] * FINE) + 0.5) / FINE - 0.5
     pixels = np.stack(np.meshgrid(*fine), axis=-1).reshape(-1, 1, 2)
     undistort = cv2.fisheye.undistortPoints if model == "opencv_fisheye" else cv2.undistortPoints
@@ -38,7 +38,7 @@ def rays_of(model: str, coefficients: tuple[float, ...]) -> np.ndarray:
 
 
 def draw(model: str, coefficients: tuple[float, ...], pose: tuple[tuple[int, ...], tuple[float, ...]]) -> np.ndarray:
-    """A picture of a 10 x 7 board: each ray is cut with the board's plane."""
+    """Render a 10 x 7 board: each ray is intersected with the plane of the board."""
     rays, origin = rays_of(model, coefficients), np.array(pose[1])
     R = Rotation.from_euler("xyz", pose[0], degrees=True).as_matrix()
     depth = (origin @ R[:, 2]) / (rays @ R[:, 2])
@@ -66,7 +66,7 @@ def test_a_known_lens_is_found_within_its_errors(tmp_path, model, coefficients):
     for i, pose in enumerate(POSES):
         cv2.imwrite(str(tmp_path / f"{i}.png"), draw(model, coefficients, pose))
     found = calibrate(tmp_path, (9, 6), model)
-    assert found.views_used == found.views_seen == len(POSES)
+    assert found.views_used == found.views_total == len(POSES)
     assert found.rms_px < 0.1
     for (row, column), name in {(0, 0): "fx", (1, 1): "fy", (0, 2): "cx", (1, 2): "cy"}.items():
         assert abs(found.lens.K[row, column] - TRUE_K[row, column]) < 4 * found.standard_errors[name], name
@@ -74,7 +74,7 @@ def test_a_known_lens_is_found_within_its_errors(tmp_path, model, coefficients):
 
 
 def test_opencvs_own_pictures(pictures):
-    """OpenCV's tutorial finds a focal length of 532 to 536 in these thirteen pictures."""
+    """OpenCV's tutorial finds a focal length of 532 to 536 in these thirteen images."""
     found = calibrate(pictures)
     assert found.views_used == 13
     assert found.rms_px < 0.25
@@ -83,7 +83,7 @@ def test_opencvs_own_pictures(pictures):
 
 
 def test_both_models_agree_on_rays(pictures):
-    """Two models of one lens: where boards lay, up to a turn that their poses take up, the rays are equal."""
+    """Both models of one lens give equal rays where boards were, up to a rotation that their poses absorb."""
     one, two = (calibrate(pictures, model=m).lens for m in ("polynomial", "opencv_fisheye"))
     pixels = np.stack(np.meshgrid(np.linspace(155, 485, 7), np.linspace(80, 400, 7)), axis=-1).reshape(-1, 2)
     ours, theirs = unproject(one, pixels), unproject(two, pixels)
@@ -106,16 +106,26 @@ def test_a_video_of_a_board(tmp_path):
         for packet in stream.encode():
             out.mux(packet)
     found = calibrate(tmp_path / "board.mp4")
-    assert (found.views_used, found.views_seen) == (5, 10)
+    assert (found.views_used, found.views_total) == (5, 10)
     assert found.lens.K[0, 0] == pytest.approx(520, rel=0.02)
 
 
+def test_views_that_are_too_alike_are_named(tmp_path):
+    """Eight images of a board in two poses: all show corners, two differ."""
+    for i in range(8):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), draw("polynomial", BARREL, POSES[i // 7]))
+    with pytest.raises(
+        LensError, match="8 of 8 images show 9 x 6 inner corners; 4 are needed, and 6 of these were skipped"
+    ):
+        calibrate(tmp_path)
+
+
 def test_what_cannot_be_calibrated_says_why(tmp_path, pictures):
-    with pytest.raises(LensError, match=r"0 of 13 pictures show 8 x 5"):
+    with pytest.raises(LensError, match=r"0 of 13 images show 8 x 5"):
         calibrate(pictures, (8, 5))
     with pytest.raises(UsageError, match="no calibration for model 'pinhole'"):
         calibrate(pictures, model="pinhole")
-    with pytest.raises(UsageError, match="inner corners; 3 to 100"):
+    with pytest.raises(UsageError, match="give 3 to 100"):
         calibrate(pictures, (2, 6))
     with pytest.raises(InputError, match="no such file"):
         calibrate([tmp_path / "absent.png"])

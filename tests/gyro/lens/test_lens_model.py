@@ -1,4 +1,4 @@
-"""The lens models are mathematics: inverse, derivative, and OpenCV as an independent oracle."""
+"""Lens models: inverses, derivatives, and OpenCV as an independent reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyro.errors import LensError
-from gyro.lens import Lens, distort, distort_jacobian, project, resized, simple_lens, undistort, unproject
+from gyro.lens import Lens, distort, distort_jacobian, project, resize_lens, simple_lens, undistort, unproject
 
 K = np.array([[480.0, 0, 310.5], [0, 470.0, 245.0], [0, 0, 1]])
 LENSES = {
@@ -91,14 +91,14 @@ def test_no_answer_beyond_the_fold_of_a_polynomial():
 def test_a_scaled_frame_sees_the_same(lens):
     """Half the size: pixel centres move as (x + 0.5) / 2 - 0.5."""
     rays = np.array([[0.1, -0.2, 1], [0.3, 0.2, 1], [-0.4, 0.1, 1]])
-    full, half = project(lens, rays), project(resized(lens, 320, 240), rays)
+    full, half = project(lens, rays), project(resize_lens(lens, 320, 240), rays)
     np.testing.assert_allclose(half, (full + 0.5) / 2 - 0.5, atol=1e-9)
 
 
 def test_another_aspect_is_a_cut_above_and_below():
     rays = np.array([[0.1, -0.2, 1], [0.3, 0.2, 1]])
     full = project(LENSES["barrel"], rays)
-    wide = project(resized(LENSES["barrel"], 640, 360), rays)
+    wide = project(resize_lens(LENSES["barrel"], 640, 360), rays)
     np.testing.assert_allclose(wide, full - [0, 60], atol=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Profiles of Gyroflow, EuRoC, Kalibr and OpenCV, and files that are none."""
+"""Lens profiles of Gyroflow, EuRoC, Kalibr and OpenCV, and invalid files."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_what_is_saved_is_loaded(tmp_path, lens):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", "not a lens profile"),
-        ("[1, 2]", "not 'key: value'"),
+        ("{", "not valid JSON"),
+        ("[1, 2]", "does not map keys to values"),
         (json.dumps({**GYROFLOW, "distortion_model": "sony"}), "'sony' is not known"),
         (json.dumps({**GYROFLOW, "calib_dimension": {"w": 0, "h": 0}}), "frame side"),
         (json.dumps({**GYROFLOW, "input_horizontal_stretch": 1e-300}), "stretch"),
@@ -145,9 +145,11 @@ def test_what_is_saved_is_loaded(tmp_path, lens):
         (json.dumps({**GYROFLOW, "fisheye_params": None}), "not a lens profile"),
         (KALIBR.replace("equidistant", "omni"), "'omni' is not known"),
         (KALIBR.replace("[190.97, 190.97, 254.93, 256.89]", "[190.97]"), "not a lens profile"),
-        ("{" * 100_000, "not a lens profile"),
-        ('{"a":' * 100_000, "not a lens profile"),
-        ("<opencv_storage><!ENTITY x SYSTEM 'file:///etc/passwd'>&x;</opencv_storage>", "no camera_matrix"),
+        ("{" * 100_000, "not valid JSON"),
+        ('{"a":' * 100_000, "not valid JSON"),
+        ("<opencv_storage></opencv_storage>", "does not map keys to values"),
+        ("<opencv_storage><a>1</a></opencv_storage>", "has no camera_matrix"),
+        ("<opencv_storage><!ENTITY x SYSTEM 'file:///etc/passwd'>&x;</opencv_storage>", "not valid XML"),
     ],
 )
 def test_what_is_no_profile_says_why(tmp_path, text, message):

@@ -1,4 +1,4 @@
-"""Real recordings beside the project, and a motion with known truth to write logs from."""
+"""Real recordings, and a motion with ground truth to write logs of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 @pytest.fixture
 def recording() -> Callable[[str], Path]:
-    """The path of a real recording; the test is skipped where it is absent."""
+    """Return the path of a real recording, or skip the test."""
 
     def find(name: str) -> Path:
         path = SHARED / "gyro" / name
@@ -28,22 +28,21 @@ def recording() -> Callable[[str], Path]:
 
 @dataclass(frozen=True)
 class Truth:
-    """A body that turns at rest: time, rates in rad/s, and gravity as an accelerometer of the body feels it, in
-    m/s2."""
+    """A rotating body: times, rates in rad/s, and the acceleration by gravity in m/s2."""
 
     time_s: NDArray[np.float64]
     gyro: NDArray[np.float64]
     accel: NDArray[np.float64]
 
     def rows(self, time: float = 1.0, gyro: float = 1.0, accel: float = 1.0, decimals: int = 9) -> list[list[str]]:
-        """Rows of text: t, g, a divided by these units."""
+        """Return rows of text: time, rates and acceleration in these units."""
         table = np.column_stack([self.time_s / time, self.gyro / gyro, self.accel / accel])
         return [[f"{value:.{decimals}f}" for value in row] for row in table]
 
 
 @pytest.fixture(scope="session")
 def truth() -> Truth:
-    """6 s at 200 Hz; gravity integrated in steps of 0.5 ms by its own equation of motion."""
+    """Return 6 s at 200 Hz, with gravity integrated in steps of 0.5 ms."""
     fine = np.arange(12_000) * 5e-4
 
     def rate(t: NDArray[np.float64]) -> NDArray[np.float64]:

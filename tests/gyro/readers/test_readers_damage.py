@@ -1,4 +1,4 @@
-"""What is broken in a log is reported with its line and never filled in silence."""
+"""Damage in a log is reported with its line and never filled silently."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_chunk_of_nothing_but_blank_lines(tmp_path, recwarn):
 
 
 def test_a_lost_row_is_a_gap_even_where_the_clock_jitters(tmp_path):
-    """Its step alone would pass for jitter; the file says that there was a row."""
+    """Its step alone could be jitter, but the file has a line there."""
     jitter = np.random.default_rng(1).uniform(0.3, 2.5, N).cumsum() / 500
     lines = [f"{t:.6f},0.1,0.2,{t % 0.3:.4f}" for t in jitter]
     lines[500] = "?"
@@ -102,7 +102,7 @@ def test_a_row_that_is_there_twice_is_no_gap(tmp_path):
     lines = sound_lines()
     log = read(tmp_path, [*lines[:900], lines[899], *lines[900:]])
     assert len(log.gaps_s) == 0 and len(log.time_s) == N
-    assert "twice" in log.damage[0].reason and log.damage[0].line in (901, 902)
+    assert "duplicate" in log.damage[0].reason and log.damage[0].line in (901, 902)
 
 
 def test_a_clock_that_starts_again_keeps_the_longer_part(tmp_path):

@@ -1,4 +1,4 @@
-"""A table of any order, unit, clock and delimiter is understood, or a person can say what it is."""
+"""Tables with any column order, unit, clock and delimiter are detected, or options override detection."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_other_columns_do_not_confuse(tmp_path, truth):
 
 
 def test_stated_unit_beats_what_the_values_suggest(tmp_path, truth):
-    """Half as fast as one would guess from the size, and no accelerometer: the name decides."""
+    """Slower than the values suggest and without accelerometer: the name decides."""
     rows = [row[:4] for row in truth.rows(gyro=math.pi / 180)]
     log = read_log(write(tmp_path / "log.csv", rows, ["t", "gx_rad_s", "gy_rad_s", "gz_rad_s"]))
     np.testing.assert_allclose(log.gyro_rad_s, truth.gyro * 180 / math.pi, rtol=1e-6, atol=1e-6)
@@ -88,10 +88,10 @@ def test_raw_counts_are_scaled_by_gravity(tmp_path, truth, full_scale):
     rows = [[f"{t:.6f}", *row[1:]] for t, row in zip(truth.time_s, rows, strict=True)]
     log = read_log(write(tmp_path / "log.csv", rows, NAMES))
     np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=0.001 * full_scale / 250)
-    assert any("gravity turns with it" in note for note in log.notes)
+    assert any("gravity rotates with it" in note for note in log.notes)
 
 
-def test_a_person_overrules(tmp_path, truth):
+def test_options_override_detection(tmp_path, truth):
     rows = [[row[3], row[0], row[1], row[2]] for row in truth.rows(time=1e-2, gyro=0.25)]
     path = write(tmp_path / "log.csv", rows, ["foo", "bar", "baz", "qux"])
     log = read_log(path, ReadOptions(columns=("bar", "3", "qux", "foo"), gyro_unit="0.25", time_unit="0.01"))
@@ -139,7 +139,7 @@ def test_wrong_overrides_say_what_is_wrong(tmp_path, truth, options, message):
         (b"\0\1\2\3" * 50, "not a gyroscope log"),
         (b"hello world\nthis is prose\n", "not a gyroscope log"),
         (b"1,2,3,4\n" * 20, "no column increases"),
-        (b"".join(b"%d,1,2,3,4,5,6,7,8,9\n" % i for i in range(20)), "say which is which"),
+        (b"".join(b"%d,1,2,3,4,5,6,7,8,9\n" % i for i in range(20)), "name the columns with"),
         (b"t,gx,gy,gz\n0,1,2,3\n", "times increase|no column increases"),
         (b"t,gx,gy,gz\n" + b"0,0,0,0\n1,0,0,0\n" + b"1" * 70000 + b"\n", "longer than 64 KiB"),
     ],
@@ -155,7 +155,7 @@ def test_pantilt_is_in_degrees_by_its_gravity(recording):
     """10 Hz, epoch ms, no units stated: README calls it 'probably deg/s'; gravity says so."""
     log = read_log(recording("pantilt.csv"))
     assert log.rate_hz == pytest.approx(10, rel=0.01)
-    assert any("gyro in deg/s: gravity turns with it" in note for note in log.notes)
+    assert any("gyro in deg/s: gravity rotates with it" in note for note in log.notes)
     assert np.median(np.linalg.norm(log.accel_m_s2, axis=1)) == pytest.approx(9.8, rel=0.1)
 
 

@@ -1,4 +1,4 @@
-"""What is written can be read again, and the commands say what the library finds."""
+"""Exports can be read again, and commands print what the library returns."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
+from gyro.axis_letters import letters_to_matrix, matrix_to_letters
 from gyro.cli import calibrate
 from gyro.errors import LogError, OutputError, UsageError
-from gyro.estimate import known_settings
+from gyro.estimate import prior_settings
 from gyro.estimate.tracks import Tracks
-from gyro.export import orientation_string, write_gcsv, write_path
+from gyro.export import write_gcsv, write_path
 from gyro.lens import Lens, load_lens, save_lens
 from gyro.log import GyroLog
-from gyro.plot import picture_rates
-from gyro.readers import gcsv, read_log
+from gyro.plot import video_rates
+from gyro.readers import read_log
 from stabilize.cli.gyroscope import app
 
 ROOT = Path(__file__).parents[3]
@@ -65,9 +66,9 @@ def test_askew_and_unknown_axes_survive_gcsv(tmp_path, truth):
 
 
 @pytest.mark.parametrize("letters", ["XYZ", "YxZ", "xzY", "zyx", "ZXy"])
-def test_orientation_string_is_the_inverse_of_its_matrix(letters):
-    assert orientation_string(gcsv.axes_matrix(letters)) == letters
-    assert orientation_string(Rotation.from_rotvec([0.1, 0, 0]).as_matrix()) is None
+def test_letters_are_the_inverse_of_their_matrix(letters):
+    assert matrix_to_letters(letters_to_matrix(letters)) == letters
+    assert matrix_to_letters(Rotation.from_rotvec([0.1, 0, 0]).as_matrix()) is None
 
 
 @pytest.mark.parametrize("name", ["path.csv", "path.json"])
@@ -121,7 +122,7 @@ def test_export_refuses_what_would_harm(tmp_path, truth):
 
 
 def test_exported_path_turns_as_the_body_did(tmp_path, truth):
-    """A camera whose axes are not stated: the path is that of the log's body, whose z the world's gravity levels."""
+    """Without stated axes the orientations are those of the log's body, levelled by gravity."""
     rows = "\n".join(",".join(row) for row in truth.rows())
     (tmp_path / "log.csv").write_text("t,gx,gy,gz,ax,ay,az\n" + rows + "\n")
     run("export", tmp_path / "log.csv", "-o", tmp_path / "path.csv")
@@ -132,7 +133,7 @@ def test_exported_path_turns_as_the_body_did(tmp_path, truth):
 
 
 def test_sync_of_a_sample_with_its_side_file(tmp_path):
-    """The clip's own log, found beside it: its truth is an offset of nothing, a readout and a focal length."""
+    """The log beside the clip has a true offset of 0."""
     clip = CLIPS / "handheld.mp4"
     if not clip.exists():
         pytest.skip(f"{clip} is absent: run `make samples`")
@@ -140,32 +141,32 @@ def test_sync_of_a_sample_with_its_side_file(tmp_path):
     assert facts["accepted"] and not facts["mirrored"]
     assert abs(facts["offset_s"]) < 5e-4 + 3 * facts["standard_errors"]["offset_s"]
     assert (tmp_path / "sync.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(LogError, match="no log in it"):
+    with pytest.raises(LogError, match="no gyroscope log in it"):
         (tmp_path / "alone.mp4").symlink_to(clip)
         run("sync", tmp_path / "alone.mp4")
 
 
 def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
-    """A profile for another frame size, and the read-out time that the log states, which beats the profile's."""
+    """A profile for another frame size, and a readout time of the log, which overrides that of the profile."""
     K = np.array([[800.0, 0, 960], [0, 820, 540], [0, 0, 1]])
     save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
-    known = known_settings(log, (960, 540), None, tmp_path / "lens.json")
+    known = prior_settings(log, (960, 540), None, tmp_path / "lens.json")
     assert (known.lens.width, known.lens.height, known.lens.coefficients) == (960, 540, (-0.1, 0, 0, 0))
     np.testing.assert_allclose(np.diag(known.lens.K), [400, 410, 1])
     assert known.readout_s == pytest.approx(0.03) and known.k1 == 0  # what is left over the profile
     assert known.focal_rel_std < 0.05 and known.readout_std_s < 0.005
-    both = known_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
+    both = prior_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
     assert both.readout_s == -0.01
     np.testing.assert_allclose(np.diag(both.lens.K), [500, 512.5, 1])  # the stated focal length, the profile's shape
-    assert known_settings(log, (960, 540), None, None).lens is None
+    assert prior_settings(log, (960, 540), None, None).lens is None
     save_lens(Lens(1920, 1080, K, "opencv_fisheye", (0.05, 0.01, 0.0, 0.0)), tmp_path / "fisheye.json")
-    fisheye = known_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
+    fisheye = prior_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
     assert (fisheye.model, fisheye.coefficients) == ("opencv_fisheye", (0.05, 0.01, 0.0, 0.0))
 
 
 def test_the_plots_rates_are_those_of_the_camera():
-    """Matches of random points under known rates, a fifth of them wild."""
+    """Matches of random points under known rates, 20 % of them outliers."""
     rng = np.random.default_rng(5)
     rates = rng.normal(0, 0.4, (30, 3))
     ray = np.column_stack([rng.uniform(-0.5, 0.5, (30 * 80, 2)), np.ones(30 * 80)])
@@ -177,7 +178,7 @@ def test_the_plots_rates_are_those_of_the_camera():
     later[::5] += rng.uniform(-0.05, 0.05, later[::5].shape)
     centre = np.array([319.5, 239.5])
     tracks = Tracks(np.arange(31) / 30, 640, 480, pair, 500 * ray[:, :2] + centre, 500 * later + centre)
-    time_s, found = picture_rates(tracks, 500.0)
+    time_s, found = video_rates(tracks, 500.0)
     np.testing.assert_allclose(time_s, (np.arange(30) + 0.5) / 30)
     assert np.max(np.abs(found - rates)) < 0.05
 

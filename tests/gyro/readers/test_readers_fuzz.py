@@ -1,4 +1,4 @@
-"""Whatever the bytes, a reader gives a log or a GyroError: no other exception, no hang, no runaway memory."""
+"""For any bytes a reader returns a log or raises GyroError, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from test_readers_gpmf import bursts, gyro_stream, payload, remux
 from gyro.errors import GyroError
 from gyro.log import GyroLog
 from gyro.readers import READERS, ReadOptions, read_log
-from gyro.readers.dvs import read_dvs
-from gyro.yamlish import parse_yaml
 
 HEAD = "GYROFLOW IMU LOG\nversion,1.3\norientation,YxZ\ntscale,0.001\ngscale,0.01\nt,gx,gy,gz,ax,ay,az\n"
 COUNTS = np.arange(45).reshape(15, 3)
@@ -53,7 +51,7 @@ FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 @st.composite
 def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
-    """The seed with bytes put in, taken out, overwritten or repeated."""
+    """Draw the seed with bytes inserted, deleted, overwritten or repeated."""
     data = bytearray(seed)
     for _ in range(draw(st.integers(1, 8))):
         at = draw(st.integers(0, len(data)))
@@ -88,7 +86,7 @@ def survive(path: Path, data: bytes, options: ReadOptions) -> None:
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "telemetry"])
 def test_the_seeds_are_sound(tmp_path, name):
-    """Or the mutations would try nothing but the first check."""
+    """Otherwise mutations would test only the first check."""
     (tmp_path / "x_gyro.txt").write_bytes(SEEDS[name])
     log = read_log(tmp_path / "x_gyro.txt", ReadOptions(format=name))
     assert len(log.time_s) >= 15 and not log.damage
@@ -115,10 +113,6 @@ def test_dvs_companions(tmp_path, data):
     frame = b"".join(b"%d 8 0 24 %d 1 %d\n" % (i * 33000000, i * 33000000, i) for i in range(20))
     (tmp_path / "v_ois.txt").write_bytes(data.draw(mutated(ois)))
     (tmp_path / "v_frame.txt").write_bytes(data.draw(mutated(frame)))
-    try:
-        read_dvs(tmp_path / "v_gyro.txt")
-    except GyroError as error:
-        assert str(error)
     log = read_log(tmp_path / "v_gyro.txt")  # whole by itself: what lies beside it cannot spoil it
     assert len(log.time_s) > 1 and (log.readout_s is None or 0 <= log.readout_s < 1)
     assert log.ois is None or (len(log.ois.time_s) > 1 and np.abs(log.ois.shift).max() < 1000)
@@ -133,21 +127,11 @@ def test_mutated_videos(tmp_path, recording, data):
     survive(path, data.draw(mutated((tmp_path / "seed.mp4").read_bytes())), ReadOptions(format="gpmf"))
 
 
-@FUZZ
-@given(st.one_of(st.text(max_size=300), st.text(alphabet="abc: -[],#\n0.1", max_size=300)))
-def test_yaml(text):
-    try:
-        parse_yaml(text, "x")
-    except GyroError as error:
-        assert str(error)
-
-
 @pytest.mark.parametrize(
     "name, data",
     [
         ("one endless line", b"1,2,3,4," * 500_000),
         ("deep nesting", b"DEVC\0\1\x20\0" + b"STRM\0\1\x1f\xf0" * 1000),
-        ("an open bracket", b"a: [" + b"\n1," * 100_000),
         ("a header without end", b"GYROFLOW IMU LOG\n" + b"k,v\n" * 200_000),
         (
             "a count of samples near the end of the world",
@@ -165,7 +149,6 @@ def test_hostile_files_are_cheap(tmp_path, name, data):
     tracemalloc.start()
     try:
         read_log(path)
-        parse_yaml(data.decode("latin-1"), name)
     except GyroError as error:
         assert str(error)
     finally:

@@ -43,7 +43,7 @@ def payload(*streams: bytes, model: bytes = b"HERO9 Black") -> bytes:
 
 
 def bursts(seconds: int, stamped: bool, skip: int | None = None) -> list[bytes]:
-    """Payloads of a 200 Hz sensor that is emptied late: shares of samples jitter, the samples themselves are even.
+    """Payloads of a 200 Hz sensor that is read late: samples per payload jitter, the sample rate does not.
 
     Channel 0 holds the true number of the sample. `skip` leaves out one payload.
     """
@@ -194,7 +194,7 @@ def test_a_camera_that_stabilises_says_so(recording):
 
 
 def test_a_cameras_own_orientation_turns_as_its_gyroscope(recording):
-    """CORI is the camera's own integral of the same gyroscope: the turn of each second agrees in size."""
+    """CORI is the camera's integral of the same gyroscope: rotation angles over each second agree."""
     path = recording("hero11.raw")
     log, motion = read_log(path), gopro.camera_motion(path)
     inside = (motion.time_s > log.time_s[0] + 0.1) & (motion.time_s < log.time_s[-1] - 1.1)
