@@ -34,7 +34,8 @@ def test_sound_files_pass(tmp_path):
             if name.endswith((".csv", ".gcsv", ".raw")):
                 words = ["gyro", "info", tmp_path / name]
             elif name.endswith(".npz"):
-                words = ["render", video, f"--{name.removesuffix('.npz')}", tmp_path / name, "-o", tmp_path / f"{name}.mkv"]
+                option, out = f"--{name.removesuffix('.npz')}", tmp_path / f"{name}.mkv"
+                words = ["render", video, option, tmp_path / name, "-o", out]
             elif name.endswith(".toml"):
                 words = ["run", "--print-config", "--config", tmp_path / name]
             ended = server(*words)
