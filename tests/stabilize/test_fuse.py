@@ -186,10 +186,10 @@ def test_a_mesh_or_a_log_that_undoes_the_picture_is_bridged() -> None:
 def test_doubt_goes_by_support_and_residual_and_not_where_a_log_knows() -> None:
     picture = motion(shake(np.random.default_rng(3)))
     picture.coverage[[5, 6]] = 0.05, 0.2
-    picture.residual[[7, 8]] = 0.003, 0.03
+    picture.residual[[7, 8, 9]] = 0.003, 0.03, 0.0015
     np.testing.assert_array_equal(fused(picture, None).weight, 1)
     weight = fused(picture, None, doubt=1.0).weight
-    np.testing.assert_allclose(weight[4:9], [1, LEAST_BELIEF, 0.4, 0.5, LEAST_BELIEF], atol=1e-6)
+    np.testing.assert_allclose(weight[4:10], [1, LEAST_BELIEF, 0.4, 0.5, LEAST_BELIEF, 0.8], atol=1e-6)
     np.testing.assert_allclose(fused(picture, None, doubt=0.5).weight, (1 + weight) / 2)
     known = np.arange(FRAMES - 1) != 6
     weight = fused(picture, fields(shake(np.random.default_rng(3)), known), doubt=1.0).weight

@@ -78,6 +78,13 @@ def test_a_gyroscope_has_its_share_once_and_for_all(tmp_path, cli):
 
 
 @pytest.mark.slow
+def test_a_path_of_rotations_comes_out_the_same(tmp_path, cli):
+    clip = Path(shutil.copy(WALK.with_name("handheld.mp4"), tmp_path / "clip.mp4"))
+    log = Path(shutil.copy(WALK.with_name("handheld.csv"), tmp_path / "clip.log.csv"))
+    _both_ways(clip, cli, "--solver", "rotation", log=("--gyro", log))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rotated180.mp4", "walkin.m4v"])
 def test_whole_clips_come_out_the_same(name, tmp_path, cli):
     if not (CLIPS / name).exists():

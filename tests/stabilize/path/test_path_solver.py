@@ -15,12 +15,13 @@ from scipy.ndimage import gaussian_filter
 from stabilize.core import CameraPath, FrameGeometry, Timeline, field_nodes
 from stabilize.errors import SolveError
 from stabilize.fields.similarity import compose, inverse, to_complex, to_real
+from stabilize.parallel import MOST_THREADS, cores
 from stabilize.path import interior_point as ip
 from stabilize.path.crop import half_span, margins
 from stabilize.path.differences import differences
 from stabilize.path.measure import shake
 from stabilize.path.similarity import SimilarityPath
-from stabilize.path.solve import _pull_in, solve_path
+from stabilize.path.solve import OVERLAP, WINDOW, _pull_in, solve_path
 from stabilize.settings import AxisStrength, PathConfig
 
 HD = FrameGeometry(640, 360)
@@ -402,3 +403,22 @@ def test_the_frames_of_many_shots_are_found_at_once() -> None:
     object.__setattr__(camera, "shots", Shots(camera.shots))
     path.field(1000, path.timeline.time_at(1000))
     assert 0 < Shots.looks <= 12
+
+
+def test_the_number_of_cores_does_not_show_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= cores() <= MOST_THREADS
+    camera, poses = _camera(_walk(WINDOW + 2 * OVERLAP, 3)), []
+    for count in (1, 4):
+        monkeypatch.setattr("stabilize.path.solve.cores", lambda count=count: count)
+        poses.append(solve_path(camera, PathConfig()).crop_pose)
+    np.testing.assert_array_equal(*poses)
+
+
+def test_a_strength_leaves_the_zoom_alone() -> None:
+    rng = np.random.default_rng(4)
+    zoom = np.exp(rng.normal(0, 0.02, 61))
+    step = np.column_stack([zoom[1:] / zoom[:-1], np.zeros((60, 3))])
+    pose = solve_path(_camera(step), PathConfig()).crop_pose
+    half = solve_path(_camera(step), PathConfig(strength=AxisStrength(0.5, 0.5, 0.5))).crop_pose
+    np.testing.assert_allclose(half, pose, atol=1e-6)
+    assert np.ptp(pose[:, 0]) > 0.01
