@@ -3,8 +3,8 @@
     python -m benchmarks.gyro_fusion [--clips plain blurred ...] [--cache DIR]
 
 Each clip has a twin: the same camera motion, sharp, bright, noise-free and textured. The path estimated on the clip is
-applied to the twin, where `judge.py` can measure what a difficult clip would hide. Columns, for video alone and with the
-log:
+applied to the twin, where `judge.py` can measure what a difficult clip would hide. Columns, for video alone and with
+the log:
 
 - jitter, accel: as in README.md, of the rendered twin
 - bent: RMS distance, px of 640, of the points of an output frame from the projection of their rays by the best
