@@ -14,6 +14,7 @@ import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -23,10 +24,15 @@ from scipy.spatial.transform import Rotation
 import samples
 from gyro.estimate.result import SyncResult
 from gyro.estimate.sync import synchronize
-from gyro.estimate.tracks import Frame, Tracks, track_frames
+from gyro.estimate.tracks import Tracks
 from gyro.log import GyroLog
+from stabilize.core import FrameGeometry, UInt8
+from stabilize.gyroscope.match import tracks_of
+from stabilize.motion.estimate import estimate_motion
+from stabilize.settings import MotionConfig
 from tests.gyro.estimate import simulate
 
+CLOCK_HZ = 90_000  # of the clips' times
 VALUES = (
     "offset_s",
     "mid_s",
@@ -135,7 +141,9 @@ def rendered(spec: samples.ClipSpec, cache: Path | None) -> tuple[Truth, Tracks,
     if stored and stored.exists():
         tracks = pickle.loads(stored.read_bytes())  # noqa: S301 - written by this very program
     else:
-        tracks = track_frames(_grey(spec), spec.width, spec.height)
+        geometry, config = FrameGeometry(spec.width, spec.height), MotionConfig(mesh=False)
+        motion = estimate_motion(_gray(spec), geometry, Fraction(1, CLOCK_HZ), config, keep=lambda _: True)
+        tracks = tracks_of(motion)
         if stored:
             stored.write_bytes(pickle.dumps(tracks))
     log = samples.sample_log(spec)
@@ -164,9 +172,9 @@ def mount_of(gyro: samples.Gyro) -> tuple[Rotation, bool]:
     return Rotation.from_matrix(-matrix if improper else matrix), improper
 
 
-def _grey(spec: samples.ClipSpec) -> Iterator[Frame]:
+def _gray(spec: samples.ClipSpec) -> Iterator[tuple[int, UInt8]]:
     for time_s, rgb in samples.generate(spec):
-        yield time_s, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        yield round(time_s * CLOCK_HZ), np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def judge(truth: Truth, result: SyncResult) -> dict[str, tuple[float, float]]:

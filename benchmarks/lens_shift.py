@@ -25,14 +25,18 @@ from gyro.estimate import (
     logged_shift,
     synchronize,
     synchronize_held,
-    track_video,
 )
 from gyro.log import Float
 from gyro.readers import read_log
+from stabilize import analyse
+from stabilize.config import Config
+from stabilize.gyroscope.match import tracks_of
+from stabilize.settings import MotionConfig
 
 from .gyro_fusion import made
 from .peers import WORK
 
+MESHLESS = Config(motion=MotionConfig(mesh=False))
 BARS = 0.2, 0.5  # px left with the log; share left without
 WITH = {
     "handheld": replace(samples.CLIPS["ois"], name="ois-handheld"),
@@ -46,7 +50,7 @@ WITHOUT = ("handheld", "walk", "action", "crowd", "pan", "blurred")
 
 def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
     file, true = made(spec, cache), samples.truth(spec)
-    log, tracks = read_log(file.with_suffix(".csv")), track_video(file)
+    log, tracks = read_log(file.with_suffix(".csv")), tracks_of(analyse(file, MESHLESS))
     settings = known_settings(log, (spec.width, spec.height))
     sync = synchronize(tracks, log, settings)
     found = estimate_shift(tracks, log, sync, settings)

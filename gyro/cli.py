@@ -1,5 +1,5 @@
-"""`stabilize gyro ...` and `stabilize calibrate`: parse, call, print. What fails raises GyroError; whoever mounts this
-catches it."""
+"""`stabilize gyro info`, `stabilize calibrate`, and what the commands that need a video too (`stabilize.cli.gyroscope`)
+share with them: parse, call, print. What fails raises GyroError; whoever mounts this catches it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from gyro.estimate import Match
     from gyro.log import Float, GyroLog
-    from gyro.readers import Candidate, ReadOptions
-
-app = typer.Typer(no_args_is_help=True, help="Gyroscope logs: what is in them, how they fit a video.")
+    from gyro.readers import ReadOptions
 
 LogArg = Annotated[Path, typer.Argument(help="A log, or a video with one inside.", show_default=False)]
 ColumnsOpt = Annotated[
@@ -51,7 +49,6 @@ def read_options(
     return ReadOptions(names, gyro_unit, time_unit, accel_unit, log_format)
 
 
-@app.command()
 def info(  # noqa: PLR0917
     log: LogArg,
     columns: ColumnsOpt = None,
@@ -103,69 +100,12 @@ def describe(log: GyroLog) -> dict[str, object]:
     }
 
 
-@app.command()
-def sync(  # noqa: PLR0917
-    video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
-    log: Annotated[Path | None, typer.Argument(help="Its log; without it, the one beside or inside the video.")] = None,
-    columns: ColumnsOpt = None,
-    gyro_units: UnitOpt = None,
-    accel_units: AccelOpt = None,
-    time_unit: TimeOpt = None,
-    log_format: FormatOpt = None,
-    focal_px: Annotated[
-        float | None, typer.Option("--focal", help="Focal length in pixels, where it is known.")
-    ] = None,
-    lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, where there is one.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw both rates into this picture (.png, .jpg).")] = None,
-    overwrite: OverwriteOpt = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """Find offset, drift, axes, readout and focal length, each with its standard error; exit 1 where log and video
-    disagree."""
-    from gyro.readers import Candidate, find_logs, read_log, side_files
-
-    options = read_options(columns, gyro_units, accel_units, time_unit, log_format)
-    inputs = [path for path in (video, log, lens, *side_files(video)) if path is not None]
-    if plot is not None:
-        from gyro.plot import check_ending, plot_sync
-
-        check_ending(plot)
-        check_result(plot, inputs, overwrite)
-    named = None if log is None else [Candidate(read_log(log, options))]
-    found, notes = _matched(video, named or find_logs(video, options), focal_px, lens)
-    if plot is not None:
-        plot_sync(found, plot, [*inputs, *found.log.files], overwrite)
-    if as_json:
-        say_json(sync_facts(found, notes))
-    else:
-        for line in _sync_lines(found, notes):
-            say(line)
-    if not found.sync.accepted:
-        raise typer.Exit(1)
-
-
 def check_result(path: Path, inputs: Iterable[Path | str], overwrite: bool) -> None:
     """Raises UsageError or OutputError where a result cannot be written there: to be told before any work is done."""
     from localfiles import check_target
 
     with file_errors():
         check_target(path, inputs, overwrite)
-
-
-def _matched(
-    video: Path, candidates: Iterable[Candidate], focal_px: float | None = None, lens: Path | None = None
-) -> tuple[Match, tuple[str, ...]]:
-    """The log that fits, or the one that was compared. Raises LogError where there is none."""
-    from gyro.errors import LogError
-    from gyro.estimate import check_known, match_logs, track_video
-    from gyro.video import check_video
-
-    check_video(video)
-    check_known(focal_px, lens)
-    found, notes = match_logs(candidates, lambda: track_video(video), focal_px, lens)
-    if found is None:
-        raise LogError("; ".join(notes) or f"{video.name}: no log in it and none beside it; name one")
-    return found, notes
 
 
 def sync_facts(match: Match, notes: tuple[str, ...] = ()) -> dict[str, object]:
@@ -194,7 +134,7 @@ def sync_facts(match: Match, notes: tuple[str, ...] = ()) -> dict[str, object]:
     }
 
 
-def _sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
+def sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
     """What a person wants to know: value, standard error, and whether the clip shows it."""
     result, log = match.sync, match.log
 
@@ -216,40 +156,7 @@ def _sync_lines(match: Match, notes: tuple[str, ...]) -> list[str]:
     return [*lines, f"{'verdict':>9}  {result.refusal or 'the log belongs to this video'}"]
 
 
-@app.command()
-def export(  # noqa: PLR0917
-    log: LogArg,
-    output: Annotated[Path, typer.Option("--output", "-o", help=".gcsv: the log; .csv or .json: the camera's path.")],
-    video: Annotated[
-        Path | None, typer.Option("--video", help="Give the path at this video's frames, in its axes.")
-    ] = None,
-    columns: ColumnsOpt = None,
-    gyro_units: UnitOpt = None,
-    accel_units: AccelOpt = None,
-    time_unit: TimeOpt = None,
-    log_format: FormatOpt = None,
-    overwrite: OverwriteOpt = False,
-) -> None:
-    """Write a log as .gcsv for Gyroflow, or the camera's orientation as CSV or JSON (t_s, qw, qx, qy, qz)."""
-    from gyro.errors import UsageError
-    from gyro.export import write_gcsv, write_path
-    from gyro.readers import read_log
-
-    if output.suffix.lower() not in (".gcsv", ".csv", ".json"):
-        raise UsageError(f"{output}: export writes .gcsv, .csv or .json")
-    check_result(output, [log, *([video] if video else [])], overwrite)
-    found = read_log(log, read_options(columns, gyro_units, accel_units, time_unit, log_format))
-    inputs = [*map(Path, found.files), *([video] if video else [])]
-    check_result(output, inputs, overwrite)  # the log may be in more files than the one that was named
-    if output.suffix.lower() == ".gcsv":
-        write_gcsv(found, output, inputs, overwrite)
-    else:
-        time_s, R_world_cam = _path_of(found) if video is None else _path_over(found, video)
-        write_path(time_s, R_world_cam, output, inputs, overwrite)
-    say(output)
-
-
-def _path_of(log: GyroLog) -> tuple[Float, Rotation]:
+def path_of(log: GyroLog) -> tuple[Float, Rotation]:
     """Orientations at the log's own samples, in the camera's axes where the log states them."""
     import numpy as np
     from scipy.spatial.transform import Rotation
@@ -260,19 +167,6 @@ def _path_of(log: GyroLog) -> tuple[Float, Rotation]:
     stated = np.eye(3) if log.R_cam_gyro is None else np.asarray(log.R_cam_gyro)
     R_cam_gyro = Rotation.from_matrix(stated if np.linalg.det(stated) > 0.5 else np.eye(3))
     return track.time_s, track.R_world_body * R_cam_gyro.inv()
-
-
-def _path_over(log: GyroLog, video: Path) -> tuple[Float, Rotation]:
-    """Orientations at the frames of a video. Raises SyncError where the log does not fit it."""
-    from gyro.errors import SyncError
-    from gyro.estimate import camera_orientation
-    from gyro.readers import Candidate
-
-    match, _ = _matched(video, [Candidate(log)])
-    if not match.sync.accepted:
-        raise SyncError(f"{log.source} and {video} do not fit: {match.sync.refusal}")
-    time_s = match.tracks.time_s
-    return time_s, camera_orientation(log, match.sync).evaluate(time_s)
 
 
 def calibrate(

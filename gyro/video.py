@@ -32,9 +32,3 @@ def picture(container: Any, path: Path | str) -> Any:
     stream = pick_video(container, path)
     stream.thread_type = "SLICE"
     return stream
-
-
-def check_video(path: Path | str) -> None:
-    """Raises InputError unless the file is a video with pictures: to be told before any other work is done."""
-    with opened(path) as container:
-        picture(container, path)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from metrics.errors import DatasetError, MetricsError, VideoReadError
-
 if TYPE_CHECKING:
+    from metrics.errors import DatasetError, MetricsError, VideoReadError
     from metrics.judging import MODES, judge
     from metrics.model import Judgement, Score
     from metrics.report.page import report_page
@@ -28,6 +27,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DatasetError": "metrics.errors",
+    "MetricsError": "metrics.errors",
+    "VideoReadError": "metrics.errors",
     "MODES": "metrics.judging",
     "Judgement": "metrics.model",
     "Score": "metrics.model",

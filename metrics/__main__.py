@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 
 def _leave_current_folder() -> None:
@@ -18,21 +19,37 @@ def _leave_current_folder() -> None:
 
 def main() -> None:
     """Run the app; one line and the error's exit code for what a file or a setting can cause."""
+    from localfiles import streams
+    from localfiles.terminal import complain
+    from metrics.errors import MetricsError, OutputError
+
+    outlet, code = streams.guard(), 0
+    try:
+        app()()
+    except MetricsError as error:
+        complain(f"error: {error}")
+        code = error.exit_code
+    except SystemExit as stop:
+        if not isinstance(stop.code, int | None):  # a message for stderr, and none of Typer's
+            raise
+        code = stop.code or 0
+    reason = streams.lost(outlet)
+    if reason is not None:
+        complain(f"error: standard output cannot be written ({reason})")
+        code = code or OutputError.exit_code
+    raise SystemExit(code)
+
+
+def app() -> Any:
+    """The two commands, as a Typer app."""
     import typer
 
-    from localfiles.text import clean
     from metrics.cli import metrics_command, score_command
-    from metrics.errors import MetricsError
-    from metrics.terminal import complain
 
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-    app.command("judge")(metrics_command)
-    app.command("score")(score_command)
-    try:
-        app()
-    except MetricsError as error:
-        complain(clean(f"error: {error}"))
-        raise SystemExit(error.exit_code) from error
+    commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    commands.command("judge")(metrics_command)
+    commands.command("score")(score_command)
+    return commands
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ ends with 3 also where it has finished, but some clips could not be judged.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localfiles import check_target, write_text
-from localfiles.text import clean
+from localfiles.terminal import complain, say, say_json
 from metrics.errors import UsageError, file_errors
-from metrics.terminal import complain, say
 
 if TYPE_CHECKING:
     from metrics.dataset.run import Outcome
@@ -70,7 +68,7 @@ def metrics_command(
                 write_text(path, text, inputs, overwrite)
     finally:  # a disk that is full costs the files, not the scores
         if as_json:
-            say(json.dumps(judgement.as_dict(), allow_nan=False, indent=1))
+            say_json(judgement.as_dict())
         else:
             print_table(scores_table(judgement))
 
@@ -105,7 +103,8 @@ def score_command(
     texts = result_texts(outcomes, mode)
     write_results(to, texts, inputs, overwrite)
     if as_json:
-        say(texts[f"{mode}.json"])
+        for line in texts[f"{mode}.json"].splitlines():
+            say(line)
     else:
         for table in worth_showing(summary_tables(outcomes, mode)):
             print_table(table)
@@ -115,7 +114,7 @@ def score_command(
 def _say_failures(outcomes: tuple[Outcome, ...]) -> None:
     broken = [o for o in outcomes if o.judgement is None]
     for o in broken:
-        complain(clean(f"not judged: {o.job.method}/{o.job.category}/{o.job.clip}: {o.error}"))
+        complain(f"not judged: {o.job.method}/{o.job.category}/{o.job.clip}: {o.error}")
     if broken:
         raise typer.Exit(SOME_FAILED)
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from localfiles.terminal import complain
 from localfiles.text import clean
-from metrics.terminal import complain
 
 PATIENCE_S = 1.0  # before the bar appears, whether a step is done by then or not
 EVERY_S = 5.0  # between plain lines

@@ -11,7 +11,6 @@ from typing import Any
 
 from localfiles.text import clean, csv_text, markdown_text
 from metrics.model import Judgement, Score
-from metrics.terminal import say
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -81,7 +80,7 @@ def print_table(table: Table) -> None:
             console.print(_rich(table, columns))
         for note in table.notes:
             console.print(Text(clean(note)))
-    say("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n", flush=True)
 
 
 def _console() -> Any:

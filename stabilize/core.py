@@ -14,8 +14,10 @@ from math import floor
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
+from stabilize.checks import check_array, require
+from stabilize.matches import Matches, no_matches
 from stabilize.spool import chunks
 
 Float = NDArray[np.float64]
@@ -29,6 +31,7 @@ ROUNDING_TICKS = 1e-3  # by which a time in seconds may miss the frame's pts tha
 TIME_LIMIT = 1 << 62  # of a pts: differences of two are whole numbers of 64 bits still
 RATIO_LIMIT = 1 << 31  # of either part of a time base, as in every container
 SIDE_LIMIT = 1 << 16  # pixels
+QUARTER_TURNS_DEG = (0, 90, 180, 270)
 ASPECT_LIMIT = 1e10  # more than any ratio of two numbers of 32 bits
 USUAL_S = 1 / 30  # between two frames, where nothing says so
 LEAST_INTERVAL_S = 1e-4  # below, a clock is damaged: nobody shows 10,000 frames a second
@@ -39,19 +42,15 @@ STRETCH = (1e-3, 1e3)  # by which a motion between two frames may change areas, 
 FARTHEST = 16.0  # units that it may move a corner
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
 def _within(fields: Float16, limit: float) -> bool:
     """Whether all is finite, and no larger."""
     return all(bool((np.abs(fields[part]) <= limit).all()) for part in chunks(len(fields), fields))
 
 
-def check_array(array: NDArray[np.generic], name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
-    _require(array.dtype == dtype, f"{name} must hold {np.dtype(dtype)}, not {array.dtype}")
-    _require(array.shape == shape, f"{name} must be {shape}, not {array.shape}")
+def check_shots(shots: tuple[slice, ...], frames: int) -> None:
+    edges = [0, *(shot.stop for shot in shots)]
+    tiled = [(shot.start, shot.stop) for shot in shots] == list(pairwise(edges)) and edges[-1] == frames
+    require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
 
 
 def possible(H_next_prev: Float) -> NDArray[np.bool_]:
@@ -76,13 +75,13 @@ class Timeline:
     time_base: Fraction
 
     def __post_init__(self) -> None:
-        _require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
-        _require(self.time_base > 0, "time_base must be positive")
+        require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
+        require(self.time_base > 0, "time_base must be positive")
         parts = self.time_base.numerator, self.time_base.denominator
-        _require(max(parts) <= RATIO_LIMIT, "time_base must be a ratio of two numbers of 32 bits")
-        _require(bool(np.all(self.pts[1:] > self.pts[:-1])), "pts must increase strictly")
+        require(max(parts) <= RATIO_LIMIT, "time_base must be a ratio of two numbers of 32 bits")
+        require(bool(np.all(self.pts[1:] > self.pts[:-1])), "pts must increase strictly")
         ends = self.pts[[0, -1]].tolist() if len(self.pts) else [0, 0]
-        _require(ends[1] - ends[0] < TIME_LIMIT, "pts must lie within 2^62 of each other")
+        require(ends[1] - ends[0] < TIME_LIMIT, "pts must lie within 2^62 of each other")
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -135,22 +134,34 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class FrameGeometry:
-    """Size in stored pixels and shape of a pixel.
+    """The stored picture, and how it is shown.
 
-    The *unit frame* has its origin at the centre, square units, 1 = half the long side.
+    The *unit frame* has its origin at the centre, square units, 1 = half the long side; it is of the stored picture.
     """
 
     width: int
+    """Stored pixels."""
     height: int
+    """Stored pixels."""
     pixel_aspect: float = 1.0
+    """Width of a pixel in pixel heights."""
+    rotation: int = 0
+    """Degrees clockwise that players turn the picture by."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
             side = getattr(self, name)
             fits = isinstance(side, int) and 0 < side <= SIDE_LIMIT
-            _require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
-        _require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
-        _require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
+            require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
+        require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
+        require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
+        known = isinstance(self.rotation, int) and self.rotation in QUARTER_TURNS_DEG
+        require(known, f"rotation must be one of {', '.join(map(str, QUARTER_TURNS_DEG))} degrees")
+
+    @property
+    def lies_on_its_side(self) -> bool:
+        """Whether players show the stored picture's rows as columns."""
+        return self.rotation % 180 != 0
 
     @property
     def half_long_px(self) -> float:
@@ -208,12 +219,12 @@ class MotionModel(IntEnum):
 
 
 def _check_mesh(mesh: Float16, name: str, count: int) -> None:
-    _require(mesh.dtype == np.float16, f"{name} must hold float16, not {mesh.dtype}")
+    require(mesh.dtype == np.float16, f"{name} must hold float16, not {mesh.dtype}")
     whole = mesh.ndim == 4 and (mesh.shape[0], mesh.shape[3]) == (count, 2)
-    _require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
+    require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
     fewest, most = sorted(mesh.shape[1:3])
-    _require(fewest >= 2 and most <= NODES_LIMIT, f"{name} must have 2 to {NODES_LIMIT} nodes each way")
-    _require(_within(mesh, MESH_LIMIT), f"{name} must be finite, and within {MESH_LIMIT:g} units")
+    require(fewest >= 2 and most <= NODES_LIMIT, f"{name} must have 2 to {NODES_LIMIT} nodes each way")
+    require(_within(mesh, MESH_LIMIT), f"{name} must be finite, and within {MESH_LIMIT:g} units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +258,26 @@ class Motion:
 
     timeline: Timeline
     geometry: FrameGeometry
-    H_next_prev: Float  # (n-1, 3, 3), prev -> next
-    mesh: Float16  # (n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame
-    status: UInt8  # (n-1,) PairStatus
-    model: UInt8  # (n-1,) MotionModel
-    coverage: Float32  # (n-1,) share of area in support
-    residual: Float32  # (n-1,) median inlier distance, units
-    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,) mean gradient of each frame
+    H_next_prev: Float
+    """(n-1, 3, 3), prev -> next."""
+    mesh: Float16
+    """(n-1, rows, cols, 2) units: next = H(prev) + mesh, nodes edge to edge over the previous frame."""
+    status: UInt8
+    """(n-1,) PairStatus."""
+    model: UInt8
+    """(n-1,) MotionModel."""
+    coverage: Float32
+    """(n-1,) share of area in support."""
+    residual: Float32
+    """(n-1,) median inlier distance, units."""
+    sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) mean gradient of each frame."""
+    matches: Matches = field(default_factory=no_matches)
+    """What synchronisation with a gyroscope needs; of a long video only in part."""
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
-        _require(frames > 0, "a motion needs a frame")
+        require(frames > 0, "a motion needs a frame")
         pairs = frames - 1
         check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
         _check_mesh(self.mesh, "mesh", pairs)
@@ -266,20 +286,26 @@ class Motion:
         for name in ("coverage", "residual"):
             check_array(getattr(self, name), name, np.float32, (pairs,))
         check_array(self.sharpness, "sharpness", np.float32, (frames if len(self.sharpness) else 0,))
+        require(not len(self.matches) or int(self.matches.pair[-1]) < pairs, f"matches must lie in {pairs} pairs")
         self._check_values()
 
     def _check_values(self) -> None:
         for kind, name in ((PairStatus, "status"), (MotionModel, "model")):
             highest = max(kind)
-            _require(bool((getattr(self, name) <= highest).all()), f"{name} must be a {kind.__name__}, 0 to {highest}")
+            require(bool((getattr(self, name) <= highest).all()), f"{name} must be a {kind.__name__}, 0 to {highest}")
         contradiction = self.measured == (self.model == MotionModel.NONE)
-        _require(not contradiction.any(), "status and model contradict: a pair has a model where it is measured")
+        require(not contradiction.any(), "status and model contradict: a pair has a model where it is measured")
         for name, most in (("coverage", 1), ("residual", np.inf), ("sharpness", np.inf)):
             values = getattr(self, name)
             fine = np.isfinite(values) & (values >= 0) & (values <= most)
-            _require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
+            require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
         wrong = np.flatnonzero(~possible(self.H_next_prev)).tolist()
-        _require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
+        require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
+
+    @property
+    def mesh_shape(self) -> tuple[int, int]:
+        """Rows and columns of mesh nodes: more along the longer side."""
+        return self.mesh.shape[1], self.mesh.shape[2]
 
     @property
     def measured(self) -> NDArray[np.bool_]:
@@ -296,23 +322,25 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class CameraPath:
-    """How the camera moved, split into what the path solver decides on and what is always removed.
-
-    `step` (n-1, 4): the similarity (a, b, x, y) in the unit frame from each frame's *rectified* picture to the next
-    one's: p_next = [[a, -b], [b, a]] p_prev + (x, y). `weight` (n-1,): how far the step is to be believed, 0 bridges
-    it. `wobble` (n, rows, cols, 2) float16: where a rectified point p is found in the real frame, p + wobble(p):
-    rolling shutter, lens shift, parallax, perspective. Nodes spread edge to edge. `level` (n,): the roll (radians,
-    that of the output in the rectified frame) at which the output's horizon is level, NaN where gravity is not known;
-    None: never.
-    """
+    """How the camera moved, split into what the path solver decides on and what is always removed."""
 
     timeline: Timeline
+    """Of n frames."""
     geometry: FrameGeometry
+    """Of each frame."""
     step: Float
+    """(n-1, 4) similarities (a, b, x, y), unit frame, from each frame's *rectified* picture to the next one's:
+    p_next = [[a, -b], [b, a]] p_prev + (x, y)."""
     weight: Float
+    """(n-1,) how far each step binds the path, 0 to 1."""
     wobble: Float16
+    """(n, rows, cols, 2): where a rectified point p is found in the real frame, p + wobble(p): rolling shutter, lens
+    shift, parallax, perspective. Nodes spread edge to edge."""
     shots: tuple[slice, ...]
+    """Frame ranges between cuts."""
     level: Float | None = None
+    """(n,) roll in radians, that of the output in the rectified frame, at which the output's horizon is level; NaN
+    where gravity is not known, None: never."""
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
@@ -320,12 +348,11 @@ class CameraPath:
         check_array(self.step, "step", np.float64, (pairs, 4))
         check_array(self.weight, "weight", np.float64, (pairs,))
         _check_mesh(self.wobble, "wobble", frames)
-        _require(bool(np.isfinite(self.step).all()), "step must be finite")
-        _require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
-        _require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
-        edges = [0, *(shot.stop for shot in self.shots)]
-        tiled = [(shot.start, shot.stop) for shot in self.shots] == list(pairwise(edges)) and edges[-1] == frames
-        _require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
+        require(bool(np.isfinite(self.step).all()), "step must be finite")
+        require(bool(((self.weight >= 0) & (self.weight <= 1)).all()), "weight must be 0 to 1")
+        require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")
+        require(self.level is None or self.level.shape == (frames,), f"level must be ({frames},)")
+        check_shots(self.shots, frames)
 
 
 def field_nodes(count: int, length: int) -> Float:
@@ -345,9 +372,9 @@ class WarpField:
     source_px: Float32
 
     def __post_init__(self) -> None:
-        _require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
-        _require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
-        _require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
+        require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
+        require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
+        require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
 
 
 class StablePath(Protocol):

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from stabilize import spool
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 from stabilize.fields.grid import node_positions, sample
+from stabilize.fields.rotation import CameraRotation
 from stabilize.fields.smoothing import TRUNCATE, gaussian_mean, in_frames
 from stabilize.settings import FuseConfig
 
 SURE, UNSURE = 0.35, 0.1  # share of the picture in support: above, its residual is believed as it is; below, not at all
+LEAST_BELIEF = 0.05  # in a bridged step: a path that nothing binds may jump
+DOUBTFUL_RESIDUAL = 0.003  # units, a pixel of 640: there a pair is believed by half
 RESIDUAL_S = 0.3  # over which the residual of doubtful pairs is taken from their neighbours
 FAINT_S = 0.035  # over which it is averaged where it is rough: noise differs from pair to pair, parallax hardly
 RESIDUAL_LIMIT = 0.05  # units: what is left after rotation is a shift by translation, and that is small
@@ -43,6 +46,8 @@ class RotationFields:
     shutter: Float32
     known: Mask
     level: Float | None = None
+    camera: CameraRotation | None = None
+    """How the camera itself turned, for a path of rotations."""
 
 
 def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | None = None) -> CameraPath:
@@ -54,17 +59,31 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
     sure = (measured if rotation is None else measured | rotation.known) & _likely(step)
     step[~sure] = (1, 0, 0, 0)
     local[~sure] = 0
+    sigma = in_frames(config.wobble_s, motion.timeline.interval_s)
     for shot in motion.shots:
         inner = _pairs_of(shot)
         _bridge(step[inner], sure[inner])
-        _accumulate(wobble[shot], in_frames(config.wobble_s, motion.timeline.interval_s))
+        _accumulate(wobble[shot], sigma)
     _limit(wobble, config.wobble_limit)
     if rotation is not None:
         for part in spool.chunks(len(wobble), wobble, rotation.shutter):
             wobble[part] += rotation.shutter[part].clip(-SHUTTER_LIMIT, SHUTTER_LIMIT).astype(np.float16)
     level = None if rotation is None else rotation.level
-    weight = sure.astype(np.float64)
+    weight = 1 - config.doubt * (1 - np.maximum(_belief(motion, rotation) * sure, LEAST_BELIEF))
     return CameraPath(motion.timeline, motion.geometry, step, weight, wobble, tuple(motion.shots), level)
+
+
+def _belief(motion: Motion, rotation: RotationFields | None) -> Float:
+    """How far each pair's evidence goes (n-1,), 0 to 1: by its support and its residual. A log's word is taken."""
+    sharp = 1 / (1 + (motion.residual.astype(np.float64) / DOUBTFUL_RESIDUAL) ** 2)
+    belief = _support(motion) * sharp
+    return belief if rotation is None else np.where(rotation.known, 1.0, belief)
+
+
+def _support(motion: Motion) -> Float:
+    """Of each pair (n-1,), 0 to 1, by the share of the picture that agrees with its motion; 0 where unmeasured."""
+    support = ((motion.coverage - UNSURE) / (SURE - UNSURE)).clip(0, 1) * motion.measured
+    return support.astype(np.float64)
 
 
 def _likely(step: Float) -> Mask:
@@ -115,21 +134,21 @@ def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32
     for part in spool.chunks(len(residual), residual, motion.mesh, rotation.turned, rotation.shutter):
         found = _seen(motion, part, nodes) - _predicted(motion, rotation, part, nodes)
         residual[part] = found.clip(-RESIDUAL_LIMIT, RESIDUAL_LIMIT).reshape(residual[part].shape)
-    trust = ((motion.coverage - UNSURE) / (SURE - UNSURE)).clip(0, 1) * motion.measured
+    trust, interval_s = _support(motion), motion.timeline.interval_s
     faint = motion.status == PairStatus.FAINT
     for shot in motion.shots:
         pairs = _pairs_of(shot)
-        _calm(residual[pairs], trust[pairs], in_frames(RESIDUAL_S, motion.timeline.interval_s))
-        _even(residual[pairs], faint[pairs], in_frames(FAINT_S, motion.timeline.interval_s))
+        _calm(residual[pairs], trust[pairs], in_frames(RESIDUAL_S, interval_s))
+        _even(residual[pairs], faint[pairs], in_frames(FAINT_S, interval_s))
     return residual
 
 
-def _calm(residual: Float32, trust: Float32, sigma: float) -> None:
+def _calm(residual: Float32, trust: Float, sigma: float) -> None:
     """Replace, in place, the residual of doubtful pairs by that of surer neighbours; of none by nothing."""
-    belief, reach = trust.astype(np.float64), int(TRUNCATE * sigma) + 2
-    weight = np.maximum(gaussian_mean(belief, sigma), 0.05) if len(belief) else belief
+    reach = int(TRUNCATE * sigma) + 2
+    weight = np.maximum(gaussian_mean(trust, sigma), 0.05) if len(trust) else trust
     for part, own, near in _neighbourhoods(residual, reach):
-        share = belief[max(part.start - own.start, 0) :][: len(near)].reshape(-1, 1, 1, 1)
+        share = trust[max(part.start - own.start, 0) :][: len(near)].reshape(-1, 1, 1, 1)
         around = gaussian_mean(near * share, sigma)[own] / weight[part].reshape(-1, 1, 1, 1)
         residual[part] += (1 - share[own]) * (around - near[own])
 

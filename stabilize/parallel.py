@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections import deque
@@ -12,6 +13,16 @@ from typing import TypeVar
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+MOST_THREADS = 16  # each has a window of work of its own in memory
+
+
+def cores() -> int:
+    """How many threads can compute at once: the processors that this process may use, within reason."""
+    usable = getattr(os, "process_cpu_count", None)  # Python 3.13 and later
+    count = usable() if usable else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(count or 1, MOST_THREADS)
 
 
 class _End:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,19 +22,21 @@ from gyro.errors import SyncError
 from localfiles.reading import PathLike
 from stabilize import spool
 from stabilize.config import Config
-from stabilize.core import Float, Motion, PairStatus, StablePath
+from stabilize.core import Motion, PairStatus, StablePath
 from stabilize.fuse import RotationFields, camera_path
-from stabilize.motion.estimate import analysis_size, estimate_motion
+from stabilize.gyroscope.find import candidate_logs
+from stabilize.gyroscope.stretches import compared_stretches
+from stabilize.motion.estimate import estimate_motion
+from stabilize.motion.sources import SOURCES
+from stabilize.motion.stream import picture_size
 from stabilize.parallel import prefetch
-from stabilize.path.measure import Shake, shake
-from stabilize.path.similarity import SimilarityPath
-from stabilize.path.solve import solve_path
+from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
+from stabilize.path.solvers import SOLVERS
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
-from stabilize.settings import AxisStrength, PathConfig
 from stabilize.video.opened import OpenInput, opened
-from stabilize.video.probe import MediaInfo, Track, probe
-from stabilize.video.reader import read_luma
+from stabilize.video.probe import MediaInfo, probe
+from stabilize.video.reader import read_luma, read_rgb
 from stabilize.video.writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 Source = PathLike | MediaInfo  # what was probed is not probed again
 # progress(stage, done, total): frames; total 0 where the file does not say how many there are.
 Progress = Callable[[str, int, int], None]
-NO_TELEMETRY = ("tmcd", "text")  # tags of tracks that hold time codes and chapters
+READERS = {"gray": read_luma, "rgb": read_rgb}
 PICTURES_AHEAD = 8  # that the reader may be ahead of the analysis
 
 
@@ -78,32 +79,43 @@ def _probed(source: Source) -> MediaInfo:
 
 
 def measure(
-    source: MediaInfo | OpenInput, config: Config, progress: Progress | None = None
+    source: MediaInfo | OpenInput, config: Config, progress: Progress | None = None, matches: bool = True
 ) -> tuple[Motion, tuple[str, ...]]:
-    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`."""
-    video = source.info.video if isinstance(source, OpenInput) else source.video
-    size = analysis_size(video.geometry, config.motion.long_side)
-    with read_luma(source, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
+    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`.
+
+    Without `matches` it cannot be compared with a gyroscope's log later on.
+    """
+    info = source.info if isinstance(source, OpenInput) else source
+    video = info.video
+    read = READERS[SOURCES[config.motion.flow].needs.pixels]
+    size = picture_size(video.geometry, config.motion)
+    keep = compared_stretches(_duration_s(info)) if matches else None
+    with read(source, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
-        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step)
+        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
         return motion, (*reading.report.warnings, *spool.note(motion.mesh))
+
+
+def _duration_s(info: MediaInfo) -> float:
+    """About how long the pictures last; 0 where the file does not say."""
+    video = info.video
+    return float(video.frames / video.average_rate) if video.frames and video.average_rate else info.duration_s
 
 
 def solve(
     motion: Motion,
     config: Config | None = None,
     progress: Progress | None = None,
-    rotation: int = 0,
     gyro: RotationFields | None = None,
-) -> SimilarityPath:
-    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`).
+) -> SolvedPath:
+    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`), by the solver of the settings.
 
-    `rotation`: degrees that players turn the picture by; axis strengths are of the turned picture.
+    Raises SolveError where no path fits the crop, UsageError where the solver needs a gyroscope and there is none.
     """
     config = config or Config()
     step = (lambda done, total: progress("solve", done, total)) if progress else None
-    path = solve_path(camera_path(motion, config.fuse, gyro), _turned(config.path, rotation), step)
-    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
+    camera = camera_path(motion, config.fuse, gyro)
+    return SOLVERS[config.path.solver](camera, None if gyro is None else gyro.camera, config.path, step)
 
 
 def rotation_of(
@@ -119,64 +131,36 @@ def rotation_of(
     log or lens profile that cannot be read.
     """
     config = config or Config()
-    video = Path(source)
-    return _rotation_of(video, motion, _gyro_log(video, log, config), config, progress)
-
-
-def _gyro_log(
-    video: Path, log: PathLike | None, config: Config, tracks: tuple[Track, ...] | None = None
-) -> Iterator[Candidate]:
-    """The log that is named, which is read now, or those that are found, each when its turn comes. Raises GyroError
-    where what is named cannot be read. `tracks`: what is known to be in the video.
-    """
-    from gyro.readers import Candidate, ReadOptions, find_logs, read_log
-
-    asked = config.gyro
-    if asked.use == "off":
-        off = f"the gyroscope log {log} was not used: gyro.use is off"
-        return iter(() if log is None else (Candidate(None, off),))
-    if asked.lens is not None:
-        from gyro.lens import load_lens
-
-        load_lens(asked.lens)  # refused before any work is done
-    columns = tuple(name.strip() for name in asked.columns.split(",")) if asked.columns else None
-    options = ReadOptions(columns=columns, gyro_unit=asked.gyro_unit, time_unit=asked.time_unit)
-    if log is not None:
-        return iter((Candidate(read_log(Path(log), options)),))
-    may_hold_one = tracks is None or any(t.kind == "data" and t.tag not in NO_TELEMETRY for t in tracks)
-    return find_logs(video, options, may_hold_one)
+    logs = candidate_logs(Path(source), None if log is None else Path(log), config.gyro)
+    return _rotation_of(motion, logs, config, progress)
 
 
 def _rotation_of(
-    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    fields, notes = _matched(video, motion, logs, config, progress)
+    fields, notes = _matched(motion, logs, config, progress) if logs is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
         notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
     return fields, notes
 
 
 def _matched(
-    video: Path, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    first = next(logs, None)
-    if first is None:
-        return None, ()
     # Most videos have no log, and need no more of `gyro` than what looks for one.
-    from stabilize.gyroscope import rotation_fields, synced_gyro
+    from stabilize.gyroscope.fields import rotation_fields
+    from stabilize.gyroscope.match import synced_gyro
 
+    step = progress or (lambda *_: None)
+    frames = len(motion.timeline)
+    step("gyro", 0, frames)
     try:
-        step = (lambda done: progress("gyro", done, len(motion.timeline))) if progress else None
-        synced, notes = synced_gyro(video, motion, chain([first], logs), config.gyro, step)
+        synced, notes = synced_gyro(motion, logs, config.gyro)
+        fields = rotation_fields(motion, synced) if synced else None
     except SyncError as error:
         return None, (f"the gyroscope log was not used, the picture decides: {error}",)
-    return (rotation_fields(motion, synced) if synced else None), notes
-
-
-def _turned(config: PathConfig, rotation: int) -> PathConfig:
-    """Axis strengths in the stored picture's axes."""
-    s = config.strength
-    return replace(config, strength=AxisStrength(s.y, s.x, s.roll)) if rotation % 180 else config
+    step("gyro", frames, frames)
+    return fields, notes
 
 
 def render(
@@ -218,21 +202,15 @@ def stabilize_video(
     info = _probed(source)
     seconds: dict[str, float] = {}
     with spool.beside(target):
-        with _timed(seconds, "analyse"):
-            logs, motion, notes = _measured(info, target, config, progress, gyro)
-        solution = _solution(info, motion, logs, config, progress)
+        with opened(info) as video:  # once for what is to be refused and for the analysis
+            _prepare(video, target, config)
+            logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
+            with _timed(seconds, "analyse"):
+                motion, notes = measure(video, config, progress, matches=logs is not None)
+        solution = _solution(motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
         spool.trim()
         return _result(info, target, solution.after(seconds, notes), config, progress)
-
-
-def _measured(
-    info: MediaInfo, target: PathLike, config: Config, progress: Progress | None, gyro: PathLike | None
-) -> tuple[Iterator[Candidate], Motion, tuple[str, ...]]:
-    """The logs to try, the motion, and warnings: what is to be refused is, and the video is opened once for both."""
-    with opened(info) as video:
-        logs = _prepare(video, target, config, gyro)
-        return logs, *measure(video, config, progress)
 
 
 def stabilize_motion(
@@ -248,65 +226,97 @@ def stabilize_motion(
     config = config or Config()
     info = _probed(source)
     with opened(info) as video:
-        logs = _prepare(video, target, config, gyro)
+        _prepare(video, target, config)
+    logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
     with spool.beside(target):
-        return _result(info, target, _solution(info, motion, logs, config, progress), config, progress)
+        return _result(info, target, _solution(motion, logs, config, progress), config, progress)
 
 
-def _prepare(video: OpenInput, target: PathLike, config: Config, gyro: PathLike | None) -> Iterator[Candidate]:
-    """The logs to try, once it is sure that the result can be made and written."""
+def stabilize_path(
+    source: Source,
+    solution: Solution,
+    target: PathLike,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """`stabilize_video` with a path that was solved before: render, and say what is known."""
+    config = config or Config()
+    info = _probed(source)
+    with opened(info) as video:
+        _prepare(video, target, config)
+    with spool.beside(target):
+        return _result(info, target, solution, config, progress)
+
+
+def solve_motion(
+    motion: Motion,
+    config: Config | None = None,
+    *,
+    video: PathLike | None = None,
+    gyro: PathLike | None = None,
+    progress: Progress | None = None,
+) -> Solution:
+    """`solve`, with the gyroscope's share and the evidence for a report: what `stabilize solve` saves.
+
+    The log is `gyro`, or the one that lies beside or inside the `video`; without either there is none.
+    """
+    config = config or Config()
+    logs = None
+    if gyro is not None or video is not None:
+        named = None if gyro is None else Path(gyro)
+        logs = candidate_logs(Path(video if video is not None else ""), named, config.gyro)
+    return _solution(motion, logs, config, progress)
+
+
+def _prepare(video: OpenInput, target: PathLike, config: Config) -> None:
+    """Refuse what cannot be made or written, before any work."""
     VideoWriter(video, target, config.encode).rehearse()
     open_backend(config.render, video.info.video.colour.chroma_location)
-    return _gyro_log(video.info.path, gyro, config, video.info.tracks)
 
 
 @dataclass(frozen=True, slots=True)
-class _Solution:
+class Solution:
     """What is left of a motion once it is solved."""
 
-    path: SimilarityPath
-    unmeasured: int
-    gyro_used: bool
+    path: SolvedPath
+    """For the renderer."""
+    evidence: Evidence
+    """For the report."""
     seconds: dict[str, float]
-    notes: tuple[str, ...]
+    """Of each stage."""
 
-    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> _Solution:
+    def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> Solution:
         """With the seconds and notes of earlier work."""
-        return replace(self, seconds=seconds | self.seconds, notes=(*notes, *self.notes))
+        noted = replace(self.evidence, notes=(*notes, *self.evidence.notes))
+        return replace(self, seconds=seconds | self.seconds, evidence=noted)
 
 
-def _solution(
-    info: MediaInfo, motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
-) -> _Solution:
+def _solution(motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None) -> Solution:
     seconds: dict[str, float] = {}
     with _timed(seconds, "gyro"):
-        fields, notes = _rotation_of(info.path, motion, logs, config, progress)
+        fields, notes = _rotation_of(motion, logs, config, progress)
     with _timed(seconds, "solve"):
-        path = solve(motion, config, progress, info.video.rotation, fields)
-    return _Solution(path, _unmeasured(motion), fields is not None, seconds, notes)
+        path = solve(motion, config, progress, fields)
+    return Solution(path, evidence(path, _unmeasured(motion), fields is not None, notes), seconds)
 
 
-def _result(
-    info: MediaInfo, target: PathLike, solution: _Solution, config: Config, progress: Progress | None
-) -> Report:
-    seconds = dict(solution.seconds)
+def _result(info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: Progress | None) -> Report:
+    seconds, known = dict(solution.seconds), solution.evidence
     with _timed(seconds, "render"):
         notes = _render(info, solution.path, target, config, progress)
-    kept: Float = np.hypot(solution.path.crop_pose[:, 0], solution.path.crop_pose[:, 1]) ** 2
-    before, after = shake(solution.path)
     return Report(
         source=os.fspath(info.path),
         target=os.fspath(target),
         frames=len(solution.path.timeline),
         shots=len(solution.path.shots),
-        unmeasured=solution.unmeasured,
-        gyro_used=solution.gyro_used,
-        crop_kept=float(kept.mean()),
-        least_crop_kept=float(kept.min()),
-        shake_before=before,
-        shake_after=after,
+        unmeasured=known.unmeasured,
+        gyro_used=known.gyro_used,
+        crop_kept=known.crop_kept,
+        least_crop_kept=known.least_crop_kept,
+        shake_before=known.shake_before,
+        shake_after=known.shake_after,
         seconds=seconds,
-        warnings=tuple(dict.fromkeys((*solution.notes, *notes, *solution.path.notes))),
+        warnings=tuple(dict.fromkeys((*known.notes, *notes))),
     )
 
 

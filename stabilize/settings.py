@@ -34,6 +34,7 @@ KeyFrames: TypeAlias = tuple[tuple[float, float], ...]
 
 FlowName: TypeAlias = Literal["klt", "dis"]
 Zoom: TypeAlias = Literal["dynamic", "static"]
+SolverName: TypeAlias = Literal["l1", "rotation"]
 Loss: TypeAlias = Literal["l1", "l2"]
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 BackendName: TypeAlias = Literal["cpu", "torch"]
@@ -238,6 +239,10 @@ class FuseConfig(Settings):
         Annotated[float, Meta(ge=0, le=0.2)],
         about("The most that local correction may move a point, as a share of half the long side."),
     ] = 0.03
+    doubt: Annotated[
+        Share,
+        about("How much less a doubtful step binds the path, by its share of the picture and its residual; 0: as any."),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,17 @@ class AxisStrength(Settings):
 class PathConfig(Settings):
     """How the steady path is found."""
 
+    solver: Annotated[
+        SolverName,
+        about(
+            "What finds the path.",
+            "--solver",
+            choices={
+                "l1": "the steadiest path of shifts, roll and zoom that the crop allows",
+                "rotation": "the camera's own rotation, smoothed: perspective too, and needs a gyroscope log",
+            },
+        ),
+    ] = "l1"
     smoothness_s: Annotated[
         KeyedSmoothness, about("Smoothing horizon: longer is steadier and crops more.", "--smoothness", "s", "SECONDS")
     ] = 1.0

@@ -1,7 +1,7 @@
 """The import arrows of the design hold, whichever way a module is imported.
 
 errors, core, parallel, spool, settings <- fields, video, nets <- motion, path, rendering, fuse, gyroscope
-<- artifacts, config <- pipeline <- cli.
+<- archive, artifacts, path_file, config <- pipeline <- cli.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import stabilize
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "core", "parallel", "spool", "settings"},
+    {"errors", "checks", "matches", "core", "parallel", "spool", "settings"},
     {"fields", "video", "nets"},
-    {"motion", "path", "rendering", "fuse", "gyroscope"},
-    {"artifacts", "config"},
+    {"motion", "path", "rendering", "fuse", "gyroscope", "gyro_lens"},
+    {"archive", "artifacts", "path_file", "config"},
     {"pipeline"},
     {"cli", "__main__"},
 ]

@@ -9,7 +9,7 @@ from .problem import SyncSettings
 from .result import SyncResult, self_calibrated_lens
 from .rows import band_rotations, band_times, camera_orientation
 from .sync import synchronize
-from .tracks import Tracks, track_frames, track_video
+from .tracks import Tracks
 
 __all__ = [
     "LensShift",
@@ -31,7 +31,5 @@ __all__ = [
     "self_calibrated_lens",
     "synchronize",
     "synchronize_held",
-    "track_frames",
-    "track_video",
     "without_shift",
 ]

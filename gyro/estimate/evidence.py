@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
+from scipy.spatial.transform import Rotation
 
 from gyro.log import Float
 
@@ -108,9 +109,9 @@ def _turns(seen: Observations, fit: Fit) -> tuple[Float, Float]:
     times."""
     rays = undistort(seen.flat, fit.camera.log_focal, fit.camera.k1)
     visual = pair_rotations(rays[0], np.cross(rays[0], rays[1]), seen.pair, seen.pairs)
-    half = len(seen.pair)
-    turn = (fit.at.R_world_cam[:half].inv() * fit.at.R_world_cam[half:]).as_rotvec()
-    count = sum_pairs(np.ones(half), seen.pair, seen.pairs)
+    prev, next_ = fit.at.R_world_cam
+    turn = Rotation.from_matrix(np.swapaxes(prev, 1, 2) @ next_).as_rotvec()
+    count = sum_pairs(np.ones(len(turn)), seen.pair, seen.pairs)
     return visual, sum_pairs(turn, seen.pair, seen.pairs) / count[:, None]
 
 

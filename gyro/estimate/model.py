@@ -12,6 +12,7 @@ from gyro.log import Float, GyroLog
 
 from .integrate import OrientationTrack, integrate
 from .tracks import Int, Tracks
+from .vectors import cross, dot, from_frame, to_frame
 
 PARAMETERS = (
     "offset_s", "drift", "rotation_x", "rotation_y", "rotation_z", "bias_x", "bias_y", "bias_z",
@@ -20,6 +21,7 @@ PARAMETERS = (
 INDEX = {name: i for i, name in enumerate(PARAMETERS)}
 ROTATION = slice(INDEX["rotation_x"], INDEX["rotation_z"] + 1)
 BIAS = slice(INDEX["bias_x"], INDEX["bias_z"] + 1)
+FOLD_MIN = 0.05  # of 1 + k1 r^2: beyond, a distortion is none of a lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +102,36 @@ def undistort(flat: Float, log_focal: float, k1: float) -> Float:
     To first order it is r_d = r (1 + k1 r^2), but one number follows a wide lens into its corners, where the
     polynomial folds back.
     """
-    x = flat * np.exp(-log_focal)
-    shrink = np.maximum(1 + k1 * np.sum(x**2, axis=-1, keepdims=True), 0.05)
-    ray = np.concatenate([x, shrink], axis=-1)
+    ray = _unscaled_rays(flat * np.exp(-log_focal), k1)
     return np.asarray(ray / np.linalg.norm(ray, axis=-1, keepdims=True))
+
+
+def _unscaled_rays(x: Float, k1: float) -> Float:
+    shrink = np.maximum(1 + k1 * dot(x, x), FOLD_MIN)
+    return np.concatenate([x, shrink[..., None]], axis=-1)
+
+
+def _rays_per_px(flat: Float, log_focal: float, k1: float, focal_px: float) -> Float:
+    """d `undistort` / d pixel: (2, m, 3) for one pixel along x, along y, of points (m, 2)."""
+    x = flat * np.exp(-log_focal)
+    ray = _unscaled_rays(x, k1)
+    slope = np.zeros((2, *ray.shape))
+    slope[0, ..., 0] = slope[1, ..., 1] = 1
+    slope[..., 2] = 2 * k1 * x.T * (ray[..., 2] > FOLD_MIN)
+    length = np.linalg.norm(ray, axis=-1, keepdims=True)
+    ray /= length
+    return np.asarray((slope - ray * dot(slope, ray)[..., None]) / (length * focal_px * np.exp(log_focal)))
 
 
 @dataclass(frozen=True, slots=True)
 class Normals:
     """The geometry of each match in the gyro's world.
 
-    `R_world_cam` (2 m) rotations at each end's own line time; `rays` (2, m, 3); `n` (m, 3) their cross product,
+    `R_world_cam` (2, m, 3, 3) rotations at each end's own line time; `rays` (2, m, 3); `n` (m, 3) their cross product,
     radians; `noise` (2, m, 3) what one pixel of error along x, along y of the next picture does to n.
     """
 
-    R_world_cam: Rotation
+    R_world_cam: Float
     rays: Float
     n: Float
     noise: Float
@@ -127,8 +144,9 @@ def normals(seen: Observations, log: GyroLog, camera: Camera) -> tuple[Normals, 
     |n| is the angle that rotation leaves; a translating camera keeps all n of a pair orthogonal to its direction.
     """
     track = body_track(log, camera)
-    R_world_body = track.evaluate(line_times(seen, camera).ravel())
-    return look(seen, R_world_body * camera.R_cam_gyro.inv(), camera.log_focal, camera.k1), track
+    R_world_body = track.matrices(line_times(seen, camera).ravel())
+    R_world_cam = (R_world_body.reshape(-1, 3) @ camera.R_cam_gyro.inv().as_matrix()).reshape(2, -1, 3, 3)
+    return look(seen, R_world_cam, camera.log_focal, camera.k1), track
 
 
 def line_times(seen: Observations, camera: Camera) -> Float:
@@ -136,35 +154,41 @@ def line_times(seen: Observations, camera: Camera) -> Float:
     return camera.log_time(seen.time_s + seen.line @ camera.readout_s)
 
 
-def look(seen: Observations, R_world_cam: Rotation, log_focal: float, k1: float) -> Normals:
-    """The geometry under a lens, all rotations known."""
-    shape = (*seen.flat.shape[:2], 3)
-    rays = R_world_cam.apply(undistort(seen.flat, log_focal, k1).reshape(-1, 3)).reshape(shape)
-    step = 1e-4
-    ends = [undistort(seen.flat[1] + nudge, log_focal, k1) for nudge in ((step, 0), (-step, 0), (0, step), (0, -step))]
-    per_px = np.stack([ends[0] - ends[1], ends[2] - ends[3]]) / (2 * step * seen.focal_px)
-    R_next = R_world_cam[len(seen.pair) :]
-    noise = np.stack([np.cross(rays[0], R_next.apply(side)) for side in per_px])
-    return Normals(R_world_cam, rays, np.cross(rays[0], rays[1]), noise)
+def look(seen: Observations, R_world_cam: Float, log_focal: float, k1: float) -> Normals:
+    """The geometry under a lens, all rotations (2, m, 3, 3) known."""
+    rays = from_frame(R_world_cam, undistort(seen.flat, log_focal, k1))
+    per_px = from_frame(R_world_cam[1], _rays_per_px(seen.flat[1], log_focal, k1, seen.focal_px))
+    return Normals(R_world_cam, rays, cross(rays[0], rays[1]), cross(rays[0], per_px))
 
 
-def normal_derivatives(seen: Observations, camera: Camera, at: Normals, track: OrientationTrack) -> Float:
-    """d n / d parameters (m, 3, 12), zero for the lens. A rotation common to both rays of a pair changes nothing, so
-    bias and the rate's scale act from the middle of the pair on."""
+def normal_derivatives(seen: Observations, camera: Camera, at: Normals, track: OrientationTrack, along: Float) -> Float:
+    """d (along . n) / d parameters (m, r, 12) for fixed vectors `along` (m, r, 3), zero for the lens.
+
+    With p, q the rays of a match and a an axis about which p turns, (a x p) x q = p (a.q) - a (p.q), and so on: all
+    that is needed are products of vectors in the axes of either camera. A rotation common to both rays of a pair
+    changes nothing, so bias and the rate's scale act from the middle of the pair on.
+    """
+    p, q = at.rays[:, :, None]
+    prev_cam, next_cam = at.R_world_cam
+    pq, pv, qv = dot(p, q)[..., None], dot(p, along)[..., None], dot(q, along)[..., None]
+    v_prev, v_next, q_prev, p_next = (
+        to_frame(R[:, None], x) for R, x in ((prev_cam, along), (next_cam, along), (prev_cam, q), (next_cam, p))
+    )
+    turned_prev, turned_next = q_prev * pv - v_prev * pq, v_next * pq - p_next * qv  # by each axis of the cameras
+    J = np.zeros((*along.shape[:2], len(PARAMETERS)))
+    J[..., ROTATION] = -turned_prev - turned_next
     t_log = line_times(seen, camera)
-    shape, rays = at.rays.shape, at.rays
-    dray = np.zeros((*shape[:2], len(PARAMETERS), 3))
-    rate_cam = camera.R_cam_gyro.apply(track.rate(t_log.ravel()))
-    moving = np.cross(at.R_world_cam.apply(rate_cam).reshape(shape), rays)
     lever = t_log - t_log.mean(axis=0)
-    dray[:, :, INDEX["offset_s"]] = moving
-    dray[:, :, INDEX["drift"]] = moving * (t_log - camera.offset_s - camera.mid_s - lever)[..., None]
-    for i, name in enumerate(("readout_rows_s", "readout_columns_s")):
-        dray[:, :, INDEX[name]] = moving * seen.line[..., i, None]
-    ray_cam = at.R_world_cam.inv().apply(rays.reshape(-1, 3))
-    for axis, unit in enumerate(np.eye(3)):
-        dray[:, :, ROTATION.start + axis] = at.R_world_cam.apply(np.cross(ray_cam, unit)).reshape(shape)
-        body = at.R_world_cam.apply(camera.R_cam_gyro.apply(unit)).reshape(shape)
-        dray[:, :, BIAS.start + axis] = -lever[..., None] * np.cross(body, rays)
-    dn = np.cross(dray[0], rays[1][:, None]) + np.cross(rays[0][:, None], dray[1])
-    return np.swapaxes(dn, 1, 2)
+    C = camera.R_cam_gyro.as_matrix()
+    J[..., BIAS] = -(turned_prev * lever[0, :, None, None] + turned_next * lever[1, :, None, None]) @ C
+    rate_cam = track.rate(t_log.ravel()).reshape(2, -1, 1, 3) @ C.T
+    moving = dot(turned_prev, rate_cam[0]), dot(turned_next, rate_cam[1])
+    since = t_log - camera.offset_s - camera.mid_s - lever
+    for name, factor in (
+        ("offset_s", np.ones_like(t_log)),
+        ("drift", since),
+        ("readout_rows_s", seen.line[..., 0]),
+        ("readout_columns_s", seen.line[..., 1]),
+    ):
+        J[..., INDEX[name]] = sum(one * by[:, None] for one, by in zip(moving, factor, strict=True))
+    return J

@@ -11,7 +11,17 @@ from gyro.log import Float, GyroLog
 
 from .integrate import OrientationTrack
 from .model import INDEX, Camera, Normals, Observations, look, normal_derivatives, normals
-from .translation import covariance, directions, loss_weight, noise_along, spread_out, sum_pairs, swings, tangents
+from .translation import (
+    across_noise,
+    directions,
+    loss_weight,
+    noise_along,
+    spread_out,
+    sum_pairs,
+    swings,
+    tangents,
+)
+from .vectors import cross, dot
 
 POLISH = 2
 MOST_STEP = 0.3  # radians: how far one step may turn a direction
@@ -90,16 +100,16 @@ def residual_px(at: Normals, m: Float | None) -> Float:
     """With m (k, 3): distance from the epipolar plane in units of what a pixel does to it (Sampson), (k, 1). Without:
     the whole displacement in the next picture that rotation leaves, (k, 2)."""
     if m is not None:
-        return np.asarray(np.einsum("ij,ij->i", at.n, m) / noise_along(covariance(at.noise), m))[:, None]
-    return np.asarray(np.einsum("irj,ij->ir", _px_per_normal(at), at.n))
+        return np.asarray(dot(at.n, m) / noise_along(at.noise, m))[:, None]
+    return dot(_px_per_normal(at), at.n[:, None])
 
 
 def _px_per_normal(at: Normals) -> Float:
     """Pixels (k, 2, 3) of the displacement that a normal stands for: the dual basis of `noise` within the plane across
     the ray."""
     x, y, ray = at.noise[0], at.noise[1], at.rays[0]
-    volume = np.einsum("ij,ij->i", np.cross(x, y), ray)[:, None]
-    return np.asarray(np.stack([np.cross(y, ray), np.cross(ray, x)], axis=1) / volume[:, None])
+    volume = dot(cross(x, y), ray)[:, None]
+    return np.asarray(np.stack([cross(y, ray), cross(ray, x)], axis=1) / volume[:, None])
 
 
 def noise_px(e: Float) -> float:
@@ -112,11 +122,8 @@ def jacobian(seen: Observations, point: Point) -> Float:
     """d e / d parameters, (k, r, 12). The lens changes what a pixel is worth as well, or else a longer focal length
     would shrink noise: there the whole residual is differenced."""
     at, m = point.at, point.course
-    dn = normal_derivatives(seen, point.camera, at, point.track)
-    if m is None:
-        J = np.einsum("irj,ijp->irp", _px_per_normal(at), dn)
-    else:
-        J = np.einsum("ijp,ij->ip", dn, m / noise_along(covariance(at.noise), m)[:, None])[:, None]
+    along = _px_per_normal(at) if m is None else (m / noise_along(at.noise, m)[:, None])[:, None]
+    J = normal_derivatives(seen, point.camera, at, point.track, along)
     whole = point.e if point.shift is None else point.e + point.shift[seen.pair]
     h = 1e-4
     for name, step in (("log_focal", (h, 0.0)), ("k1", (0.0, h))):
@@ -137,8 +144,7 @@ def free_jacobian(seen: Observations, point: Point) -> Float | None:
 def _direction_jacobian(seen: Observations, at: Normals, m: Float, course: Float, e: Float) -> Float:
     """d e / d (two tangents of m), (k, 1, 2)."""
     basis = tangents(m)[seen.pair]
-    spread = covariance(at.noise)
-    distance = noise_along(spread, course)[:, None]
-    along = np.einsum("ij,ikj->ik", at.n, basis) / distance
-    longer = np.einsum("ij,ijl,ikl->ik", course, spread, basis) / distance**2
+    distance = noise_along(at.noise, course)[:, None]
+    along = dot(at.n[:, None], basis) / distance
+    longer = dot(across_noise(at.noise, course)[:, None], basis) / distance**2
     return np.asarray((along - e * longer)[:, None])

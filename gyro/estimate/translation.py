@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gyro.log import Float
 
 from .tracks import Int
+from .vectors import cross, dot
 
 NEAR_EPIPOLE = 0.1  # sine of the angle to the epipole below which a match says next to nothing
 ROUNDS = 5
@@ -32,8 +33,9 @@ def directions(n: Float, noise: Float, pair: Int, pairs: int, *, sigma_px: float
     for _ in range(ROUNDS):
         weight = 1 / np.trace(spread, axis1=1, axis2=2)
         if m is not None:
-            distance = noise_along(spread, m[pair])
-            residual = np.einsum("ij,ij->i", n, m[pair]) / distance
+            course = m[pair]
+            distance = noise_along(noise, course)
+            residual = dot(n, course) / distance
             weight = loss_weight(residual**2, sigma_px) / distance**2
         w = weight[:, None, None]
         m = _smallest(sum_pairs(w * scatter, pair, pairs), sum_pairs(w * spread, pair, pairs))
@@ -70,21 +72,30 @@ def spread_out(m: Float, swing: Float, pair: Int, when: Float) -> Float:
 def covariance(noise: Float) -> Float:
     """D (m, 3, 3) of one pixel of noise, with a floor that keeps matches next to the epipole from counting as exact."""
     spread = noise[0][:, :, None] * noise[0][:, None, :] + noise[1][:, :, None] * noise[1][:, None, :]
-    floor = NEAR_EPIPOLE**2 / 2 * np.trace(spread, axis1=1, axis2=2)
-    return np.asarray(spread + floor[:, None, None] * np.eye(3))
+    return np.asarray(spread + _floor(noise)[:, None, None] * np.eye(3))
 
 
-def noise_along(spread: Float, m: Float) -> Float:
-    """Standard deviation (k,) of n.m for one pixel of noise."""
-    return np.asarray(np.sqrt(np.einsum("ij,ijk,ik->i", m, spread, m)))
+def _floor(noise: Float) -> Float:
+    return np.asarray(NEAR_EPIPOLE**2 / 2 * dot(noise, noise).sum(axis=0))
+
+
+def across_noise(noise: Float, m: Float) -> Float:
+    """D m (k, 3), D as `covariance` has it."""
+    x, y = noise
+    return np.asarray(x * dot(x, m)[:, None] + y * dot(y, m)[:, None] + m * _floor(noise)[:, None])
+
+
+def noise_along(noise: Float, m: Float) -> Float:
+    """Standard deviation (k,) of n.m for one pixel of noise: sqrt(m' D m) for unit vectors m (k, 3)."""
+    return np.asarray(np.sqrt((dot(noise, m) ** 2).sum(axis=0) + _floor(noise)))
 
 
 def tangents(m: Float) -> Float:
     """Two unit vectors orthogonal to each m, (k, 2, 3)."""
     helper = np.eye(3)[np.argmin(np.abs(m), axis=1)]
-    first = np.cross(m, helper)
+    first = cross(m, helper)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
-    return np.stack([first, np.cross(m, first)], axis=1)
+    return np.stack([first, cross(m, first)], axis=1)
 
 
 def sum_pairs(values: Float, pair: Int, pairs: int) -> Float:

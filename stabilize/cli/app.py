@@ -18,7 +18,7 @@ from stabilize.cli.help import HELP_NAMES, Command, Group
 LAZY = {  # command -> (module, name in it, short help)
     "metrics": ("metrics.cli", "metrics_command", "Judge a stabilised video, alone or against its input."),
     "score": ("metrics.cli", "score_command", "Score many clips and several methods."),
-    "gyro": ("gyro.cli", "app", "Gyroscope logs: what is in them, how they fit a video."),
+    "gyro": ("stabilize.cli.gyroscope", "app", "Gyroscope logs: what is in them, how they fit a video."),
     "calibrate": ("gyro.cli", "calibrate", "Calibrate a lens from views of a chessboard."),
 }
 MEANT = {"stabilize": "run", "stabilise": "run", "analysis": "analyse", "judge": "metrics", "probe": "info"}
@@ -35,7 +35,12 @@ EXAMPLES = {
         "stabilize run clip.mp4 --set path.loss=l2 --config mine.toml",
     ),
     "analyse": ("stabilize analyse clip.mp4 -o clip.npz", "stabilize analyse night.mp4 --flow dis"),
+    "solve": (
+        "stabilize solve clip_motion.npz",
+        "stabilize solve clip_motion.npz --video clip.mp4 --gyro clip.gcsv --smoothness 2 -o calm.npz",
+    ),
     "render": (
+        "stabilize render clip.mp4 --path clip_path.npz",
         "stabilize render clip.mp4 --motion clip.npz --smoothness 2",
         "stabilize render clip.mp4 --motion clip.npz --zoom static -o static.mp4",
     ),

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import typer
 
-from localfiles.text import clean
-from stabilize.cli import signals, streams
-from stabilize.cli.text import complain
+from localfiles import streams
+from localfiles.terminal import complain
+from stabilize.cli import signals
 from stabilize.errors import InputError, OutputError, StabilizeError, UsageError
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE
@@ -53,7 +53,7 @@ def run(arguments: Sequence[str], debug: bool = False) -> int:
             _show_traceback(error)
         message, code = explained(error, debug)
         if message:
-            complain(f"stabilize: {clean(message)}")
+            complain(f"stabilize: {message}")
         return code
 
 
@@ -88,7 +88,7 @@ def _check_words(words: Sequence[str]) -> None:
 def _show_traceback(error: Exception) -> None:
     for part in traceback.format_exception(error):
         for line in part.rstrip("\n").split("\n"):
-            complain(clean(line))
+            complain(line)
 
 
 def _usage(error: BaseException, message: str) -> str:

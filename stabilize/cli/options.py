@@ -112,6 +112,18 @@ class Choices:
     settings: tuple[str, ...] = ()
     overwrite: bool = False
 
+    def check_unused(self, *sections: str, why: str) -> None:
+        """Raises UsageError where an option or --set means settings of sections that have no say."""
+        said = [
+            entry.extra["option"]
+            for name, entry in options().items()
+            if name in self.values and _of(entry.name) in sections
+        ]
+        said += [f"--set {setting}" for setting in self.settings if _of(setting.strip()) in sections]
+        said += ["--tripod"] if self.tripod else []
+        if said:
+            raise UsageError(f"{said[0]} has no effect here: {why}")
+
     def resolve(self) -> Config:
         """The settings; raises UsageError."""
         config = Config() if self.preset is None else with_preset(Config(), self.preset)
@@ -123,6 +135,11 @@ class Choices:
             config = _with_option(config, options()[name], value)
         config = with_settings(config, self.settings)
         return updated(config, {"encode": {"overwrite": True}}) if self.overwrite else config
+
+
+def _of(name: str) -> str:
+    """The section that a setting belongs to."""
+    return name.partition(".")[0]
 
 
 def _with_option(config: Config, entry: Entry, text: str) -> Config:
@@ -193,6 +210,7 @@ def _parameters(annotations: dict[str, Any]) -> list[inspect.Parameter]:
 
 
 def _print(text: str) -> None:
-    from stabilize.cli.text import say
+    from localfiles.terminal import say
 
-    say(text.rstrip("\n"))
+    for line in text.splitlines():
+        say(line)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stabilize.cli.text import complain
+from localfiles.terminal import complain
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localfiles.text import clean
-from stabilize.cli.text import complain, say_json, say_table
+from localfiles.terminal import complain, say_json
+from stabilize.cli.text import say_table
 
 if TYPE_CHECKING:
     from stabilize.core import Motion
-    from stabilize.pipeline import Report
+    from stabilize.path.measure import Evidence
+    from stabilize.pipeline import Report, Solution
 
 
 def show_report(report: Report, quiet: bool, as_json: bool) -> None:
@@ -27,7 +28,7 @@ def show_report(report: Report, quiet: bool, as_json: bool) -> None:
 def show_warnings(warnings: tuple[str, ...]) -> None:
     """On stderr."""
     for warning in warnings:
-        complain(f"warning: {clean(warning)}")
+        complain(f"warning: {warning}")
 
 
 def show_motion(  # noqa: PLR0917
@@ -61,16 +62,38 @@ def _motion_facts(motion: Motion, source: Path, target: Path) -> dict[str, Any]:
     }
 
 
+def show_path(solution: Solution, source: Path, target: Path, quiet: bool, as_json: bool) -> None:
+    """What a solver found."""
+    path, evidence = solution.path, solution.evidence
+    counts = {"frames": len(path.timeline), "shots": len(path.shots)}
+    if as_json:
+        facts = {k: v for k, v in asdict(evidence).items() if k != "notes"}
+        facts = {"source": str(source), "target": str(target)} | counts | facts
+        say_json(facts | {"seconds": solution.seconds, "warnings": list(evidence.notes)})
+    elif quiet:
+        show_warnings(evidence.notes)
+    else:
+        rows = _evidence_rows(evidence, **counts)
+        rows += [("seconds", seconds_line(solution.seconds, counts["frames"]))]
+        say_table(str(target), rows + [("warning", note) for note in evidence.notes])
+
+
 def _rows(report: Report) -> list[tuple[str, str]]:
-    before, after = report.shake_before, report.shake_after
     return [
-        ("frames", f"{report.frames}{_parts(report.shots, report.unmeasured)}"),
-        *([("gyroscope", "its rotation was used")] if report.gyro_used else []),
-        ("kept", f"{report.crop_kept:.1%} of the picture's area, at least {report.least_crop_kept:.1%}"),
-        ("shake", f"{before.shift_percent:.3f} % of the long side before, {after.shift_percent:.3f} % after"),
-        ("roll", f"{before.roll_deg:.3f} degrees before, {after.roll_deg:.3f} after"),
+        *_evidence_rows(report, report.frames, report.shots),
         ("seconds", seconds_line(report.seconds, report.frames)),
         *(("warning", warning) for warning in report.warnings),
+    ]
+
+
+def _evidence_rows(known: Report | Evidence, frames: int, shots: int) -> list[tuple[str, str]]:
+    before, after = known.shake_before, known.shake_after
+    return [
+        ("frames", f"{frames}{_parts(shots, known.unmeasured)}"),
+        *([("gyroscope", "its rotation was used")] if known.gyro_used else []),
+        ("kept", f"{known.crop_kept:.1%} of the picture's area, at least {known.least_crop_kept:.1%}"),
+        ("shake", f"{before.shift_percent:.3f} % of the long side before, {after.shift_percent:.3f} % after"),
+        ("roll", f"{before.roll_deg:.3f} degrees before, {after.roll_deg:.3f} after"),
     ]
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stabilize.core import Float, Float32
 from stabilize.motion.features import Corners
 from stabilize.motion.models import errors
+from stabilize.motion.sources import PointMatches
 
 THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
 LEARN = 0.12  # share by which one pair moves the belief; less where under a tenth of the points move otherwise
@@ -24,7 +25,8 @@ DOUBT = 0.3  # belief below which support speaks against a motion
 FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 NEW = 0.6  # belief in picture that has just come into view
 UNDISPUTED = 0.85  # share of the points from which on no other motion is looked for
-LEAST = 8  # points that can carry a motion
+POINTS_MIN = 8  # that can carry a motion
+WEIGHT_MIN = 0.1  # of a match: what a source doubts more is as good as not found
 Mask = NDArray[np.bool_]
 
 
@@ -37,8 +39,34 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
+    """One motion that part of the matches agrees on."""
+
     H_px: Float
+    """(3, 3), previous to next."""
     support: Mask
+    """(k,) the matches that agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The corners of a picture that were found in the next one, k of them."""
+
+    prev: Float32
+    """(k, 2) pixels."""
+    next: Float32
+    """(k, 2) pixels."""
+    weight: Float32
+    """(k,) up to 1, as the motion source says."""
+    cell: NDArray[np.intp]
+    """(k,) where each lies, as in `Corners`."""
+    coarseness: int
+    """By how much errors are larger than in a clear picture."""
+
+
+def found_of(corners: Corners, matches: PointMatches) -> Found:
+    """The matches that may be used at all."""
+    ok = matches.weight >= WEIGHT_MIN
+    return Found(corners.points[ok], matches.points[ok], matches.weight[ok], corners.cell[ok], corners.coarseness)
 
 
 def first_belief(grid: tuple[int, int]) -> Belief:
@@ -72,34 +100,33 @@ def hypotheses(prev: Float32, next_: Float32, likely: Mask, threshold_px: float 
 
 
 def _propose(prev: Float32, next_: Float32, pick: Mask, threshold_px: float, found: list[Hypothesis]) -> None:
-    if pick.sum() < LEAST:
+    if pick.sum() < POINTS_MIN:
         return
     H = _magsac(prev[pick], next_[pick], threshold_px)
     if H is not None and np.linalg.det(H[:2, :2]) > 0.1:
         found.append(Hypothesis(H, errors(H, prev.astype(np.float64), next_.astype(np.float64)) < threshold_px))
 
 
-def camera_motion(prev: Float32, next_: Float32, corners: Corners, ok: Mask, belief: Belief) -> Hypothesis | None:
+def camera_motion(found: Found, belief: Belief) -> Hypothesis | None:
     """The hypothesis whose support covers most believed background; None where no group is large enough.
 
     Support where there was foreground counts against it: while that moves almost as the world does, one motion fits
-    both, badly.
+    both, badly. Each match counts by its weight.
     """
-    chance = belief.cells.ravel()[corners.cell[ok]]
-    candidates = hypotheses(prev[ok], next_[ok], chance > np.median(chance), THRESHOLD_PX * corners.coarseness)
-    best = max(candidates, key=lambda h: float(np.sum(chance[h.support] - DOUBT)))
-    return best if best.support.sum() >= LEAST else None
+    chance = belief.cells.ravel()[found.cell]
+    likely = chance * found.weight
+    candidates = hypotheses(found.prev, found.next, likely > np.median(likely), THRESHOLD_PX * found.coarseness)
+    worth = found.weight * (chance - DOUBT)
+    best = max(candidates, key=lambda h: float(np.sum(worth[h.support])))
+    return best if best.support.sum() >= POINTS_MIN else None
 
 
-def learn(  # noqa: PLR0917
-    belief: Belief, corners: Corners, ok: Mask, support: Mask, H_px: Float, size: tuple[int, int]
-) -> Belief:
+def learn(belief: Belief, found: Found, support: Mask, H_px: Float, size: tuple[int, int]) -> Belief:
     """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame."""
     cells = belief.cells.copy()
     flat = cells.ravel()
-    seen = corners.cell[ok]
     rate = LEARN * min(1.0, 10 * (1 - float(support.mean())))
-    flat[seen] += rate * (support.astype(np.float32) - flat[seen])
+    flat[found.cell] += rate * found.weight * (support.astype(np.float32) - flat[found.cell])
     cells += FORGET * (_prior(cells.shape) - cells)
     rows, cols = cells.shape
     sx, sy = cols / size[0], rows / size[1]

@@ -6,30 +6,34 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stabilize.core import Float32, UInt8
 from stabilize.motion.faint import REDUCED, from_reduced, is_faint, is_nothing, reduced
 
 CELL_PX = 20
-MARGIN_PX = 6
+MARGIN_PX = 6  # half a window of Lucas-Kanade: nearer to the border it is cut off
 # Smallest eigenvalue of the structure tensor (gray levels^2 per pixel) that can be told from sensor noise of about 2
 # levels.
 MIN_EIGENVALUE = 2.5e-5
-BLOCK = 5
-LEAST_REDUCED_PX = 160  # short side from which on a quarter of it still holds a picture
+BLOCK_PX = 5
+REDUCED_FROM_PX = 160  # short side from which on a quarter of it still holds a picture
 
 
 @dataclass(frozen=True, slots=True)
 class Corners:
-    """`points` (k, 2) float32 pixels; `cell` (k,) index into the `grid` (rows, cols) of cells.
-
-    `faint`: the picture had to be reduced, so that a pixel is known a quarter as well.
-    """
+    """Points of one picture that can be followed, one in each cell at the most."""
 
     points: Float32
-    cell: np.ndarray[tuple[int], np.dtype[np.intp]]
+    """(k, 2) pixels."""
+    cell: NDArray[np.intp]
+    """(k,) ascending index into the cells, row by row."""
+    strength: Float32
+    """(k,) smallest eigenvalue of the structure tensor there."""
     grid: tuple[int, int]
+    """Rows and columns of cells."""
     faint: bool = False
+    """The picture had to be reduced, so that a pixel is known a quarter as well."""
 
     @property
     def coarseness(self) -> int:
@@ -46,19 +50,19 @@ def corners(gray: UInt8) -> Corners:
     """The strongest corner of each cell (Shi & Tomasi 1994), where there is one."""
     grid = cell_grid(*gray.shape)
     at, best = _strongest(gray, grid)
-    if min(gray.shape) >= LEAST_REDUCED_PX and is_faint(gray, best):
+    if min(gray.shape) >= REDUCED_FROM_PX and is_faint(gray, best):
         small = reduced(gray)
         at, best = _strongest(small, grid)
         cell = np.flatnonzero((best > 0) & ~is_nothing(small))
-        return Corners(from_reduced(at[cell]), cell, grid, faint=True)
+        return Corners(from_reduced(at[cell]), cell, best[cell], grid, faint=True)
     cell = np.flatnonzero(best > MIN_EIGENVALUE)
-    return Corners(at[cell], cell, grid)
+    return Corners(at[cell], cell, best[cell], grid)
 
 
 def _strongest(gray: UInt8, grid: tuple[int, int]) -> tuple[Float32, Float32]:
     """The pixel (cells, 2) of the best corner of each cell of the grid, and its strength (cells,)."""
     height, width = gray.shape
-    strength = cv2.cornerMinEigenVal(gray, BLOCK)
+    strength = cv2.cornerMinEigenVal(gray, BLOCK_PX)
     margin = min(MARGIN_PX, height // 8, width // 8)
     if margin:
         strength[:margin] = strength[-margin:] = 0

@@ -16,23 +16,33 @@ from stabilize.fields.grid import node_positions
 from stabilize.motion.models import robust_weight
 
 Index = NDArray[np.intp]
-ROWS, COLS = 10, 17  # nodes: 9x16 cells
-BAND = 2 * COLS  # a second difference down a column reaches this far in row order
+Shape = tuple[int, int]
+SHORT_SIDE_NODES, LONG_SIDE_NODES = 10, 17  # 9x16 cells, square in a picture of 16:9
 STIFFNESS = 1.5  # data points that one unit of bending outweighs
 PULL = 0.02  # draws what nothing supports to the global motion
-OUTLIER = 0.012  # units (4 px of 640): further off is something that moves by itself
-LEAST_STRETCH = 0.3  # a cell keeps at least this share of its area and orientation
+OUTLIER_UNITS = 0.012  # 4 px of 640: further off is something that moves by itself
+STRETCH_MIN = 0.3  # share of its area that a cell keeps at least, and its orientation
+
+
+def mesh_shape(half_extent: tuple[float, float]) -> Shape:
+    """Rows and columns of nodes: the longer side has the more."""
+    portrait = half_extent[1] > half_extent[0]
+    return (LONG_SIDE_NODES, SHORT_SIDE_NODES) if portrait else (SHORT_SIDE_NODES, LONG_SIDE_NODES)
+
+
+def flat_mesh(shape: Shape) -> Float16:
+    """No local motion."""
+    return np.zeros((*shape, 2), np.float16)
 
 
 @cache
-def _bending() -> Float:
-    """Lower band (BAND + 1, n) of the normal matrix of second differences along rows and columns.
-
-    First differences count too, weakly.
+def _bending(shape: Shape) -> Float:
+    """Lower band (2 cols + 1, n) of the normal matrix of second differences along rows and columns: down a column, one
+    reaches two rows far. First differences count too, weakly.
     """
-    n = ROWS * COLS
+    n = shape[0] * shape[1]
     normal = np.zeros((n, n))
-    index = np.arange(n).reshape(ROWS, COLS)
+    index = np.arange(n).reshape(shape)
     for grid in (index, index.T):
         for line in grid:
             for kernel in (np.array([1.0, -2.0, 1.0]), np.array([0.4, -0.4])):
@@ -40,39 +50,45 @@ def _bending() -> Float:
                     nodes = line[k : k + len(kernel)]
                     normal[np.ix_(nodes, nodes)] += np.outer(kernel, kernel)
     normal = STIFFNESS * normal + PULL * np.eye(n)
-    band = np.zeros((BAND + 1, n))
-    for k in range(BAND + 1):
+    band = np.zeros((2 * shape[1] + 1, n))
+    for k in range(len(band)):
         band[k, : n - k] = np.diagonal(normal, -k)
     return band
 
 
-def _hat(points: Float, half_extent: tuple[float, float]) -> tuple[Index, Float]:
+def _hat(points: Float, half_extent: tuple[float, float], shape: Shape) -> tuple[Index, Float]:
     """Nodes (k, 4) around each point and their bilinear weights (k, 4)."""
-    u = np.clip((points[:, 0] / half_extent[0] + 1) / 2 * (COLS - 1), 0, COLS - 1 - 1e-9)
-    v = np.clip((points[:, 1] / half_extent[1] + 1) / 2 * (ROWS - 1), 0, ROWS - 1 - 1e-9)
+    rows, cols = shape
+    u = np.clip((points[:, 0] / half_extent[0] + 1) / 2 * (cols - 1), 0, cols - 1 - 1e-9)
+    v = np.clip((points[:, 1] / half_extent[1] + 1) / 2 * (rows - 1), 0, rows - 1 - 1e-9)
     left, top = u.astype(np.intp), v.astype(np.intp)
     fu, fv = u - left, v - top
-    first = top * COLS + left
-    nodes = np.stack([first, first + 1, first + COLS, first + COLS + 1], axis=1)
+    first = top * cols + left
+    nodes = np.stack([first, first + 1, first + cols, first + cols + 1], axis=1)
     return nodes, np.stack([(1 - fu) * (1 - fv), fu * (1 - fv), (1 - fu) * fv, fu * fv], axis=1)
 
 
-def local_motion(points: Float, residual: Float, half_extent: tuple[float, float]) -> Float16:
-    """Mesh (ROWS, COLS, 2) that explains the residuals (k, 2) at points (k, 2), all in units; it never folds."""
-    nodes, hat = _hat(points, half_extent)
-    weight = robust_weight(np.linalg.norm(residual, axis=1), OUTLIER)
-    values = np.zeros((ROWS * COLS, 2))
+def local_motion(
+    points: Float, residual: Float, trust: Float, half_extent: tuple[float, float], shape: Shape
+) -> Float16:
+    """Mesh (rows, cols, 2) that explains the residuals (k, 2) at points (k, 2), all in units; it never folds. `trust`
+    (k,): weight of each point before its distance is known.
+    """
+    nodes, hat = _hat(points, half_extent, shape)
+    weight = trust * robust_weight(np.linalg.norm(residual, axis=1), OUTLIER_UNITS)
+    values = np.zeros((shape[0] * shape[1], 2))
     for _ in range(2):
-        values = _solve(nodes, hat, weight, residual)
+        values = _solve(nodes, hat, weight, residual, shape)
         rest = residual - np.einsum("ki,kic->kc", hat, values[nodes])
-        weight = robust_weight(np.linalg.norm(rest, axis=1), OUTLIER / 2)
-    return unfold(values.reshape(ROWS, COLS, 2), half_extent).astype(np.float16)
+        weight = trust * robust_weight(np.linalg.norm(rest, axis=1), OUTLIER_UNITS / 2)
+    return unfold(values.reshape(*shape, 2), half_extent).astype(np.float16)
 
 
-def _solve(nodes: Index, hat: Float, weight: Float, residual: Float) -> Float:
+def _solve(nodes: Index, hat: Float, weight: Float, residual: Float, shape: Shape) -> Float:
     """Weighted least squares with bending, as a banded system: (n, 2)."""
-    n = ROWS * COLS
-    band = _bending().ravel().copy()
+    bending = _bending(shape)
+    n = bending.shape[1]
+    band = bending.ravel().copy()
     for i in range(4):
         for j in range(i + 1):  # nodes[:, i] >= nodes[:, j]
             at = (nodes[:, i] - nodes[:, j]) * n + nodes[:, j]
@@ -81,7 +97,7 @@ def _solve(nodes: Index, hat: Float, weight: Float, residual: Float) -> Float:
     for i in range(4):
         for c in (0, 1):
             right[:, c] += np.bincount(nodes[:, i], weight * hat[:, i] * residual[:, c], minlength=n)
-    normal = band.reshape(BAND + 1, n)
+    normal = band.reshape(bending.shape)
     return np.asarray(solveh_banded(normal, right, lower=True, overwrite_ab=True, check_finite=False))
 
 
@@ -98,6 +114,6 @@ def least_stretch(mesh: Float, half_extent: tuple[float, float]) -> float:
 
 def unfold(mesh: Float, half_extent: tuple[float, float]) -> Float:
     """The mesh, weakened until no cell comes near folding."""
-    while least_stretch(mesh, half_extent) < LEAST_STRETCH:
+    while least_stretch(mesh, half_extent) < STRETCH_MIN:
         mesh = mesh * 0.7
     return mesh

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stabilize.core import Float, MotionModel
 
 RIDGE = 1e-9  # keeps the equations of points on a line solvable
+POINTS_EFFECTIVE = 200  # independent ones at the most: neighbours err alike
+OUTLIER_MEDIANS = 2.5  # median distances at which a point starts to count as an outlier, at the least
 Fit = Callable[[Float, Float, Float], Float]
 
 
@@ -101,43 +102,37 @@ def robust_weight(distance: Float, scale: float) -> Float:
     return np.asarray(1 / (1 + (distance / scale) ** 2) ** 2)
 
 
-def choose(
-    prev: Float, next_: Float, trust: Float, scale: float, floor: float
-) -> tuple[MotionModel, Float, NDArray[np.float64]]:
+def choose(prev: Float, next_: Float, trust: Float, scale: float, floor: float) -> tuple[MotionModel, Float]:
     """The model of the ladder with the least description length (BIC), each fitted robustly.
 
     `trust` (k,): weight of each point before its distance is known; `scale`: distance at which a point starts to count
     as an outlier; `floor`: measurement noise that no fit can beat. Residuals of neighbouring points are not
-    independent, so they count for less than their number (`EFFECTIVE`). Returns model, H, weights of the points (k,).
+    independent, so they count for less than their number (`POINTS_EFFECTIVE`).
     """
-    effective = min(len(prev), EFFECTIVE)
-    best: tuple[float, MotionModel, Float, Float] | None = None
+    effective = min(len(prev), POINTS_EFFECTIVE)
+    best: tuple[float, MotionModel, Float] | None = None
     for model, (fit, parameters) in LADDER.items():
         if 2 * len(prev) < parameters + 4:
             break
-        H, weight = _fit_robustly(fit, prev, next_, trust, scale)
+        H = _fit_robustly(fit, prev, next_, trust, scale)
         distance = np.minimum(errors(H, prev, next_), 2 * scale)
         variance = float(np.mean(distance**2)) / 2 + floor**2
         length = 2 * effective * np.log(variance) + parameters * np.log(2 * effective)
         if best is None or length < best[0]:
-            best = (length, model, H, weight)
+            best = (length, model, H)
     assert best is not None
-    return best[1], best[2], best[3]
+    return best[1], best[2]
 
 
-EFFECTIVE = 200
-NARROW = 2.5  # median distances at which a point starts to count as an outlier, at the least
-
-
-def _fit_robustly(fit: Fit, prev: Float, next_: Float, trust: Float, scale: float) -> tuple[Float, Float]:
+def _fit_robustly(fit: Fit, prev: Float, next_: Float, trust: Float, scale: float) -> Float:
     """Iterated reweighting; the scale shrinks to what the fit leaves, to tell a motion apart that differs a little."""
     weight = trust
     H = fit(prev, next_, weight)
     for shrink in (1.0, 0.5, 0.25):
         distance = errors(H, prev, next_)
-        weight = trust * robust_weight(distance, max(shrink * scale, NARROW * _middle(distance))) + 1e-9
+        weight = trust * robust_weight(distance, max(shrink * scale, OUTLIER_MEDIANS * _middle(distance))) + 1e-9
         H = fit(prev, next_, weight)
-    return H, weight
+    return H
 
 
 def _middle(values: Float) -> float:

@@ -1,4 +1,4 @@
-"""How shaky a path is, as the solver itself sees it: for the summary of a run.
+"""How shaky a path is, as the solver itself sees it, and what a report says of it.
 
 The judge of results is the package `metrics`.
 """
@@ -6,49 +6,95 @@ The judge of results is the package `metrics`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
+from typing import Protocol
 
 import numpy as np
 
-from stabilize.core import CameraPath, Float
-from stabilize.fields.similarity import Complex, compose, inverse, to_complex
+from stabilize.core import CameraPath, Float, StablePath
+from stabilize.fields.similarity import Complex, compose, to_complex
 from stabilize.fields.smoothing import gaussian_mean, in_frames
-from stabilize.path.similarity import SimilarityPath
+from stabilize.path.similarity import poses_along
 
 SIGMA_S = 0.5
 
 
+class SolvedPath(StablePath, Protocol):
+    """What every solver makes: a path with what a report tells of it."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left as filmed, and why, for a person."""
+
+    @property
+    def kept(self) -> Float:
+        """(n,) share of the picture's width that is still shown."""
+
+    def poses(self) -> tuple[Complex, Complex]:
+        """(n, 2) each: rotation and shift in units, added up over the frames, of the input and of the output."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shake:
-    """RMS distance from its own smooth (0.5 s): of the path in percent of the long side, of the roll in degrees."""
+    """RMS distance of a path from its own smooth one, over half a second."""
 
     shift_percent: float
+    """Of the long side."""
     roll_deg: float
+    """Of the rotation in the picture plane."""
+
+    def __post_init__(self) -> None:
+        if not all(isfinite(value) and value >= 0 for value in (self.shift_percent, self.roll_deg)):
+            raise ValueError("shake must be finite, and 0 or more")
 
 
-def shake(path: SimilarityPath) -> tuple[Shake, Shake]:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a report says of a path; it is saved with it."""
+
+    unmeasured: int
+    """Pairs within a shot in which the picture showed no motion."""
+    gyro_used: bool
+    """Whether a gyroscope had its share."""
+    crop_kept: float
+    """Mean share of the picture's area that is still shown."""
+    least_crop_kept: float
+    """Least share."""
+    shake_before: Shake
+    """Of the input."""
+    shake_after: Shake
+    """Of the output."""
+    notes: tuple[str, ...] = ()
+    """For a person."""
+
+    def __post_init__(self) -> None:
+        if not all(0 <= share < np.inf for share in (self.crop_kept, self.least_crop_kept)) or self.unmeasured < 0:
+            raise ValueError("what is kept and what is unmeasured must be finite, and 0 or more")
+
+
+def evidence(path: SolvedPath, unmeasured: int, gyro_used: bool, notes: tuple[str, ...]) -> Evidence:
+    """Of a path that was solved, with notes of earlier stages."""
+    area = path.kept**2
+    before, after = shake(path)
+    said = tuple(dict.fromkeys((*notes, *path.notes)))
+    return Evidence(unmeasured, gyro_used, float(area.mean()), float(area.min()), before, after, said)
+
+
+def shake(path: SolvedPath) -> tuple[Shake, Shake]:
     """Of the input and of the output."""
-    camera = path.camera
-    poses = _poses(camera)
-    return _shake(poses, camera), _shake(compose(poses, to_complex(path.crop_pose)), camera)
+    before, after = path.poses()
+    return _shake(before, path), _shake(after, path)
 
 
-def _poses(camera: CameraPath) -> Complex:
-    """Shift and rotation of each frame, added up within each shot, without zoom: it would scale what comes after."""
-    steps = inverse(to_complex(camera.step))
-    turn = np.concatenate([[0.0], np.cumsum(np.angle(steps[:, 0]))])
-    shift = steps[:, 1] * np.exp(1j * turn[:-1])
-    return np.stack([np.exp(1j * turn), np.concatenate([[0.0], np.cumsum(shift)])], axis=1)
-
-
-def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
+def not_worse(camera: CameraPath, shot: slice, pose: Float, interval_s: float) -> bool:
     """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input has.
 
-    Both are in pixels of the output.
+    Both are in pixels of the output. `interval_s` is the usual time between frames.
     """
-    before = _poses(camera)[shot]
+    before = poses_along(camera.step[shot.start : shot.stop - 1])
     after = compose(before, to_complex(pose))
     zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])
-    sigma = in_frames(SIGMA_S, camera.timeline.interval_s)
+    sigma = in_frames(SIGMA_S, interval_s)
     for measure in (lambda w: _quick(w.real, sigma) + 1j * _quick(w.imag, sigma), lambda w: np.diff(w, 2)):
         was, is_ = measure(before[:, 1]), measure(after[:, 1])
         if _rms(np.abs(is_) * zoom[: len(is_)]) > _rms(np.abs(was)) * (1 + 1e-6):
@@ -56,10 +102,10 @@ def not_worse(camera: CameraPath, shot: slice, pose: Float) -> bool:
     return True
 
 
-def _shake(poses: Complex, camera: CameraPath) -> Shake:
-    sigma = in_frames(SIGMA_S, camera.timeline.interval_s)
+def _shake(poses: Complex, path: StablePath) -> Shake:
+    sigma = in_frames(SIGMA_S, path.timeline.interval_s)
     shifts, rolls = [np.zeros(0)], [np.zeros(0)]
-    for shot in camera.shots:
+    for shot in path.shots:
         shifts.append(np.abs(_quick(poses[shot, 1].real, sigma) + 1j * _quick(poses[shot, 1].imag, sigma)))
         rolls.append(_quick(np.unwrap(np.angle(poses[shot, 0])), sigma))
     return Shake(50 * _rms(np.concatenate(shifts)), float(np.degrees(_rms(np.concatenate(rolls)))))

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from stabilize import spool
-from stabilize.core import CameraPath, Float, FrameGeometry, Timeline, WarpField, check_array
+from stabilize.checks import check_array
+from stabilize.core import FARTHEST, CameraPath, Float, FrameGeometry, Timeline, WarpField
 from stabilize.fields.grid import sample
 from stabilize.fields.similarity import Complex, compose, inverse, to_complex, to_real
 from stabilize.fields.warp import output_nodes, warp_field
 from stabilize.path.crop import place
+from stabilize.path.moment import moment
+
+
+def poses_along(step: Float) -> Complex:
+    """Shift and rotation of frames along their steps (n-1, 4), without zoom: it would scale what comes after."""
+    steps = inverse(to_complex(step))
+    turn = np.concatenate([[0.0], np.cumsum(np.angle(steps[:, 0]))])
+    shift = steps[:, 1] * np.exp(1j * turn[:-1])
+    return np.stack([np.exp(1j * turn), np.concatenate([[0.0], np.cumsum(shift)])], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +38,8 @@ class SimilarityPath:
 
     def __post_init__(self) -> None:
         check_array(self.crop_pose, "crop_pose", np.float64, (len(self.camera.timeline), 4))
-        if not np.isfinite(self.crop_pose).all():
-            raise ValueError("crop_pose must be finite")
+        if not (np.abs(self.crop_pose) <= FARTHEST).all() or not self.kept.all():
+            raise ValueError(f"crop_pose must be finite, have a scale above 0, and lie within {FARTHEST:g} units")
 
     @property
     def timeline(self) -> Timeline:
@@ -42,6 +52,16 @@ class SimilarityPath:
     @property
     def shots(self) -> tuple[slice, ...]:
         return self.camera.shots
+
+    @property
+    def kept(self) -> Float:
+        """(n,) share of the frame's width that is still shown."""
+        return np.asarray(np.hypot(self.crop_pose[:, 0], self.crop_pose[:, 1]))
+
+    def poses(self) -> tuple[Complex, Complex]:
+        """(n, 2) each: rotation and shift in units, added up over the frames, of the input and of the output."""
+        before = poses_along(self.camera.step)
+        return before, compose(before, to_complex(self.crop_pose))
 
     def field(self, source: int, time_s: float) -> WarpField:
         """Where each pixel of the output at `time_s` comes from in frame `source`, any frame of the same shot.
@@ -60,16 +80,12 @@ class SimilarityPath:
         """Where the output at a time lies in rectified frame `source`: (2,).
 
         Between two frames the output's path is linear, so in whichever frame's coordinates it is taken: the maps
-        between frames are linear in the pose. It does not run across a cut: the picture before it stays as it is.
+        between frames are linear in the pose.
         """
-        own = self.timeline.time_at(source) == time_s  # where a clock is damaged, frames may share one float
-        frame, share = (source, 0.0) if own else self.timeline.locate(time_s)
-        shot = next(shot for shot in self.shots if frame < shot.stop)
-        if not shot.start <= source < shot.stop:
-            raise ValueError(f"frame {source} is of another shot than the output at {time_s:g} s, frame {frame}'s")
-        pose = self._carried(frame, source)
-        if share > 0 and frame + 1 < shot.stop:
-            pose = (1 - share) * pose + share * self._carried(frame + 1, source)
+        before, after, share = moment(self, source, time_s)
+        pose = self._carried(before, source)
+        if share > 0:
+            pose = (1 - share) * pose + share * self._carried(after, source)
         return np.asarray(pose, np.complex128)
 
     def _carried(self, frame: int, source: int) -> Complex:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from stabilize import spool
-from stabilize.core import CameraPath, Float, Float16
+from stabilize.core import CameraPath, Float, Float16, FrameGeometry
 from stabilize.errors import SolveError
 from stabilize.fields.similarity import to_complex, to_real
+from stabilize.parallel import cores
 from stabilize.path.crop import corner_rows, half_span, margins
 from stabilize.path.differences import Difference, differences
 from stabilize.path.interior_point import Problem, Term, solve
@@ -49,17 +51,32 @@ AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
 )
+Progress = Callable[[int, int], None]
 
 
-def solve_path(
-    camera: CameraPath, config: PathConfig, progress: Callable[[int, int], None] | None = None
-) -> SimilarityPath:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A camera and what is asked of its path, with the clock of the whole video: made once, not for every shot."""
+
+    camera: CameraPath
+    config: PathConfig
+    time_s: Float
+    """(n,) of each frame."""
+    intervals: Float
+    """(n-1,) between frames, in units of the usual one."""
+    interval_s: float
+    """The usual time between frames."""
+
+
+def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> SimilarityPath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
     A shot without a solution is left as filmed, without any warp, and a note says so; raises SolveError where that is
     every shot.
     """
-    frames = len(camera.timeline)
+    clock = camera.timeline
+    task = _Task(camera, config, clock.time_s, clock.intervals, clock.interval_s)
+    frames = len(clock)
     pose = np.tile(AS_FILMED, (frames, 1))
     done = 0
     alone, unsolved = [], {}
@@ -68,7 +85,7 @@ def solve_path(
             alone.append(shot)  # a single frame has no path; it is shown as it is
             continue
         try:
-            pose[shot] = _never_worse(camera, shot, config)
+            pose[shot] = _never_worse(task, shot)
         except SolveError as error:
             unsolved[shot.start, shot.stop] = error
         done += shot.stop - shot.start
@@ -105,18 +122,19 @@ def _listed(times: list[str]) -> str:
     return ", from ".join(times[:NAMED]) + (f", and {more} more shots" if more > 0 else "")
 
 
-def _never_worse(camera: CameraPath, shot: slice, config: PathConfig) -> Float:
+def _never_worse(task: _Task, shot: slice) -> Float:
     """The shot's poses; where the crop enlarges more shake than it takes out, less and less of it is cropped.
 
     Not so where a level horizon was asked for: that is worth a crop by itself.
     """
-    if not _moves(camera, shot):
+    if not _moves(task.camera, shot):
         return np.tile(AS_FILMED, (shot.stop - shot.start, 1))
     keep = KEEP
     for _ in range(4):
-        pose = _solve_shot(camera, shot, config, keep)
-        uncropped = not _largest_crop(camera, shot, config).any()
-        if uncropped or config.horizon_deg is not None or not_worse(camera, shot, pose):
+        pose = _solve_shot(task, shot, keep)
+        uncropped = not _largest_crop(task, shot).any()
+        levelled = task.config.horizon_deg is not None
+        if uncropped or levelled or not_worse(task.camera, shot, pose, task.interval_s):
             break
         keep *= GIVE_WAY
     return pose
@@ -130,13 +148,13 @@ def _wobbles(wobble: Float16) -> bool:
     return any(bool(wobble[part].any()) for part in spool.chunks(len(wobble), wobble))
 
 
-def _solve_shot(camera: CameraPath, shot: slice, config: PathConfig, keep: float) -> Float:
+def _solve_shot(task: _Task, shot: slice, keep: float) -> Float:
     frames = shot.stop - shot.start
     starts = range(0, max(frames - OVERLAP, 1), WINDOW)
     windows = [slice(shot.start + s, shot.start + min(s + WINDOW + OVERLAP, frames)) for s in starts]
 
     def solved(window: slice, real: Float | None) -> Float:
-        pose = _solve_window(camera, window, config, keep, real)
+        pose = _solve_window(task, window, keep, real)
         spool.trim()  # or each window leaves something behind
         return pose
 
@@ -144,13 +162,13 @@ def _solve_shot(camera: CameraPath, shot: slice, config: PathConfig, keep: float
         share = [None if real is None else real[w.start - shot.start : w.stop - shot.start] for w in windows]
         return _join(list(pool.map(solved, windows, share)), [w.start - shot.start for w in windows], frames)
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=min(cores(), len(windows))) as pool:
         pose = joined(pool)
-        if config.zoom == "static":
+        if task.config.zoom == "static":
             scale = float(_scales(pose).min())
             for _ in range(STATIC_ROUNDS):
                 pose = joined(pool, scale * pose[:, 0] / _scales(pose))
-            pose = _pull_in(camera, shot, _with_one_scale(pose), as_one=True)
+            pose = _pull_in(task.camera, shot, _with_one_scale(pose), as_one=True)
     return pose
 
 
@@ -176,20 +194,21 @@ def _join(parts: list[Float], starts: list[int], frames: int) -> Float:
     return out
 
 
-def _solve_window(camera: CameraPath, part: slice, config: PathConfig, keep: float, real: Float | None) -> Float:
+def _solve_window(task: _Task, part: slice, keep: float, real: Float | None) -> Float:
     """Solve, measure what the wobble takes, tighten, and solve again until the field lies inside.
 
     `real` (n,), for a static crop, is what the real part of each pose's scale is held at: the scale itself is no linear
     constraint, but with the roll of the round before it is.
     """
     # At the tightest crop and near the edge of the frame: most solutions lie between, and need no second round.
+    camera = task.camera
     margin = np.zeros((part.stop - part.start, 4))
-    crop = _largest_crop(camera, part, config)
+    crop = _largest_crop(task, part)
     for guess in (1 - crop, 1 - crop / 2, np.full_like(crop, 0.98)):
         pose = guess[:, None] * [1.0, 0, 0, 0]
         margin = np.maximum(margin, FORESIGHT * margins(camera, pose, part)[0])
     for _ in range(ROUNDS):
-        pose = _solve_once(camera, part, config, margin + SAFETY, keep, real)
+        pose = _solve_once(task, part, margin + SAFETY, keep, real)
         found, outside = margins(camera, pose, part)
         if outside.max(initial=0) <= 0:
             return pose
@@ -218,26 +237,24 @@ def _spread(outside: NDArray[np.bool_]) -> Float:
     return np.asarray(around[FADE : FADE + len(outside)].clip(0, 1))
 
 
-def _solve_once(  # noqa: PLR0917
-    camera: CameraPath, part: slice, config: PathConfig, margin: Float, keep: float, real: Float | None
-) -> Float:
-    span = half_span(camera.geometry)
+def _solve_once(task: _Task, part: slice, margin: Float, keep: float, real: Float | None) -> Float:
+    span = half_span(task.camera.geometry)
     frames = part.stop - part.start
     rows, sides = corner_rows(span)
     room = np.tile(span, 2) - margin
-    least = _least_scale(1 - _largest_crop(camera, part, config) if real is None else real, room, span)
+    least = _least_scale(1 - _largest_crop(task, part) if real is None else real, room, span)
     limit = np.concatenate([room[:, sides], -least[:, None]], axis=1)
     cost = np.tile([-keep, 0.0, 0, 0], (frames, 1))
     start = np.tile(AS_FILMED, (frames, 1)) * least[:, None] * (1 + 1e-4)
     if real is not None:  # a static crop: the scale may not leave a hair's breadth
         limit = np.concatenate([limit, real[:, None] * (1 + 2e-4)], axis=1)
         rows = np.concatenate([rows, [[1.0, 0, 0, 0]]])
-    return solve(Problem(_terms(camera, part, config), cost, rows, limit, start, config.loss))
+    return solve(Problem(_terms(task, part), cost, rows, limit, start, task.config.loss))
 
 
-def _largest_crop(camera: CameraPath, part: slice, config: PathConfig) -> Float:
+def _largest_crop(task: _Task, part: slice) -> Float:
     """The share of the width (n,) that may be cropped at each frame."""
-    return at_times(config.max_crop, camera.timeline.time_s[part])
+    return at_times(task.config.max_crop, task.time_s[part])
 
 
 def _least_scale(wanted: Float, room: Float, span: Float) -> Float:
@@ -248,21 +265,32 @@ def _least_scale(wanted: Float, room: Float, span: Float) -> Float:
     return np.asarray(np.minimum(wanted, fits))
 
 
-def _terms(camera: CameraPath, part: slice, config: PathConfig) -> tuple[Term, ...]:
+def _terms(task: _Task, part: slice) -> tuple[Term, ...]:
     """Weighted differences of the window; in tripod mode the first one counts for all."""
-    time_s = camera.timeline.time_s[part]
-    steps = to_complex(_scaled(camera.step[part.start : part.stop - 1], config.strength, time_s[:-1]))
-    interval = camera.timeline.intervals[part.start : part.stop - 1]
-    horizon = at_times(config.smoothness_s, time_s) / camera.timeline.interval_s
+    camera, config, time_s = task.camera, task.config, task.time_s[part]
+    pairs = slice(part.start, part.stop - 1)
+    steps = to_complex(_scaled(camera.step[pairs], _stored(config.strength, camera.geometry), time_s[:-1]))
+    interval, belief = task.intervals[pairs], camera.weight[pairs]
+    horizon = at_times(config.smoothness_s, time_s) / task.interval_s
     pace = np.minimum(horizon, WINDOW)[:, None]
     terms = []
     for order, difference in enumerate(differences(steps, interval), start=1):
         local = pace[: difference.factor.shape[1]]
         weight = np.full(4, TRIPOD) * local if config.tripod and order == 1 else WEIGHTS[order - 1] * local**order
-        terms.append(Term(difference, np.maximum(weight, CENTRE)))
+        terms.append(Term(difference, np.maximum(weight * _least(belief, order)[:, None], CENTRE)))
     if config.horizon_deg is not None and camera.level is not None:
         terms += _horizon(camera.level[part], np.radians(config.horizon_deg))
     return tuple(terms)
+
+
+def _least(belief: Float, span: int) -> Float:
+    """The least belief (n - span,) of any `span` steps in a row."""
+    return np.asarray(sliding_window_view(belief, span).min(axis=1))
+
+
+def _stored(strength: AxisStrength, geometry: FrameGeometry) -> AxisStrength:
+    """Strengths for the axes of the stored picture, of those for the displayed one."""
+    return AxisStrength(strength.y, strength.x, strength.roll) if geometry.lies_on_its_side else strength
 
 
 def _horizon(level: Float, limit: float) -> list[Term]:

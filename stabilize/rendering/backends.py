@@ -21,5 +21,5 @@ BACKENDS: dict[str, Backend] = {"cpu": CpuWarp, "torch": TorchWarp}
 def open_backend(config: RenderConfig, siting: str) -> Warp:
     """The backend of the settings. Raises UsageError where it, its device or its kernel is not there."""
     if config.backend == "cpu" and config.device not in ("auto", "cpu"):
-        raise UsageError(f"warp.device={config.device} needs warp.backend=torch; the cpu backend knows no devices")
+        raise UsageError(f"render.device={config.device} needs render.backend=torch; the cpu backend knows no devices")
     return BACKENDS[config.backend](config, siting)

@@ -38,6 +38,11 @@ def check_video(info: MediaInfo, path: StablePath) -> None:
             f"{info.path}: is {video.width}x{video.height}, the motion was measured on {made.width}x{made.height}; "
             "analyse it again"
         )
+    if made.rotation != video.rotation:
+        raise MotionError(
+            f"{info.path}: is shown turned by {video.rotation} degrees, the motion was measured on a video turned by "
+            f"{made.rotation}; analyse it again"
+        )
     if path.timeline.time_base != video.time_base:
         raise MotionError(
             f"{info.path}: counts time in units of {video.time_base} s, the motion was measured on a video that counts "

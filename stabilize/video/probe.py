@@ -160,7 +160,7 @@ class VideoInfo:
 
     @property
     def geometry(self) -> FrameGeometry:
-        return FrameGeometry(self.width, self.height, float(self.sample_aspect_ratio))
+        return FrameGeometry(self.width, self.height, float(self.sample_aspect_ratio), self.rotation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -331,6 +331,16 @@ def read_luma(source: Source, size: tuple[int, int], span: Span = WHOLE) -> Read
     return Reading(source, reduce, {"skip_loop_filter": "noref"}, span)
 
 
+def read_rgb(source: Source, size: tuple[int, int], span: Span = WHOLE) -> Reading[tuple[int, UInt8]]:
+    """(pts, RGB (h, w, 3) uint8) of the same frames, reduced to `size` (width, height)."""
+
+    def reduce(pts: int, frame: Any) -> tuple[int, UInt8]:
+        small = frame.reformat(*size, "rgb24", interpolation="AREA")
+        return pts, np.asarray(small.to_ndarray(), np.uint8)
+
+    return Reading(source, reduce, {"skip_loop_filter": "noref"}, span)
+
+
 def to_gray8(luma: Plane, layout: PixelLayout, size: tuple[int, int]) -> UInt8:
     """A luma plane reduced to `size` (width, height) and to 8 bits; always a new array."""
     native = size == (luma.shape[1], luma.shape[0])

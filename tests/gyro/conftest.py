@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import gyro.estimate
 from stabilize.cli.boundary import run
 from tests.gyro.commandline import HOSTILE, LOG_TEXT, Command
 
@@ -48,5 +47,5 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("work was done")
 
-    monkeypatch.setattr(gyro.estimate, "track_video", refuse)
+    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", refuse)
     monkeypatch.setattr(sys.modules["gyro.lens.calibrate"], "_corners", refuse)

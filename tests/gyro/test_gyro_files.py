@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-import gyro.estimate
 from gyro.errors import InputError, LogError
 from gyro.readers import ReadOptions, read_log
 from tests.gyro.commandline import CLIPS, LOG_TEXT, Command, process
@@ -112,8 +111,6 @@ def test_a_png_is_no_video(tmp_path: Path, log: Path, command: Command) -> None:
 
 def test_a_name_that_reads_like_an_address_is_a_file(tmp_path: Path, log: Path) -> None:
     for name in ("http://127.0.0.1:9/v.mp4", "concat:a|b", "rtsp://127.0.0.1/x"):
-        with pytest.raises(InputError, match="no such file"):
-            gyro.estimate.track_video(name)
         with pytest.raises(InputError, match="no such file"):
             read_log(name, ReadOptions(format="gpmf"))
 

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-import gyro.estimate
 from gyro.errors import UsageError
 from gyro.estimate import Match, SyncResult, SyncSettings, Tracks, known_settings
 from gyro.export import write_gcsv
@@ -79,7 +78,7 @@ def test_a_full_disk_behind_stdout_is_said(log: Path) -> None:
         with Path("/dev/full").open("w") as full:
             done = process("gyro", "info", log, *more, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert done.returncode == 4
-        assert done.stderr == "stabilize: standard output: cannot be written (no space left on device)\n"
+        assert done.stderr == "stabilize: standard output cannot be written (no space left on device)\n"
 
 
 SCENE = Scene(
@@ -129,7 +128,7 @@ def drifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
         return _true(SCENE) if own else replace(_true(SCENE), refusal="contradictory: nothing fits")
 
     monkeypatch.setattr("gyro.estimate.match.synchronize_held", sync)
-    monkeypatch.setattr(gyro.estimate, "track_video", lambda video: tracks)
+    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
     return Match(read, tracks, known_settings(read, (tracks.width, tracks.height)), _true(SCENE))
 
 
@@ -201,7 +200,7 @@ def test_the_log_of_the_lens_enters_sync(tmp_path: Path, monkeypatch: pytest.Mon
         return replace(_true(SCENE), offset_s=0.0, drift=0.0)
 
     monkeypatch.setattr("gyro.estimate.ois.synchronize", sync)
-    monkeypatch.setattr(gyro.estimate, "track_video", lambda video: tracks)
+    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
     assert command("gyro", "sync", CLIPS / "walk.mp4", tmp_path / "v_gyro.txt") == (0, "")
     first, held = seen
     np.testing.assert_allclose(first.prev_px - held.prev_px, np.tile([6.4, 0.0], (len(held.pair), 1)), atol=1e-6)

@@ -29,7 +29,7 @@ def strict_json(text: str) -> dict[str, object]:
 
 
 def test_a_table_names_every_score(walk_before: Path) -> None:
-    done = RUNNER.invoke(app, ["judge", str(walk_before), "--ref", str(walk_before), "-q"])
+    done = RUNNER.invoke(app(), ["judge", str(walk_before), "--ref", str(walk_before), "-q"])
     assert done.exit_code == 0
     for name in ("stability", "visible", "empty", "distortion", "wobble", "sharpness", "itf", "crop_left"):
         assert name in done.stdout
@@ -37,7 +37,7 @@ def test_a_table_names_every_score(walk_before: Path) -> None:
 
 def test_json_is_strict_and_whole_even_where_nothing_can_be_measured(clips: Path) -> None:
     flat = scenes.write(clips / "flat_cli.mkv", (np.full((96, 160), 90, np.uint8) for _ in range(8)))
-    done = RUNNER.invoke(app, ["judge", str(flat), "--ref", str(flat), "--json"])
+    done = RUNNER.invoke(app(), ["judge", str(flat), "--ref", str(flat), "--json"])
     assert done.exit_code == 0
     scores = strict_json(done.stdout)["scores"]
     assert isinstance(scores, dict)
@@ -48,7 +48,7 @@ def test_json_is_strict_and_whole_even_where_nothing_can_be_measured(clips: Path
 def test_csv_has_a_row_a_frame(walk_before: Path, tmp_path: Path) -> None:
     path = tmp_path / "frames.csv"
     arguments = ["judge", str(walk_before), "--ref", str(walk_before), "--csv", str(path), "-q"]
-    assert RUNNER.invoke(app, arguments).exit_code == 0
+    assert RUNNER.invoke(app(), arguments).exit_code == 0
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
     assert len(rows) == 36
     assert float(rows[-1]["t_s"]) == pytest.approx(35 / 30, abs=0.002)
@@ -73,7 +73,7 @@ USAGE, INPUT, OUTPUT = 2, 3, 4
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, code: int, walk_before: Path) -> None:
-    done = RUNNER.invoke(app, ["judge", *(a.format(clip=walk_before) for a in arguments)])
+    done = RUNNER.invoke(app(), ["judge", *(a.format(clip=walk_before) for a in arguments)])
     assert isinstance(done.exception, MetricsError)
     assert message in str(done.exception)
     assert "\n" not in str(done.exception)
@@ -99,7 +99,7 @@ def test_help_loads_no_heavy_library() -> None:
 
 def test_the_same_call_gives_the_same_answer(walk_before: Path) -> None:
     call = ["judge", str(walk_before), "--ref", str(walk_before), "--json"]
-    assert RUNNER.invoke(app, call).stdout == RUNNER.invoke(app, call).stdout
+    assert RUNNER.invoke(app(), call).stdout == RUNNER.invoke(app(), call).stdout
 
 
 def test_the_public_names_are_what_they_say() -> None:

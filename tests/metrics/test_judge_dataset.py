@@ -99,7 +99,7 @@ def dataset(clips: Path) -> Path:
 def test_a_broken_clip_stops_nothing_and_finished_ones_are_not_judged_again(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scored = CliRunner().invoke(app, ["score", str(dataset), "-o", str(tmp_path), "-q", "-j", "2"])
+    scored = CliRunner().invoke(app(), ["score", str(dataset), "-o", str(tmp_path), "-q", "-j", "2"])
     assert scored.exit_code == 3
     assert "none/walk/2" in scored.stderr
     whole = json.loads((tmp_path / "robust.json").read_text())

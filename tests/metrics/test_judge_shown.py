@@ -92,7 +92,7 @@ def test_names_reach_neither_the_terminal_nor_a_table_as_more_than_text(
     rows = [f'{ESCAPES},"{FORMULA}",{ESCAPES},{walk_before},{walk_before}', f"b,c,d,{walk_before},{absent}"]
     manifest = tmp_path / f"{NAME}.csv"
     manifest.write_text("\n".join(["method,category,clip,input,output", *rows]))
-    done = CliRunner().invoke(app, ["score", str(manifest), "-o", str(tmp_path / "scores"), "-j", "1"])
+    done = CliRunner().invoke(app(), ["score", str(manifest), "-o", str(tmp_path / "scores"), "-j", "1"])
     assert done.exit_code == 3
     assert "\\x1b]52;c;cm0=\\x07[red]x[/red]\\x9b2J\\u202e" in done.stdout
     assert "not judged: b/c/d" in done.stderr and "[red]x[red]" in done.stderr
@@ -106,7 +106,7 @@ def test_names_reach_neither_the_terminal_nor_a_table_as_more_than_text(
 def test_a_video_is_called_what_its_file_is_called(walk_before: Path, tmp_path: Path) -> None:
     video, page = tmp_path / f"{NAME}<b>.mkv", tmp_path / "page.html"
     video.write_bytes(walk_before.read_bytes())
-    done = CliRunner().invoke(app, ["judge", str(video), "--ref", str(video), "--report", str(page)])
+    done = CliRunner().invoke(app(), ["judge", str(video), "--ref", str(video), "--report", str(page)])
     assert done.exit_code == 0
     assert "\\x07[red]x[red]\\x9b2J\\u202e<b>.mkv" in done.stdout
     assert harmless(done.stdout) and harmless(done.stderr) and harmless(page.read_text())

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from stabilize import solve
-from stabilize.artifacts import fingerprint, load_motion, save_motion
+from stabilize.artifacts import MATCHES, MOTION, fingerprint, load_motion, save_motion
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.errors import InputError, MotionError, SolveError
+from stabilize.matches import Matches
 
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
 ON_RECORD = ["H_next_prev_zeros", "deepjson", "encrypted", "flip2", "geo_width_nan", "geo_width_st"]
@@ -39,7 +40,14 @@ def _motion(frames: int = 5) -> Motion:
         np.ones(pairs, np.float32),
         np.ones(pairs, np.float32),
         np.ones(frames, np.float32),
+        _matches(rng, pairs),
     )
+
+
+def _matches(rng: np.random.Generator, pairs: int) -> Matches:
+    pair = np.repeat(np.arange(pairs), 3)
+    prev_unit, next_unit = rng.uniform(-1, 1, (2, len(pair), 2)).astype(np.float32)
+    return Matches(pair, prev_unit, next_unit, rng.uniform(0.1, 1, len(pair)).astype(np.float32))
 
 
 def test_a_saved_motion_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -52,6 +60,8 @@ def test_a_saved_motion_comes_back_as_it_was(tmp_path: Path) -> None:
     assert loaded.timeline.time_base == motion.timeline.time_base
     for name in ("H_next_prev", "mesh", "status", "model", "coverage", "residual", "sharpness"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(motion, name))
+    for name in MATCHES:
+        np.testing.assert_array_equal(getattr(loaded.matches, name), getattr(motion.matches, name))
     assert [p.name for p in tmp_path.iterdir()] != [] and not list(tmp_path.glob("*.part"))
 
 
@@ -145,6 +155,13 @@ CHANGES = {
     "a distance below 0": (_at("residual", 0, -1), "residual"),
     "no gradient": (_at("sharpness", 0, np.inf), "sharpness"),
     "sharpness of other frames": (_as("sharpness", lambda values: values[:-1]), "sharpness"),
+    "matches of no pair": (_at("matches_pair", -1, 4), "matches"),
+    "matches before the first pair": (_at("matches_pair", 0, -1), "pair"),
+    "matches out of order": (_at("matches_pair", 0, 3), "pair"),
+    "matches out of the world": (_at("matches_next_unit", (0, 0), 1e9), "next_unit"),
+    "matches that are no number": (_at("matches_prev_unit", (0, 0), np.nan), "prev_unit"),
+    "matches of no weight": (_at("matches_weight", 0, 0), "weight"),
+    "weights of other matches": (_as("matches_weight", lambda values: values[:-1]), "weight"),
     "time that stands still": (_at("pts", 1, 0), "pts"),
     "time beyond 64 bits": (_as("pts", lambda pts: np.array([-(2**63), 0, 1, 2, 2**63 - 1])), "pts"),
     "times of another type": (_as("pts", lambda pts: pts.astype(float)), "pts"),
@@ -154,7 +171,7 @@ CHANGES = {
     "another shape": (_as("status", lambda status: status[:-1]), "status"),
     "no shape": (_as("pts", lambda pts: pts[0]), "pts"),
     "an array too few": (lambda _, arrays: arrays.pop("model"), "model"),
-    "another schema": (_stating(schema=2), "schema"),
+    "another schema": (_stating(schema=MOTION.schema - 1), "schema"),
     "a schema of many digits": (_stating(schema=10**400), "schema"),
     "a width that is none": (_geometry(width=float("nan")), "width"),
     "a width in words": (_geometry(width="640"), "width"),
@@ -230,7 +247,10 @@ def _packed_anew(whole: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("name", ["header", "pts", "H_next_prev", "mesh", "status", "model", "coverage", "sharpness"])
+NAMES = ["header", "pts", "H_next_prev", "mesh", "status", "model", "coverage", "sharpness", "matches_pair"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_value_is_refused_or_gives_a_path(name: str, tmp_path: Path) -> None:
     """Under a checksum that agrees: whatever is let in must be fit for the whole way to the last pixel."""
     whole, rng = _saved(tmp_path).read_bytes(), np.random.default_rng(1)

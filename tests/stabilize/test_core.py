@@ -130,3 +130,10 @@ def test_a_path_of_no_numbers_is_refused() -> None:
     for step in (np.zeros((5, 4)), np.full((5, 4), np.inf)):
         with pytest.raises(ValueError, match="step"):
             replace(path, step=step)
+
+
+def test_a_geometry_is_turned_by_quarters_only() -> None:
+    assert [FrameGeometry(64, 48, 1.0, turn).lies_on_its_side for turn in (0, 90, 180, 270)] == [False, True] * 2
+    for turn in (45, -90, 360, 90.0, "90"):
+        with pytest.raises(ValueError, match="rotation"):
+            FrameGeometry(64, 48, 1.0, turn)  # type: ignore[arg-type]

@@ -12,8 +12,9 @@ from stabilize import spool
 from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.fields.grid import node_positions
 from stabilize.fields.smoothing import MOST_FRAMES, gaussian_mean, in_frames
-from stabilize.fuse import RESIDUAL_LIMIT, RotationFields, camera_path
-from stabilize.settings import FuseConfig
+from stabilize.fuse import LEAST_BELIEF, RESIDUAL_LIMIT, RotationFields, camera_path
+from stabilize.path.solve import solve_path
+from stabilize.settings import FuseConfig, PathConfig
 
 FRAMES, ROWS, COLS = 90, 10, 17
 GEOMETRY = FrameGeometry(640, 360)
@@ -54,8 +55,8 @@ def shake(rng: np.random.Generator, size: float = 0.02) -> np.ndarray:
     return np.asarray(rng.normal(0, size, (FRAMES - 1, 2)))
 
 
-def fused(picture: Motion, log: RotationFields | None) -> CameraPath:
-    return camera_path(picture, FuseConfig(), log)
+def fused(picture: Motion, log: RotationFields | None, doubt: float = 0.0) -> CameraPath:
+    return camera_path(picture, FuseConfig(doubt=doubt), log)
 
 
 @pytest.mark.parametrize(
@@ -171,12 +172,41 @@ def test_a_mesh_or_a_log_that_undoes_the_picture_is_bridged() -> None:
     torn = _local(rng)
     torn.H_next_prev[:, :2, 2] = [0.01, 0]
     torn.mesh[40] = -nodes
-    path = fused(torn, None)
+    path = fused(torn, None, doubt=1.0)
     np.testing.assert_allclose(path.step[40], [1, 0, 0.01, 0], atol=2e-3)
-    assert path.weight[40] == 0
+    assert path.weight[40] == pytest.approx(LEAST_BELIEF)
     log = fields(shake(rng))
     log.turned[40] = -nodes
     log.turned[41] = 1e6
     log.shutter[42] = 1e6
-    path = fused(motion(shake(rng)), log)
-    assert path.weight[40:42].tolist() == [0, 0] and np.abs(path.wobble).max() < 4
+    path = fused(motion(shake(rng)), log, doubt=1.0)
+    assert path.weight[40:42] == pytest.approx(LEAST_BELIEF) and np.abs(path.wobble).max() < 4
+
+
+def test_doubt_goes_by_support_and_residual_and_not_where_a_log_knows() -> None:
+    picture = motion(shake(np.random.default_rng(3)))
+    picture.coverage[[5, 6]] = 0.05, 0.2
+    picture.residual[[7, 8]] = 0.003, 0.03
+    np.testing.assert_array_equal(fused(picture, None).weight, 1)
+    weight = fused(picture, None, doubt=1.0).weight
+    np.testing.assert_allclose(weight[4:9], [1, LEAST_BELIEF, 0.4, 0.5, LEAST_BELIEF], atol=1e-6)
+    np.testing.assert_allclose(fused(picture, None, doubt=0.5).weight, (1 + weight) / 2)
+    known = np.arange(FRAMES - 1) != 6
+    weight = fused(picture, fields(shake(np.random.default_rng(3)), known), doubt=1.0).weight
+    np.testing.assert_allclose(weight, np.where(known, 1, 0.4), atol=1e-6)
+
+
+def test_a_doubtful_wrong_step_bends_the_path_less() -> None:
+    """A camera that pans evenly, and one pair that says it jumped, by more than the crop can hide: the path as it lies
+    in the world bends before and after.
+    """
+    wrong = 40
+    picture = motion(np.tile([0.01, 0.0], (FRAMES - 1, 1)))
+    picture.H_next_prev[wrong, 0, 2] += 0.3
+    picture.coverage[wrong] = 0.05
+
+    def bend(doubt: float) -> float:
+        pose = solve_path(fused(picture, None, doubt), PathConfig(max_crop=0.05)).crop_pose
+        return float(np.abs(np.diff(pose[:, 2], 2)).sum())  # an even pan has none
+
+    assert bend(1.0) < 0.4 * bend(0.0)

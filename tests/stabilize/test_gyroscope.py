@@ -21,12 +21,13 @@ from stabilize import analyse, rotation_of, stabilize_video
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.fields.grid import node_positions, sample
-from stabilize.gyroscope import SyncedGyro, rotation_fields
-from stabilize.motion.mesh import COLS, ROWS
+from stabilize.gyroscope.fields import rotation_fields
+from stabilize.gyroscope.match import SyncedGyro
 from stabilize.settings import GyroConfig
 
 CLIP = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 FRAMES, FINE_HZ = 12, 1000
+ROWS, COLS = 10, 17
 JELLO = samples.MOTIONS["jello"]
 CAMERAS = {
     "global": samples.ClipSpec("c", motion=samples.MOTIONS["strong"]),

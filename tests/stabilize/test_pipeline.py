@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 from gyro.errors import LogError
-from stabilize import Config, analyse, pipeline, render, rotation_of, solve, spool, stabilize_video
+from stabilize import Config, analyse, render, rotation_of, solve, spool, stabilize_video
 from stabilize.artifacts import load_motion, save_motion
 from stabilize.core import Timeline
 from stabilize.errors import InputError, MotionError, OutputError, UsageError
+from stabilize.matches import no_matches
 from stabilize.parallel import prefetch
+from stabilize.path import solvers
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
@@ -87,9 +89,8 @@ def test_a_second_decode_that_differs_stops_nothing(tmp_path: Path) -> None:
     pts[40] += 700
     pairs = ("H_next_prev", "mesh", "status", "model", "coverage", "residual")
     fewer = {name: getattr(motion, name)[:-1] for name in pairs}
-    motion = replace(
-        motion, timeline=Timeline(pts, motion.timeline.time_base), sharpness=np.zeros(0, np.float32), **fewer
-    )
+    timeline, none = Timeline(pts, motion.timeline.time_base), np.zeros(0, np.float32)
+    motion = replace(motion, timeline=timeline, sharpness=none, matches=no_matches(), **fewer)
     warnings = render(WALK, solve(motion), tmp_path / "out.mp4")
     assert [text for text in warnings if text.endswith("placed as the nearest: 2")]
     assert len(_pictures(tmp_path / "out.mp4", 1000)) == 150
@@ -199,9 +200,9 @@ def test_temporary_files_lie_beside_the_output_where_tmpdir_is_no_disk(
 
 
 def test_what_the_path_notes_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = pipeline.solve_path
+    found = solvers.solve_path
     noted = ("left as filmed", "left as filmed")
-    monkeypatch.setattr(pipeline, "solve_path", lambda *given: replace(found(*given), notes=noted))
+    monkeypatch.setattr(solvers, "solve_path", lambda *given: replace(found(*given), notes=noted))
     assert stabilize_video(WALK, tmp_path / "a.mp4").warnings.count("left as filmed") == 1
 
 

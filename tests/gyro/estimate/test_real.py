@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from gyro.errors import InputError
-from gyro.estimate import SyncResult, synchronize, track_video
+from gyro.estimate import SyncResult, synchronize
 from gyro.readers import read_log
+from stabilize import analyse
+from stabilize.config import Config
+from stabilize.gyroscope.match import tracks_of
+from stabilize.settings import MotionConfig
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "gyro"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real recordings (../shared/data/gyro)")
 
 
 def _synchronize(video: str, log: str) -> SyncResult:
-    return synchronize(track_video(DATA / video), read_log(DATA / log))
+    motion = analyse(DATA / video, Config(motion=MotionConfig(mesh=False)))
+    return synchronize(tracks_of(motion), read_log(DATA / log))
 
 
 def test_euroc_is_calibrated_from_scratch() -> None:
@@ -60,11 +64,3 @@ def test_pantilt_is_refused_and_the_frame_rate_named() -> None:
     found = _synchronize("pantilt.mp4", "pantilt.csv")
     assert found.refusal is not None
     assert "10.00 instead of 30.00" in found.refusal
-
-
-def test_what_is_no_video_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("no video")
-    with pytest.raises(InputError, match="not a readable video"):
-        track_video(tmp_path / "text.mp4")
-    with pytest.raises(InputError, match="no such file"):
-        track_video("http://example.org/clip.mp4")

@@ -13,7 +13,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from gyro.cli import app, calibrate
+from gyro.cli import calibrate
 from gyro.errors import LogError, OutputError, UsageError
 from gyro.estimate import known_settings
 from gyro.estimate.tracks import Tracks
@@ -22,6 +22,7 @@ from gyro.lens import Lens, load_lens, save_lens
 from gyro.log import GyroLog
 from gyro.plot import picture_rates
 from gyro.readers import gcsv, read_log
+from stabilize.cli.gyroscope import app
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ROOT / "samples" / "clips"

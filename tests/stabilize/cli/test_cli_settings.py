@@ -10,7 +10,7 @@ import pytest
 
 from stabilize import config
 from stabilize.cli.options import Choices
-from stabilize.motion.flow import FLOWS
+from stabilize.motion.sources import SOURCES
 from stabilize.rendering.sampling import SAMPLERS
 from stabilize.settings import kinds
 from stabilize.video.codecs import ENCODERS
@@ -76,7 +76,7 @@ def test_the_choices_are_those_of_the_registries():
     def choices(name):
         return set(get_args(kinds({e.name: e for e in config.entries()}[name].hint)[0]))
 
-    assert choices("motion.flow") == set(FLOWS)
+    assert choices("motion.flow") == set(SOURCES)
     assert choices("render.interpolation") == set(SAMPLERS)
     assert choices("encode.codec") == set(ENCODERS)
 

@@ -83,33 +83,36 @@ def said(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("stabilize: ") or "Traceback" in line]
 
 
-def words(name: str) -> list[str]:
+def words(name: str, folder: Path) -> list[str]:
+    """The words of a command line, for a folder in which it has not run yet."""
+    for result in ("log.gcsv", "lens.json"):
+        (folder / result).unlink(missing_ok=True)
     return (WORDS | LONG)[name].split()
 
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("stream, why", [("full", "no space left on device"), ("closed", "it is closed")])
 def test_output_that_cannot_be_written_is_one_line_and_exit_4(stream, why, name, folder, forked):
-    ended = forked(*words(name), cwd=folder, out=stream)
+    ended = forked(*words(name, folder), cwd=folder, out=stream)
     assert (ended.code, said(ended.err)) == (OUTPUT, [f"stabilize: standard output cannot be written ({why})"])
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in WORDS | LONG])
 def test_a_reader_who_leaves_is_no_error(name, folder, forked):
-    ended = forked(*words(name), cwd=folder, out="gone")
+    ended = forked(*words(name, folder), cwd=folder, out="gone")
     assert ended.code == 0 and said(ended.err) == []
 
 
 @pytest.mark.parametrize("name", ["info", "run", "gyro info", "metrics", "help"])
 @pytest.mark.parametrize("stream", ["full", "closed", "gone"])
 def test_messages_that_cannot_be_written_change_no_result(stream, name, folder, forked):
-    ended = forked(*words(name), cwd=folder, err=stream)
+    ended = forked(*words(name, folder), cwd=folder, err=stream)
     assert ended.code == 0 and ended.out
 
 
 @pytest.mark.parametrize("stream", ["full", "closed", "gone"])
 def test_an_error_keeps_its_code_where_nobody_hears_of_it(stream, folder, forked):
-    for given, code in (("info nowhere.mp4", 3), ("nothing", 2), ("gyro info nowhere.csv", 1)):
+    for given, code in (("info nowhere.mp4", 3), ("nothing", 2), ("run clip.mp4 -o no/where.mp4", 4)):
         assert forked(*given.split(), cwd=folder, err=stream, out=stream).code == code
 
 
@@ -144,7 +147,7 @@ def test_the_shell_sees_the_same(pipe, folder):
 def test_letters_that_a_terminal_does_not_know_are_shown_as_escapes(encoding, folder):
     name = "東京 \udcff.csv"
     shutil.copy(folder / "log.csv", folder / name)
-    for command in (["gyro", "info", name], ["info", name], ["gyro", "export", name, "-o", f"{name}.gcsv"]):
+    for command in (["gyro", "info", name], ["info", name], ["gyro", "export", name, "-o", f"{encoding}{name}.gcsv"]):
         done = subprocess.run(
             [sys.executable, "-m", "stabilize", *command],
             cwd=folder,

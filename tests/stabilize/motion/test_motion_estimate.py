@@ -14,9 +14,10 @@ from samples import CLIPS, generate, truth
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus
 from stabilize.errors import MotionError
 from stabilize.motion import pair
-from stabilize.motion.estimate import analysis_size, estimate_motion
-from stabilize.motion.flow import FLOWS
+from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.mesh import least_stretch
+from stabilize.motion.sources import SOURCES
+from stabilize.motion.stream import analysis_size
 from stabilize.settings import MotionConfig
 
 RATE = 90_000
@@ -55,7 +56,7 @@ def test_homographies_are_within_a_tenth_of_a_pixel(name: str) -> None:
     assert _corner_errors_px(motion, name, 1.0).mean() < 0.1
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", SOURCES)
 def test_a_faint_picture_is_measured_where_noise_would_stand_still(flow: str) -> None:
     """A wall without texture, noise above what shades there are: rotation alone, so the true flow is known."""
     motion = _motion("plain", 0.7, flow=flow)
@@ -66,7 +67,7 @@ def test_a_faint_picture_is_measured_where_noise_would_stand_still(flow: str) ->
     assert _corner_errors_px(motion, "plain", 0.7).mean() < 0.6
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", SOURCES)
 def test_every_flow_measures_a_hand_held_camera(flow: str) -> None:
     motion = _motion("flat-handheld", 0.5, flow=flow)
     assert _corner_errors_px(motion, "flat-handheld", 0.5).mean() < 0.3
@@ -168,7 +169,7 @@ def test_times_beyond_use_are_said_to_be_so(pts: list[int]) -> None:
 def test_a_motion_that_no_camera_makes_is_no_consensus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a fit makes of points on a line: what is handed on is a motion, or a reason for none."""
     crushed = np.diag([1.0, 1e-6, 1.0])
-    monkeypatch.setattr(pair, "choose", lambda *_: (MotionModel.AFFINE, crushed, np.ones(1)))
+    monkeypatch.setattr(pair, "choose", lambda *_: (MotionModel.AFFINE, crushed))
     motion = _estimate([p for _, p in _grays("flat-handheld", 0.2)])
     assert (motion.status == PairStatus.NO_CONSENSUS).all()
     assert (motion.model == MotionModel.NONE).all()

@@ -347,3 +347,58 @@ def test_the_frame_s_edge_goes_before_the_horizon() -> None:
     lean = np.abs(_lean_deg(path, 15.0))
     assert lean.max() > 5
     assert lean.max() < 14
+
+
+def test_strengths_are_of_the_displayed_picture() -> None:
+    """A picture that players turn by a quarter has its rows shown as columns."""
+    camera = _camera(_walk(90, 5))
+    aside = replace(camera, geometry=replace(HD, rotation=90))
+    upside_down = replace(camera, geometry=replace(HD, rotation=180))
+    across, along = (PathConfig(strength=AxisStrength(*share)) for share in ((0, 1), (1, 0)))
+    pose = solve_path(camera, across).crop_pose
+    np.testing.assert_array_equal(solve_path(aside, along).crop_pose, pose)
+    np.testing.assert_array_equal(solve_path(upside_down, across).crop_pose, pose)
+    assert np.abs(solve_path(aside, across).crop_pose - pose).max() > 0.005
+
+
+def test_time_grows_with_the_frames_and_not_with_the_shots() -> None:
+    """What belongs to the whole video is worked out once: 2000 shots of one film see its clock as often as one does."""
+    reads = 0
+
+    class Counted(Timeline):
+        __slots__ = ()
+
+        @property
+        def time_s(self) -> np.ndarray:
+            nonlocal reads
+            reads += 1
+            return super().time_s
+
+    frames = 400
+    shots = tuple(slice(start, start + 2) for start in range(0, frames, 2))
+    camera = replace(
+        _camera(np.tile([1.0, 0, 0, 0], (frames - 1, 1)), shots=shots),
+        timeline=Counted(np.arange(frames, dtype=np.int64), Fraction(1, 30)),
+    )
+    camera.step[::2, 2] = 0.01
+    solve_path(camera, PathConfig())
+    assert reads < 10
+
+
+def test_the_frames_of_many_shots_are_found_at_once() -> None:
+    class Shots(tuple[slice, ...]):
+        looks = 0
+
+        def __getitem__(self, index: int) -> slice:  # type: ignore[override]
+            Shots.looks += 1
+            return super().__getitem__(index)
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            raise AssertionError("walked from the first shot on")
+
+    frames = 1024
+    camera = _camera(np.tile([1.0, 0, 0, 0], (frames - 1, 1)), shots=tuple(slice(i, i + 1) for i in range(frames)))
+    path = SimilarityPath(camera, np.tile([1.0, 0, 0, 0], (frames, 1)))
+    object.__setattr__(camera, "shots", Shots(camera.shots))
+    path.field(1000, path.timeline.time_at(1000))
+    assert 0 < Shots.looks <= 12

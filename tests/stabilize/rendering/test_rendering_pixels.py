@@ -165,7 +165,7 @@ def test_backends_agree_to_one_code_value(name: str, size: tuple[int, int], kern
     "config, message",
     [
         (RenderConfig("lanczos", "torch", "cpu"), "no lanczos kernel"),
-        (RenderConfig(device="cuda"), "needs warp.backend=torch"),
+        (RenderConfig(device="cuda"), "needs render.backend=torch"),
     ],
 )
 def test_what_a_backend_cannot_do_is_refused(config: RenderConfig, message: str) -> None:

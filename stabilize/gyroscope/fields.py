@@ -1,140 +1,60 @@
-"""A gyroscope's log and a video -> what rotation and rolling shutter do to each frame (`fuse.RotationFields`)."""
+"""What rotation and rolling shutter do to each frame (`fuse.RotationFields`), by a gyroscope that is synchronised."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from gyro.estimate import (
-    LensShift,
-    OrientationTrack,
-    SyncResult,
-    SyncSettings,
-    Tracks,
-    camera_orientation,
-    estimate_shift,
-    logged_shift,
-    match_logs,
-    self_calibrated_lens,
-    track_frames,
-)
-from gyro.estimate.tracks import LONG_SIDE_PX
-from gyro.lens import Lens, project, refocused, unproject
-from gyro.log import GyroLog
-from gyro.readers import Candidate
-from localfiles.reading import PathLike
+from gyro.estimate import OrientationTrack
+from gyro.lens import Lens, project, unproject
 from stabilize import spool
-from stabilize.core import Float, Float32, FrameGeometry, Motion, UInt8
+from stabilize.core import Float, Float32, FrameGeometry, Motion
 from stabilize.fields.grid import node_positions
+from stabilize.fields.rotation import BANDS, LARGEST_SHIFT, CameraRotation
 from stabilize.fuse import RotationFields
-from stabilize.motion.estimate import analysis_size
-from stabilize.motion.mesh import COLS, ROWS
-from stabilize.parallel import prefetch
-from stabilize.settings import GyroConfig
-from stabilize.video.reader import read_luma
+from stabilize.gyroscope.lens import PictureLens
+from stabilize.gyroscope.match import SyncedGyro
 
-BANDS = 17  # times within the readout at which the orientation is read; linear in between
-LEAST_UP = 0.3  # of the vertical that must lie in the picture: looking straight down there is no horizon
-CHUNK = 512  # frames whose rays are in memory at once
-AHEAD = 8  # decoded pictures that wait to be looked at
-MIDDLE_S, END_S = 120.0, 20.0  # of a long video: the middle and both ends are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class SyncedGyro:
-    """A log that agrees with the picture: `track` is R_world_cam over video time; `lens` is of the picture in square
-    pixels; `shift` says how a stabilising lens moved the picture, None where it did not.
-    """
-
-    track: OrientationTrack
-    sync: SyncResult
-    lens: Lens
-    shift: LensShift | None = None
-
-
-def synced_gyro(
-    video: PathLike,
-    motion: Motion,
-    candidates: Iterable[Candidate],
-    config: GyroConfig,
-    step: Callable[[int], None] | None = None,
-) -> tuple[SyncedGyro | None, tuple[str, ...]]:
-    """The gyroscope of the video that a motion was measured on, by the first log that agrees with the picture, and why
-    others were not used. `step` is told how many frames have been looked at. Raises SyncError where there is too little
-    to compare.
-    """
-    match, notes = match_logs(candidates, lambda: _tracks(video, motion, step), config.focal_px, config.lens)
-    if match is None:
-        return None, notes
-    log, tracks, sync, settings = match.log, match.tracks, match.sync, match.settings
-    if not sync.accepted:
-        return None, (*notes, f"the gyroscope log {log.source} was not used, the picture decides: {sync.refusal}")
-    shift = _lens_shift(tracks, log, sync, settings) if _short(motion) or log.ois is not None else None
-    lens = _lens(settings.lens, sync, tracks.width, tracks.height)
-    return SyncedGyro(camera_orientation(log, sync), sync, lens, shift), notes
-
-
-def _short(motion: Motion) -> bool:
-    """Whether the whole video is looked at: of a long one the middle, the start and the end tell the clock."""
-    return float(motion.timeline.time_s.max(initial=0.0)) <= MIDDLE_S + 4 * END_S
-
-
-def _tracks(video: PathLike, motion: Motion, step: Callable[[int], None] | None) -> Tracks:
-    """Features of the video, or of its parts if it is long."""
-    timeline, geometry = motion.timeline, motion.geometry
-    times = dict(zip(timeline.pts.tolist(), timeline.time_s.tolist(), strict=True))
-    last, whole = max(times.values(), default=0.0), _short(motion)
-
-    def told(time_s: float) -> bool:
-        return whole or min(time_s, last - time_s) < END_S or abs(time_s - last / 2) < MIDDLE_S / 2
-
-    def frames(pictures: Iterable[tuple[int, UInt8]]) -> Iterator[tuple[float, UInt8]]:
-        for done, (pts, grey) in enumerate(pictures, start=1):
-            if pts in times and told(times[pts]):
-                yield times[pts], grey
-            if step:
-                step(done)
-
-    size = analysis_size(geometry, LONG_SIDE_PX)
-    with read_luma(video, size) as reading, prefetch(reading, AHEAD) as pictures:
-        full = round(geometry.width * geometry.pixel_aspect), geometry.height
-        return track_frames(frames(pictures), *full)
-
-
-def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> LensShift | None:
-    """From the log where it has one, else from the picture where that shows one."""
-    if log.ois is not None:
-        return logged_shift(log.ois, sync, tracks.width, tracks.height)
-    shift = estimate_shift(tracks, log, sync, settings)
-    return shift if shift.helps else None
-
-
-def _lens(lens: Lens | None, sync: SyncResult, width: int, height: int) -> Lens:
-    """The lens as synchronisation left it."""
-    if lens is None:
-        return self_calibrated_lens(sync, width, height)
-    return refocused(lens, sync.focal_px)
+UP_MIN = 0.3  # of the vertical that must lie in the picture: looking straight down there is no horizon
+CHUNK_FRAMES = 512  # whose rays are in memory at once
 
 
 def rotation_fields(motion: Motion, gyro: SyncedGyro) -> RotationFields:
     """The fields of every frame and pair of a motion; its first frame is time 0."""
-    time_s, frames = motion.timeline.time_s, len(motion.timeline)
-    shutter = spool.zeros((frames, ROWS, COLS, 2), np.float32)
-    turned = spool.zeros((max(frames - 1, 0), ROWS, COLS, 2), np.float32)
-    nodes = node_positions(ROWS, COLS, motion.geometry.half_extent).reshape(-1, 2)
+    time_s, frames, shape = motion.timeline.time_s, len(motion.timeline), motion.mesh_shape
+    shutter = spool.zeros((frames, *shape, 2), np.float32)
+    turned = spool.zeros((max(frames - 1, 0), *shape, 2), np.float32)
+    nodes = node_positions(*shape, motion.geometry.half_extent).reshape(-1, 2)
     rays = _rays(gyro.lens, nodes, motion.geometry)
-    for part in spool.chunks(frames, shutter, turned, size=CHUNK):
-        shutter[part] = _shutter(gyro, time_s[part], nodes, rays, motion.geometry).reshape(-1, ROWS, COLS, 2)
+    for part in spool.chunks(frames, shutter, turned, size=CHUNK_FRAMES):
+        shutter[part] = _shutter(gyro, time_s[part], nodes, rays, motion.geometry).reshape(-1, *shape, 2)
         moved = _turned(gyro, time_s[part.start : part.stop + 1], nodes, rays, motion.geometry)
-        turned[part.start : part.start + len(moved)] = moved.reshape(-1, ROWS, COLS, 2)
+        turned[part.start : part.start + len(moved)] = moved.reshape(-1, *shape, 2)
     known = gyro.track.known(time_s[:-1]) & gyro.track.known(time_s[1:])
     seen = _without_nan(shutter)
-    return RotationFields(
-        turned, shutter, known & _without_nan(turned) & seen[:-1] & seen[1:], _level(gyro.track, time_s)
+    known &= _without_nan(turned) & seen[:-1] & seen[1:]
+    return RotationFields(turned, shutter, known, _level(gyro.track, time_s), camera_rotation(motion, gyro))
+
+
+def camera_rotation(motion: Motion, gyro: SyncedGyro) -> CameraRotation:
+    """How the camera turned in every frame of a motion, line by line."""
+    time_s, geometry = motion.timeline.time_s, motion.geometry
+    turn, shift = (spool.zeros((len(time_s), BANDS, size), np.float64) for size in (3, 2))
+    for part in spool.chunks(len(time_s), turn, shift, size=CHUNK_FRAMES):
+        lines = _line_times(gyro, time_s[part])
+        turn[part] = _turns(gyro, time_s[part])
+        moved = _shift_units(gyro, lines.ravel(), geometry).reshape(*lines.shape, 2)
+        shift[part] = moved.clip(-LARGEST_SHIFT, LARGEST_SHIFT)
+    return CameraRotation(
+        orientation=gyro.track.evaluate(time_s).as_rotvec(),
+        line_turn=turn,
+        line_shift=shift,
+        by_columns=gyro.sync.readout_axis == "columns",
+        known=gyro.track.known(time_s),
+        gravity=gyro.track.gravity,
+        half_extent=geometry.half_extent,
+        lens=PictureLens(gyro.lens, geometry.half_long_px),
     )
 
 
@@ -164,7 +84,7 @@ def _level(track: OrientationTrack, time_s: Float) -> Float | None:
     if not track.gravity:
         return None
     up = track.evaluate(time_s).inv().apply([0.0, 0.0, 1.0])
-    seen = track.known(time_s) & (np.hypot(up[:, 0], up[:, 1]) > LEAST_UP)
+    seen = track.known(time_s) & (np.hypot(up[:, 0], up[:, 1]) > UP_MIN)
     if not seen.any():
         return None
     lean = np.where(seen, -up[:, 1] + 1j * up[:, 0], np.nan)

@@ -1,0 +1,22 @@
+"""Which frames of a path a time lies between."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from stabilize.core import StablePath
+
+
+def moment(path: StablePath, source: int, time_s: float) -> tuple[int, int, float]:
+    """The frames before and after a time, and how far it is on the way, 0 to 1.
+
+    A path does not run across a cut: the picture before it stays as it is. Raises ValueError where frame `source` is of
+    another shot.
+    """
+    its_own = path.timeline.time_at(source) == time_s  # where a clock is damaged, frames may share one float
+    frame, share = (source, 0.0) if its_own else path.timeline.locate(time_s)
+    shot = path.shots[bisect_right(path.shots, frame, key=lambda shot: shot.stop)]
+    if not shot.start <= source < shot.stop:
+        raise ValueError(f"frame {source} is of another shot than the output at {time_s:g} s, frame {frame}'s")
+    between = share > 0 and frame + 1 < shot.stop
+    return (frame, frame + 1, share) if between else (frame, frame, 0.0)

@@ -1,0 +1,31 @@
+"""Everything that finds a path, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from stabilize import spool
+from stabilize.core import CameraPath
+from stabilize.fields.rotation import CameraRotation
+from stabilize.path.measure import SolvedPath
+from stabilize.path.rotation_solver import solve_rotation
+from stabilize.path.solve import solve_path
+from stabilize.settings import PathConfig, SolverName
+
+Progress = Callable[[int, int], None]
+"""progress(done, total): frames."""
+Solver = Callable[[CameraPath, CameraRotation | None, PathConfig, Progress | None], SolvedPath]
+"""From how the camera moved, and how it turned where a gyroscope says so, to a path inside the crop. Raises SolveError
+where there is none, UsageError where the solver needs what is not there."""
+
+
+def _l1(
+    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None
+) -> SolvedPath:
+    """The steadiest path of similarities; rotation has its share in the camera's steps and wobble already."""
+    path = solve_path(camera, config, progress)
+    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
+
+
+SOLVERS: dict[SolverName, Solver] = {"l1": _l1, "rotation": solve_rotation}
