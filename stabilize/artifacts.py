@@ -37,7 +37,7 @@ class Fingerprint:
     sha256: str
 
 
-def fingerprint(path: PathLike) -> Fingerprint:
+def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
     """Fingerprint of a regular file that is not empty; raises InputError where there is none that can be read."""
     try:
         with file_errors(), local_file(path).open("rb") as file:
@@ -51,7 +51,7 @@ def fingerprint(path: PathLike) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
-def save_motion(motion: Motion, path: PathLike, source: Fingerprint | None = None) -> None:
+def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprint | None = None) -> None:
     """Write a motion under its final name only when complete."""
     arrays = {name: getattr(motion, name) for name in ARRAYS}
     arrays |= {f"matches_{name}": getattr(motion.matches, name) for name in MATCHES}

@@ -51,6 +51,7 @@ AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
 )
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
