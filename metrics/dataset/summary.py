@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from metrics.dataset.run import Outcome
-from metrics.dataset.statistics import Mean, bootstrap, duel
+from metrics.dataset.statistics import MIN_CLIPS, Mean, bootstrap, duel
 from metrics.model import Better
 from metrics.tables import Table, number
 
@@ -19,6 +19,10 @@ HEADLINES = {
     "nndvs": ("stability", "cropping", "distortion"),
 }
 INPUT = "(input)"
+MEANS_NOTES = (
+    "mean over clips [95 % BCa bootstrap interval]; (input): the same score of the unstabilised clips",
+    f"a mean without an interval: fewer than {MIN_CLIPS} clips, or all of the same value",
+)
 
 
 def summary_tables(outcomes: Sequence[Outcome], mode: str) -> dict[str, Table]:
@@ -66,8 +70,7 @@ def group_table(title: str, outcomes: Sequence[Outcome], names: Sequence[str], f
     one_each = {(o.job.category, o.job.clip): o for o in outcomes if o.judgement}.values()
     of_inputs = [_means(one_each, name, "input") for name in names]
     rows.append(_row((INPUT, *[""] * (len(fields) - 1)), of_inputs, names, one_each))
-    note = "mean over clips [95 % bootstrap interval]; (input): the same score of the unstabilised clips"
-    return Table(title, (*fields, "clips", *names), tuple(rows), (note,), keys=len(fields))
+    return Table(title, (*fields, "clips", *names), tuple(rows), MEANS_NOTES, keys=len(fields))
 
 
 def _group_row(group: tuple[str, ...], members: Sequence[Outcome], names: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from metrics.model import Judgement
 
@@ -49,8 +50,8 @@ def _residual(t_s: Series, x: Series, y: Series) -> Series:
     """Distance (N,) in px from the path to its own mean over one second."""
     width = max(3, round(SMOOTH_S / max(float(np.median(np.diff(t_s))), 1e-3)) | 1)
     width = min(width, (len(t_s) - 1) | 1)
-    kernel = np.ones(width) / width
-    rest = [v - np.convolve(np.pad(v, width // 2, mode="edge"), kernel, "valid")[: len(v)] for v in (x, y)]
+    mean = np.full(width, 1 / width)
+    rest = [v - ndimage.correlate1d(v, mean, mode="nearest") for v in (x, y)]
     distance = np.hypot(*rest)
     distance[: width // 2] = distance[len(distance) - width // 2 :] = 0  # half a mean says nothing
     return np.asarray(distance)
