@@ -10,13 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import judge_scenes as scenes
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from metrics.__main__ import app
 from metrics.errors import MetricsError
+from tests.metrics import judge_scenes as scenes
 
 RUNNER = CliRunner()
 

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import judge_scenes as scenes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +23,7 @@ from metrics.dataset.statistics import bootstrap, duel
 from metrics.dataset.summary import as_dict, summary_tables
 from metrics.errors import DatasetError
 from metrics.tables import Table, as_csv, as_latex, as_markdown
+from tests.metrics import judge_scenes as scenes
 
 
 def touch(root: Path, *names: str) -> None:
@@ -35,7 +35,7 @@ def touch(root: Path, *names: str) -> None:
 def found(root: Path) -> list[tuple[str, str, str, str, str]]:
     jobs = find_jobs(root)
     base = root if root.is_dir() else root.parent
-    return [(j.method, j.category, j.clip, *(str(p.relative_to(base)) for p in (j.ref, j.out))) for j in jobs]
+    return [(j.method, j.category, j.clip, str(j.ref.relative_to(base)), str(j.out.relative_to(base))) for j in jobs]
 
 
 def test_categories_beside_methods(tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import judge_scenes as scenes
 import numpy as np
 import pytest
-from chromium import EXECUTABLE, Chromium
 
 from metrics.errors import MetricsError
 from metrics.judging import judge
 from metrics.model import Judgement
 from metrics.report.page import report_page
+from tests.metrics import judge_scenes as scenes
+from tests.metrics.chromium import EXECUTABLE, Chromium
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script> ${title} & 'q' \"d\".mkv"
 NAMES = {"light": (1200, "light"), "dark": (1200, "dark"), "phone": (375, "light")}

@@ -93,7 +93,8 @@ def test_rows_come_out_straight_under_a_hard_shake() -> None:
     fields, geometry = rotation_fields(motion, known_gyro(spec)), motion.geometry
     nodes = node_positions(ROWS, COLS, geometry.half_extent).reshape(-1, 2)
     still = replace(spec, shutter=samples.Shutter())
-    bent, straight = [], []
+    bent: list[np.ndarray] = []
+    straight: list[np.ndarray] = []
     for i in range(FRAMES):
         for source, out in ((nodes, bent), (nodes + fields.shutter[i].reshape(-1, 2), straight)):
             looks = true.directions_world(geometry.to_px(source), i)

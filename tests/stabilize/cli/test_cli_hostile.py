@@ -10,13 +10,12 @@ import sys
 import time
 
 import av
-import clipmaker
-import hostile
 import pytest
-from disk import full_beyond
-from ended import ROOT
 
 from localfiles.videos import METADATA_KEPT
+from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.video import clipmaker, hostile
+from tests.stabilize.video.disk import full_beyond
 
 USAGE, INPUT, OUTPUT = 2, 3, 4
 SAMPLE = ROOT / "samples" / "clips" / "walk.mp4"

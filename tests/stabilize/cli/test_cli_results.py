@@ -12,13 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import clipmaker
-import hostile
 import pytest
-from ended import ROOT
 
 from localfiles.text import clean
 from stabilize.cli.progress import EVERY_S, Lines, duration
+from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.video import clipmaker, hostile
 
 
 def frames(path: Path) -> int:
@@ -183,6 +182,7 @@ def test_errors_of_other_packages_end_in_one_line(words, tmp_path, cli):
 def test_a_reader_who_leaves_is_no_error(clip):
     command = [sys.executable, "-m", "stabilize", "run", str(clip), "--quiet", "--json"]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None and running.stderr is not None
     running.stdout.close()
     err = running.stderr.read()
     assert running.wait(60) == 0
@@ -202,6 +202,7 @@ def test_a_terminal_gets_a_bar(clip):
             drawn += os.read(ours, 4096) or b""
         except OSError:  # the other end is closed
             break
+    assert running.stdout is not None
     out = running.stdout.read()
     assert running.wait(60) == 0
     assert b"analyse" in drawn and b"render" in drawn
