@@ -26,13 +26,13 @@ FORMULA = "=cmd|' /C calc'!A0"
 
 
 def outcomes(methods: int = 2, clips: int = 3, error: str = "") -> list[Outcome]:
-    scores = {
-        name: {"value": 0.5, "input": 12.25, "unit": "share", "better": "higher", "failures": 3, "total": 240}
-        for name in HEADLINES["robust"]
-    }
+    def scores(clip: int) -> dict[str, dict[str, object]]:
+        rest = {"input": 12.25, "unit": "share", "better": "higher", "failures": 3, "total": 240}
+        return {name: {"value": 0.25 * (clip + 1), **rest} for name in HEADLINES["robust"]}
+
     return [
         Outcome(
-            Job(f"method{m}", "walk", f"clip{c}", Path("i"), Path("o")), None if error else {"scores": scores}, error
+            Job(f"method{m}", "walk", f"clip{c}", Path("i"), Path("o")), None if error else {"scores": scores(c)}, error
         )
         for m in range(methods)
         for c in range(clips)
@@ -56,8 +56,9 @@ def test_scores_of_a_dataset_are_readable(
     words = text.split()
     for name in HEADLINES["robust"]:
         assert words.count(name) == 3, name  # clips, methods, wins
-    assert text.count("0.5000 [0.5000, 0.5000]") == 2 * 8
-    assert words.count("0.5000") == 2 * 3 * 8 + 2 * 8  # each clip's, and the means
+    assert text.count("0.5000 [0.2500, 0.7500]") == 2 * 8
+    assert words.count("0.5000") == 2 * 8 + 2 * 8  # of one of three clips, and the means
+    assert words.count("0.2500") == words.count("0.7500") == 2 * 8
     assert text.count("3/240") == 6
 
 

@@ -105,10 +105,14 @@ def test_a_wrong_value_names_the_option_and_what_it_may_be(words, said, cli):
     assert ended.code == 2 and said in ended.err
 
 
-def test_help_shows_flags_without_a_value_and_defaults_of_the_settings(cli):
+def test_help_shows_flags_without_a_value_and_defaults_of_the_settings(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # one line for each option
     said = cli("run", "-h").out
     assert "<bool>" not in said
-    assert "(default: 1.0)" in said and "follows the" in said and "max_crop=0.22" in said
+    for name in ("smoothness_s", "max_crop", "zoom"):
+        assert f"(default: {getattr(config.Config().path, name)})" in said, name
+    for name, preset in config.PRESETS.items():
+        assert f"{name}: {preset.text} ({', '.join(config.preset_values(preset)) or 'the defaults'})" in said, name
 
 
 def test_nothing_chosen_are_the_defaults():
