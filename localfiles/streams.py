@@ -11,6 +11,8 @@ import select
 import sys
 from typing import TextIO
 
+from localfiles.errors import reason
+
 
 class Outlet(io.FileIO):
     """A standard stream, written to until the first failure, which is kept; what comes after it goes nowhere."""
@@ -46,7 +48,7 @@ def lost(outlet: Outlet) -> str | None:
     failure = outlet.failure
     if failure is None or isinstance(failure, BrokenPipeError):
         return None
-    return "it is closed" if failure.errno == errno.EBADF else (failure.strerror or str(failure)).lower()
+    return "it is closed" if failure.errno == errno.EBADF else reason(failure)
 
 
 def _open_closed() -> None:

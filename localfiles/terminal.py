@@ -23,14 +23,14 @@ def complain(line: object) -> None:
 
 def say_json(value: Any) -> None:
     """A value on stdout, in ASCII: what files say cannot reach the terminal; NaN and infinity are null."""
-    for line in json.dumps(finite(value), indent=1, ensure_ascii=True, allow_nan=False, default=str).split("\n"):
+    for line in json.dumps(_json_safe(value), indent=1, ensure_ascii=True, allow_nan=False, default=str).split("\n"):
         say(line)
 
 
-def finite(value: Any) -> Any:
+def _json_safe(value: Any) -> Any:
     """A value with null in the place of every number that JSON does not have."""
     if isinstance(value, Mapping):
-        return {str(key): finite(one) for key, one in value.items()}
+        return {str(key): _json_safe(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
+        return [_json_safe(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from localfiles.errors import SameFileError, WriteError, reason
+from localfiles.reading import PathLike
 
 try:
     import fcntl
@@ -24,7 +25,6 @@ except ImportError:  # Windows: what a killed process leaves there stays
 SUFFIX = ".stabilize.part"
 YOUNG_S = 60.0  # a file that was touched within this time may belong to a process that has not locked it yet
 NAME_BYTES = 80  # of the target's name that the temporary one repeats: names are limited in bytes
-PathLike = str | os.PathLike[str]
 
 
 def check_target(target: PathLike, inputs: Iterable[PathLike], overwrite: bool) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from metrics.errors import UsageError
 from metrics.model import Judgement
+from metrics.progress import Tick
 from metrics.video import (
+    FramePairs,
     GrayFrame,
     ReadLog,
     Size,
@@ -25,8 +27,6 @@ from metrics.video import (
 
 MODES = ("robust", "dvs", "difrint", "difrint-v0", "nndvs")
 WORK_SIDE = 640  # long side in px at which `robust` measures
-Pairs = Iterable[tuple[GrayFrame, GrayFrame | None]]
-Tick = Callable[[int], None]  # called with the number of judged frames
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _robust(output: _Source, source: _Source | None, tick: Tick | None) -> Judge
 
     out_size = working_size(output.info.size, WORK_SIDE)
     if source is None:
-        alone: Pairs = ((frame, None) for frame in output.frames(out_size))
+        alone: FramePairs = ((frame, None) for frame in output.frames(out_size))
         return judge_robust(_counted(alone, tick), output.info, None)
     ref_frames = source.frames(working_size(source.info.size, WORK_SIDE))
     pairs = pair_by_time(output.frames(out_size), ref_frames, pairing_tolerance_s(source.info))
@@ -103,7 +103,7 @@ def _published(output: _Source, source: _Source, mode: str, tick: Tick | None) -
     return judge_program(mode, _counted(native, tick), output.info, source.info)
 
 
-def _counted(pairs: Pairs, tick: Tick | None) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
+def _counted(pairs: FramePairs, tick: Tick | None) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
     for number, pair in enumerate(pairs, 1):
         yield pair
         if tick is not None:

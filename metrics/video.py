@@ -49,6 +49,10 @@ class GrayFrame:
     gray: Gray
 
 
+FramePairs = Iterable[tuple[GrayFrame, GrayFrame | None]]
+"""Output frames, each with its input frame, None where there is none."""
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream. Whatever FFmpeg cannot do with the file later on is a `VideoReadError`."""

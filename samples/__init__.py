@@ -4,9 +4,9 @@
 `write_clip(spec, path)` all as files; `CLIPS` are specifications by name, `MOTIONS` camera motions by name.
 """
 
-from .catalogue import CLIPS, foreground
+from .catalogue import CLIPS
 from .encode import write_clip
-from .gyrolog import SampleLog, ois_log, sample_log, write_dvs, write_log
+from .gyrolog import sample_log, write_dvs, write_log
 from .motion import MOTIONS
 from .render import generate
 from .spec import CameraMotion, ClipSpec, Gyro, Lens, MovingCard, Ois, Shutter
@@ -21,12 +21,9 @@ __all__ = [
     "Lens",
     "MovingCard",
     "Ois",
-    "SampleLog",
     "Shutter",
     "Truth",
-    "foreground",
     "generate",
-    "ois_log",
     "sample_log",
     "truth",
     "write_clip",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import dataclass
 from fractions import Fraction
@@ -100,6 +101,4 @@ def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
 
 def mime_data(kind: str, data: bytes) -> str:
     """A data URI."""
-    import base64
-
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from metrics.model import Judgement
+from metrics.model import Judgement, Series
 
 APART_S = 1.0
 SMOOTH_S = 1.0
 SHAKES = 4
 MIN_SHAKE_PX = 1.0
 MIN_EMPTY = 0.005
-
-Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metrics.model import Better, Judgement, Score
+from metrics.model import Better, Judgement, Score, Series
 from metrics.robust import path
 from metrics.robust.geometry import EDGES
 from metrics.robust.measure import Measured, Overlap, Track, measure
 from metrics.robust.wobble import wobble_map
-from metrics.video import GrayFrame, VideoInfo
+from metrics.video import FramePairs, VideoInfo
 
 PX = 1920.0  # lengths are said in px of a frame whose long side is this, whatever the video's own size
 EDGE_HIT = -0.002  # a margin below this share is an empty border that shows; above, it may be an error of measurement
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,12 @@ class Shake:
         """Mean over windows of r / sqrt(r^2 + shake^2)."""
         return float(path.stability(self._square(path.WALK_HZ, path.TOP_HZ)).mean())
 
-    def spectrum(self) -> Values:
+    def spectrum(self) -> Series:
         """RMS amplitude per bin over all windows, in shares of the long side, (F,)."""
         power = self.found.power.mean(axis=0)
         return np.asarray(np.sqrt(path.combined(power, self.radius)))
 
-    def _square(self, low_hz: float, high_hz: float, derivative: int = 0) -> Values:
+    def _square(self, low_hz: float, high_hz: float, derivative: int = 0) -> Series:
         return path.combined(self.found.mean_square(low_hz, high_hz, derivative), self.radius)
 
 
@@ -56,9 +54,7 @@ def shake(track: Track, size: tuple[int, int]) -> Shake | None:
     return None if found is None else Shake(found, path.frame_radius(size))
 
 
-def judge_robust(
-    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo | None
-) -> Judgement:
+def judge_robust(pairs: FramePairs, out: VideoInfo, ref: VideoInfo | None) -> Judgement:
     """Scores of the output alone, and against its input where `ref` is given; `pairs` at working size."""
     seen = measure(pairs, out, ref)
     of_out, of_in = shake(seen.out, out.size), shake(seen.ref, ref.size) if ref else None
@@ -100,28 +96,32 @@ def _shake_scores(of_out: Shake | None, of_in: Shake | None, track: Track) -> li
     ]
 
 
-def _wobble(track: Track) -> Values:
+def _wobble(track: Track) -> Series:
     if len(track.t_s) < 3:
         return np.full((1, 1), np.nan)
     return wobble_map(np.array(track.t_s), np.array(track.grid))
 
 
-def _rms(values: Values) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(np.sqrt((known**2).mean())) if known.size else None
+def _reduced(values: list[float] | Series, reduce: Callable[[Series], np.float64]) -> float | None:
+    """One number from the finite values; None where there are none."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    return float(reduce(finite)) if finite.size else None
 
 
-def _wobble_score(of_out: Values, of_in: Values, track: Track) -> Score:
+def _mean(values: list[float] | Series) -> float | None:
+    return _reduced(values, np.mean)
+
+
+def _rms(values: Series) -> float | None:
+    return _reduced(values, lambda finite: np.sqrt(np.mean(finite**2)))
+
+
+def _wobble_score(of_out: Series, of_in: Series, track: Track) -> Score:
     value, before = _rms(of_out * PX), _rms(of_in * PX)
     unseen = int(np.isnan(of_out).sum())
     note = f"{unseen} of {of_out.size} cells of the grid had too little to follow" if unseen else ""
     return Score("wobble", value, "px at 1920", "lower", before, track.failures, len(track.step), note)
-
-
-def _mean(values: list[float] | Values) -> float | None:
-    known = np.asarray(values, float)
-    known = known[np.isfinite(known)]
-    return float(known.mean()) if known.size else None
 
 
 def _itf_scores(seen: Measured) -> list[Score]:
@@ -151,12 +151,12 @@ def _overlap_scores(overlap: Overlap) -> list[Score]:
     hit = (known < EDGE_HIT).any(axis=1) if len(known) else np.empty(0)
     rows: list[tuple[str, Better, float | None, float]] = [
         ("visible", "higher", _mean(visible), 1.0),
-        ("visible_min", "higher", _least(visible), 1.0),
+        ("visible_min", "higher", _reduced(visible, np.min), 1.0),
         ("empty", "lower", _mean(empty), 0.0),
-        ("empty_max", "lower", _most(empty), 0.0),
+        ("empty_max", "lower", _reduced(empty, np.max), 0.0),
         ("edge_hits", "lower", _mean(hit), 0.0),
         ("distortion", "higher", _mean(distortion), 1.0),
-        ("distortion_min", "higher", _least(distortion), 1.0),
+        ("distortion_min", "higher", _reduced(distortion, np.min), 1.0),
         ("sharpness", "higher", _mean(sharp), 1.0),
         *((f"crop_{edge}", "neither", _mean(margins[:, i]), 0.0) for i, edge in enumerate(EDGES)),
     ]
@@ -166,16 +166,6 @@ def _overlap_scores(overlap: Overlap) -> list[Score]:
 def _overlap_score(overlap: Overlap, name: str, better: Better, value: float | None, of_in: float) -> Score:
     why = "" if value is not None else "no frame could be aligned with the input"
     return Score(name, value, "share", better, of_in, overlap.failures, len(overlap.visible), why)
-
-
-def _least(values: Values) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.min()) if known.size else None
-
-
-def _most(values: Values) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.max()) if known.size else None
 
 
 def _says(seen: Measured, of_out: Shake | None, out: VideoInfo) -> tuple[str, ...]:
@@ -197,7 +187,7 @@ def _says(seen: Measured, of_out: Shake | None, out: VideoInfo) -> tuple[str, ..
     return tuple(said)
 
 
-def _columns(seen: Measured, ref: VideoInfo | None) -> dict[str, Values]:
+def _columns(seen: Measured, ref: VideoInfo | None) -> dict[str, Series]:
     """Per output frame; the input's path is sampled at the output's times. Lengths in px at 1920, roll in degrees."""
     t_s = np.array(seen.out.t_s)
     columns = {"t_s": t_s, **_path_columns("out", seen.out, t_s)}
@@ -211,7 +201,7 @@ def _columns(seen: Measured, ref: VideoInfo | None) -> dict[str, Values]:
     return columns | {f"crop_{edge}": margins[:, i] for i, edge in enumerate(EDGES)}
 
 
-def _path_columns(name: str, track: Track, at_s: Values) -> dict[str, Values]:
+def _path_columns(name: str, track: Track, at_s: Series) -> dict[str, Series]:
     names = [f"x_{name}_px", f"y_{name}_px", f"roll_{name}_deg"]
     if len(track.t_s) < 2:
         return {column: np.full(len(at_s), np.nan) for column in names}

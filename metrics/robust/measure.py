@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -14,7 +13,7 @@ from metrics.robust.fidelity import aligned_itf_db, blacked_out, frame_mask, itf
 from metrics.robust.geometry import Crop, anisotropy, crop, near_margins, to_native
 from metrics.robust.motion import PairMotion, Points, between, detect, similarity
 from metrics.robust.wobble import COLUMNS, ROWS, residuals
-from metrics.video import Gray, GrayFrame, Size, VideoInfo
+from metrics.video import FramePairs, Gray, GrayFrame, Size, VideoInfo
 
 NO_STEP = np.full(4, np.nan)
 NO_GRID = np.full((ROWS * COLUMNS, 2), np.nan, np.float32)
@@ -101,7 +100,7 @@ class Measured:
     overlap: Overlap
 
 
-def measure(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo | None) -> Measured:
+def measure(pairs: FramePairs, out: VideoInfo, ref: VideoInfo | None) -> Measured:
     """One streaming pass; `pairs` are gray frames at working size, `out` and `ref` carry the native sizes."""
     result, aligner = Measured(Track(), Track(), Overlap()), Aligner()
     with ThreadPoolExecutor(1) as other:  # the input is followed beside the output; OpenCV lets go of the interpreter

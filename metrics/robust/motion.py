@@ -35,11 +35,6 @@ class PairMotion:
     following: Points
     inlier: Mask
 
-    @property
-    def inlier_share(self) -> float:
-        """Share of the tracks that agree with the homography, 0..1."""
-        return float(self.inlier.mean())
-
 
 def detect(gray: Gray) -> Points:
     """Up to 250 corners, spread over the picture by a least distance."""
