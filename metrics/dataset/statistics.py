@@ -13,11 +13,11 @@ from metrics.model import Better
 
 SEED = 20240501
 RESAMPLES = 4000
-LEVEL = 0.95
-MIN_CLIPS = 3  # fewer have no interval
-MAX_BATCH_VALUES = 1 << 22  # 32 MiB: how many resampled values are in memory at once
-EQUAL = 1e-12  # relative: values this close differ by rounding only
-TIE = 1e-4  # relative: closer than this, neither wins
+CONFIDENCE_LEVEL = 0.95
+MIN_CLIPS = 3  # for an interval
+MAX_BATCH_VALUES = 1 << 22  # resampled values in memory at once (32 MiB)
+EQUAL_TOLERANCE = 1e-12  # relative difference below which values differ by rounding only
+TIE_TOLERANCE = 1e-4  # relative difference below which neither method wins
 
 
 @dataclass(frozen=True)
@@ -37,31 +37,31 @@ class Mean:
 
 
 def bootstrap(values: Sequence[float | None]) -> Mean:
-    """Mean and interval over clips; clips without a value are left out. Seeded: same values, same interval.
+    """Return mean and interval over clips, ignoring clips without a value. Seeded: same values, same interval.
 
-    The interval is bias-corrected and accelerated (BCa; Efron 1987), which holds its level on skewed scores where
-    percentiles do not. It is not defined for values without spread.
+    The interval is bias-corrected and accelerated (BCa; Efron 1987), which is more accurate on skewed scores than
+    percentiles. It is undefined if all values are equal.
     """
-    known = np.array([v for v in values if v is not None], float)
-    if not known.size:
+    present = np.array([v for v in values if v is not None], float)
+    if not present.size:
         return Mean(None, None, None, 0, "no clip has a value")
-    mean, count = float(known.mean()), int(known.size)
+    mean, count = float(present.mean()), int(present.size)
     if count < MIN_CLIPS:
         return Mean(mean, None, None, count, f"fewer than {MIN_CLIPS} clips")
-    if np.ptp(known) <= EQUAL * np.abs(known).max():
+    if np.ptp(present) <= EQUAL_TOLERANCE * np.abs(present).max():
         return Mean(mean, None, None, count, "all clips have the same value")
-    low, high = _bca_interval(known)
+    low, high = _bca_interval(present)
     return Mean(mean, low, high, count)
 
 
 def _bca_interval(values: NDArray[np.float64]) -> tuple[float, float]:
     middle, spread = values.mean(), np.ptp(values)
     interval = stats.bootstrap(
-        ((values - middle) / spread,),  # BCa does not depend on it, and third powers stay finite
+        ((values - middle) / spread,),  # BCa is invariant to scale and shift, and third powers stay finite
         np.mean,
         n_resamples=RESAMPLES,
         batch=max(1, MAX_BATCH_VALUES // values.size),
-        confidence_level=LEVEL,
+        confidence_level=CONFIDENCE_LEVEL,
         method="BCa",
         rng=np.random.default_rng(SEED),
     ).confidence_interval
@@ -70,7 +70,7 @@ def _bca_interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Duel:
-    """How often method `a` beats `b` on the clips that both have; ties count half in `rate`."""
+    """How often method `a` beats method `b` on their common clips."""
 
     a: str
     b: str
@@ -80,18 +80,18 @@ class Duel:
 
     @property
     def rate(self) -> float | None:
-        """Share of clips won, None without common clips."""
+        """Share of clips won, ties counted half; None without common clips."""
         total = self.wins + self.ties + self.losses
         return (self.wins + self.ties / 2) / total if total else None
 
 
 def duel(a: str, b: str, pairs: Sequence[tuple[float | None, float | None]], better: Better) -> Duel:
-    """Compare clip by clip; clips where either has no value are left out."""
+    """Compare two methods clip by clip, ignoring clips where either has no value."""
     wins = ties = losses = 0
     for x, y in pairs:
         if x is None or y is None:
             continue
-        if abs(x - y) <= TIE * max(abs(x), abs(y)):
+        if abs(x - y) <= TIE_TOLERANCE * max(abs(x), abs(y)):
             ties += 1
         elif (x > y) == (better == "higher"):
             wins += 1

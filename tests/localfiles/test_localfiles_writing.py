@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from localfiles import SameFileError, WriteError, check_target, pending_file, write_bytes, write_text
-from localfiles.writing import SUFFIX, YOUNG_S
+from localfiles.writing import ABANDONED_MIN_AGE_S, SUFFIX
 
 pytestmark = pytest.mark.timeout(60)
-OLD_S = YOUNG_S + 10
+OLD_S = ABANDONED_MIN_AGE_S + 10
 
 
 def age(file: Path) -> None:
@@ -117,10 +117,10 @@ def under_a_file(parent: Path) -> Path:
 REFUSED = {
     "folder": (folder, "is a folder"),
     "link to a folder": (link_to_folder, "is a folder"),
-    "pipe": (fifo, "no regular file"),
-    "device": (lambda _: Path("/dev/null"), "no regular file"),
-    "full device": (lambda _: Path("/dev/full"), "no regular file"),
-    "link to nothing": (dangling, "leads to no file"),
+    "pipe": (fifo, "not a regular file"),
+    "device": (lambda _: Path("/dev/null"), "not a regular file"),
+    "full device": (lambda _: Path("/dev/full"), "not a regular file"),
+    "link to nothing": (dangling, "is a broken link"),
     "link in a circle": (loop, "cannot be written there"),
     "no folder": (lambda p: p / "nowhere" / "out.mp4", "its folder does not exist"),
     "under a file": (under_a_file, "its folder does not exist"),
@@ -189,7 +189,7 @@ def test_what_someone_else_made_in_the_meantime_stays(links, tmp_path, monkeypat
     monkeypatch.setattr(os, "fsync", late)
     if not links:
         monkeypatch.setattr(os, "link", no_links)
-    with pytest.raises(WriteError, match="created by someone else"):
+    with pytest.raises(WriteError, match="created by another program"):
         write_text(target, "ours")
     assert target.read_text() == "theirs" and parts(tmp_path) == []
 
@@ -238,7 +238,7 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, monkeypatch):
 def test_a_folder_that_may_not_be_written_is_found_before_any_work(tmp_path, monkeypatch):
     """`os.access` stands in: root, who may run this, writes everywhere."""
     monkeypatch.setattr(os, "access", lambda folder, _: os.fspath(folder) != os.fspath(tmp_path))
-    with pytest.raises(WriteError, match="may not be written to"):
+    with pytest.raises(WriteError, match="no write permission"):
         check_target(tmp_path / "out", [], overwrite=False)
 
 

@@ -108,7 +108,7 @@ def test_other_size_rate_and_length_are_matched_by_time_and_said(walk_before: Pa
     found = judge(scenes.write(clips / "other.mkv", half_rate, fps=15), walk_before)
     assert found["visible"].value == pytest.approx(1, abs=0.004)
     assert found["visible"].failures == 0
-    said = " ".join(found.says)
+    said = " ".join(found.notes)
     assert "frame size differs" in said and "frame rate differs" in said and "length differs" in said
 
 

@@ -12,7 +12,7 @@ import time
 import av
 import pytest
 
-from localfiles.videos import METADATA_KEPT
+from localfiles.videos import METADATA_OPTIONS
 from tests.stabilize.cli.ended import ROOT
 from tests.stabilize.video import clipmaker, hostile
 from tests.stabilize.video.disk import full_beyond
@@ -51,7 +51,7 @@ def test_what_can_be_saved_is_saved(name, tmp_path, cli, content):
     after = content(tmp_path)
     assert after.pop(target.name)
     assert after == before
-    with av.open(str(path), **METADATA_KEPT) as given, av.open(str(target), **METADATA_KEPT) as made:
+    with av.open(str(path), **METADATA_OPTIONS) as given, av.open(str(target), **METADATA_OPTIONS) as made:
         readable = _decodable(given)
         assert len(list(made.decode(video=0))) == readable > 0
 
