@@ -1,7 +1,7 @@
-"""Procedural clips with known motion, lens, shutter and gyro. Shares no code with `stabilize`.
+"""Procedural clips with known camera motion, lens, shutter and gyroscope. Independent of `stabilize`.
 
-`generate(spec)` gives the frames, `truth(spec)` what is true of them, `sample_log(spec)` the gyro's log,
-`write_clip(spec, path)` all as files; `CLIPS` are specifications by name, `MOTIONS` camera motions by name.
+`generate(spec)` yields the frames, `truth(spec)` returns the ground truth, `sample_log(spec)` the gyroscope log, and
+`write_clip(spec, path)` writes them all to files. `CLIPS` are specifications by name, `MOTIONS` camera motions by name.
 """
 
 from .catalogue import CLIPS
