@@ -141,9 +141,9 @@ def compare(name: str, cache: Path, options: Sequence[str]) -> Row:
         steps.append(judge.centre_steps(target))
     judged = np.all([s.found for s in steps], axis=0)
     found = []
-    for step, path in zip(steps, [None, *paths], strict=True):
+    for step, shown_path in zip(steps, [None, *paths], strict=True):
         shake = judge.shake(step, judged)
-        found.append(Result(shake.jitter_px, shake.accel_px, bent(spec, path)))
+        found.append(Result(shake.jitter_px, shake.accel_px, bent(spec, shown_path)))
     return Row(name, found[0], found[1], found[2] if len(found) > 2 else None, notes)
 
 

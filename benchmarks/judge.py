@@ -121,8 +121,8 @@ def _spread_corners(picture: Gray) -> Any:
 
 def _track(previous: Gray, following: Gray, corners: Any) -> tuple[Any, Any]:
     options: dict[str, Any] = {"winSize": (21, 21), "maxLevel": 4, "criteria": (3, 30, 0.01)}
-    there, ok, _ = cv2.calcOpticalFlowPyrLK(previous, following, corners, None, **options)
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(following, previous, there, None, **options)
+    there, ok, _ = cv2.calcOpticalFlowPyrLK(previous, following, corners, np.empty_like(corners), **options)
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(following, previous, there, np.empty_like(there), **options)
     back[(ok == 0) | (ok_back == 0)] = np.inf
     return there, back
 
@@ -219,12 +219,12 @@ def registered(picture: Gray, reference: Gray) -> Float:
     aligned = cv2.warpPerspective(
         picture, rough, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    fine = homography(aligned, reference)
+    fine = homography(np.asarray(aligned, np.uint8), reference)
     return rough if fine is None else np.asarray(fine @ rough)
 
 
 def _by_features(picture: Gray, reference: Gray) -> Float:
-    detector = cv2.SIFT_create(1200, contrastThreshold=0.02)
+    detector = cv2.SIFT.create(1200, contrastThreshold=0.02)
     keys, words = detector.detectAndCompute(picture, None)
     keys_ref, words_ref = detector.detectAndCompute(reference, None)
     if words is None or words_ref is None or min(len(words), len(words_ref)) < MIN_INLIERS:

@@ -15,19 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
+from metrics import judge
+from metrics.tables import number
+from tests.metrics import judge_scenes as scenes
+from tests.metrics.test_judge_conformance import NAMES
+from tests.metrics.test_judge_known_warps import ROWS, warped
+from tests.metrics.test_judge_ranking import AMPLITUDES_PX, PAN_PX_PER_S
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "metrics"))
-
-import judge_scenes as scenes  # noqa: E402
-from test_judge_conformance import NAMES  # noqa: E402
-from test_judge_known_warps import ROWS, warped  # noqa: E402
-from test_judge_ranking import AMPLITUDES_PX, PAN_PX_PER_S  # noqa: E402
-
-from metrics import judge  # noqa: E402
-from metrics.tables import number  # noqa: E402
-
 DATA = ROOT.parent / "shared" / "data" / "metrics"
 SECTIONS: dict[str, Callable[[Path], Iterator[str]]] = {}
 
@@ -77,7 +72,7 @@ def warps(folder: Path) -> Iterator[str]:
         yield f"| {row.name} | " + " | ".join(cells) + " |"
 
 
-def shaken(amplitude_px: float, fps: int, seconds: float, scale: float = 1.0) -> Iterator[scenes.NDArray[np.uint8]]:
+def shaken(amplitude_px: float, fps: int, seconds: float, scale: float = 1.0) -> Iterator[scenes.Frame]:
     """Frames of the tests' stationary shake."""
     at = scenes.shake(amplitude_px)
     return (scenes.view(scenes.similarity(*at(i / fps)), scale=scale) for i in range(round(seconds * fps)))
@@ -144,7 +139,7 @@ def _time(paths: list[str]) -> None:
     import metrics.robust.judge  # noqa: F401  # loading OpenCV is not judging
 
     wall, cpu = time.perf_counter(), time.process_time()
-    judge(*paths)
+    judge(paths[0], paths[1])
     status = Path("/proc/self/status").read_text()  # ru_maxrss would be the parent's, if that was larger
     peak_mb = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(time.perf_counter() - wall, time.process_time() - cpu, peak_mb)

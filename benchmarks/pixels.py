@@ -34,14 +34,16 @@ class Difference:
     most: int
 
 
-def planes(path: Path) -> Iterator[tuple[int, list[np.ndarray]]]:
+def planes(path: Path) -> Iterator[tuple[int | None, list[np.ndarray]]]:
     """Times and planes of every frame, as they were given to the encoder."""
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "SLICE"
         for frame in container.decode(video=0):
             wide = 2 if frame.format.components[0].bits > 8 else 1
             arrays = [
-                np.frombuffer(p, np.uint8).reshape(-1, p.line_size)[: p.height, : p.width * wide].view(f"u{wide}")
+                np.frombuffer(memoryview(p), np.uint8)
+                .reshape(-1, p.line_size)[: p.height, : p.width * wide]
+                .view(f"u{wide}")
                 for p in frame.planes
             ]
             yield frame.pts, arrays
@@ -67,7 +69,7 @@ def difference(before: Path, after: Path) -> Difference:
         times += one[0] != other[0]
         for a, b in zip(one[1], other[1], strict=True):
             off = np.abs(a.astype(np.int32) - b)
-            samples, changed, most = samples + off.size, changed + np.count_nonzero(off), max(most, int(off.max()))
+            samples, changed, most = samples + off.size, changed + int(np.count_nonzero(off)), max(most, int(off.max()))
     return Difference((counts[0], counts[1]), times, changed / max(samples, 1), most)
 
 

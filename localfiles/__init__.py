@@ -1,7 +1,6 @@
-"""Untrusted local files, by the same rules for every package: opening a video, bounded reads, writing, text for people.
+"""Safe access to untrusted local files for all packages: opening videos, bounded reads, atomic writes, clean text.
 
-It knows nothing of video stabilisation, of logs or of scores; `stabilize`, `gyro` and `metrics` turn its errors into
-their own.
+Independent of the other packages; `stabilize`, `gyro` and `metrics` convert its errors to their own.
 """
 
 from localfiles.errors import LocalFileError, ReadError, SameFileError, WriteError

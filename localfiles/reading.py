@@ -1,4 +1,4 @@
-"""Reading small files: only regular ones, never more than a stated number of bytes."""
+"""Read small files: regular files only, never more than a given number of bytes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import BinaryIO
 from localfiles.errors import ReadError, reason
 
 PathLike = str | os.PathLike[str]
-CHUNK = 1 << 20
-# Opening must not wait, as it would for the writer of a pipe; for regular files these flags mean nothing.
-_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has one slash where the address had two
+CHUNK_BYTES = 1 << 20
+# Do not block on opening, for example on a pipe without writer; no effect on regular files.
+_NON_BLOCKING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # Path reduces the two slashes of a URL to one
 
 
 def local_file(path: PathLike) -> Path:
-    """`path` made absolute, so that no part of it reads as an option or a protocol.
+    """Return `path` as an absolute path, which cannot be taken for an option or a protocol.
 
-    Raises `ReadError` unless a readable, regular file that is not empty is there.
+    Raises `ReadError` unless it is a readable, regular, non-empty file.
     """
     shown = os.fspath(path) or "''"
     try:
         if not os.fspath(path):
-            raise ReadError("'': is no name of a file")
-        file = Path(os.path.abspath(path))  # not resolve(): a link keeps its own name and extension
+            raise ReadError("'': is not a file name")
+        file = Path(os.path.abspath(path))  # not resolve(): a link keeps its name and extension
         with open_regular(file, shown) as stream:
             if os.fstat(stream.fileno()).st_size == 0:
                 raise ReadError(f"{shown}: the file is empty")
@@ -37,10 +37,10 @@ def local_file(path: PathLike) -> Path:
 
 
 def open_regular(file: Path, shown: str) -> BinaryIO:
-    """A regular file opened for reading; raises `ReadError` for any other kind, and OSError."""
-    # Looked at before, for opening alone does something to some devices, and after, for it may be another by then.
+    """Open a regular file for reading. Raises `ReadError` for any other kind of file, and OSError."""
+    # Checked before opening, which has side effects on some devices, and after, as the file may have been replaced.
     _check_kind(os.stat(file), shown)
-    stream = os.fdopen(os.open(file, _AT_ONCE), "rb")
+    stream = os.fdopen(os.open(file, _NON_BLOCKING), "rb")
     try:
         _check_kind(os.fstat(stream.fileno()), shown)
     except ReadError:
@@ -55,14 +55,14 @@ def _check_kind(status: os.stat_result, shown: str) -> None:
 
 
 def _advice(shown: str) -> str:
-    only = "only local files are read: " if _ADDRESS.match(shown) else ""
-    return f"{only}give the path of a file on this machine"
+    prefix = "only local files are read: " if _URL.match(shown) else ""
+    return f"{prefix}give the path of a file on this machine"
 
 
 def read_bytes(path: PathLike, limit: int, what: str) -> bytes:
-    """The content of a regular file of at most `limit` bytes; `what` names in the message what it should have been.
+    """Return the content of a regular file of at most `limit` bytes. `what` names the expected content in messages.
 
-    Raises `ReadError`. The read itself is bounded: a size that a file system states is not relied on.
+    Raises `ReadError`. The read itself is bounded and does not rely on the file size that the file system reports.
     """
     file = local_file(path)
     try:
@@ -71,23 +71,23 @@ def read_bytes(path: PathLike, limit: int, what: str) -> bytes:
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({reason(error)})") from error
     if len(data) > limit:
-        raise ReadError(f"{path}: larger than {_amount(limit)}; that is no {what}")
+        raise ReadError(f"{path}: larger than {_readable_size(limit)}; that is no {what}")
     return data
 
 
-def _parts(stream: BinaryIO, most: int) -> Iterator[bytes]:
-    """Up to `most` bytes, bit by bit: one read would allocate all of them, however small the file is."""
-    while most > 0 and (part := stream.read(min(most, CHUNK))):
-        most -= len(part)
+def _parts(stream: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield up to `limit` bytes in chunks; a single read would allocate `limit` bytes even for a small file."""
+    while limit > 0 and (part := stream.read(min(limit, CHUNK_BYTES))):
+        limit -= len(part)
         yield part
 
 
-def _amount(size_bytes: int) -> str:
+def _readable_size(size_bytes: int) -> str:
     return f"{size_bytes / (1 << 20):.3g} MiB" if size_bytes >= 1 << 20 else f"{size_bytes} bytes"
 
 
 def read_text(path: PathLike, limit: int, what: str) -> str:
-    """As `read_bytes`, decoded from UTF-8; a byte-order mark is dropped."""
+    """Like `read_bytes`, decoded from UTF-8 without a byte-order mark."""
     try:
         return read_bytes(path, limit, what).decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,5 +1,7 @@
-"""Standard output and error that cannot fail in the middle: a reader who left, a full disk and a closed stream are kept
-in mind and told at the end, whoever writes - this package, Typer, rich, other packages.
+"""Standard output and error streams that do not raise on write failures.
+
+A closed pipe, a full disk or a closed stream is recorded and reported at exit, whichever code writes (this project,
+Typer, rich).
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ import select
 import sys
 from typing import TextIO
 
+from localfiles.errors import reason
+
 
 class Outlet(io.FileIO):
-    """A standard stream, written to until the first failure, which is kept; what comes after it goes nowhere."""
+    """A standard stream that records its first write failure and discards everything written after it."""
 
     failure: OSError | None = None
 
@@ -27,12 +31,12 @@ class Outlet(io.FileIO):
             else:
                 if written is not None:
                     return written
-                select.select([], [self], [])  # somebody made it non-blocking, and it is full
+                select.select([], [self], [])  # non-blocking and full
         return view.nbytes
 
 
 def guard() -> Outlet:
-    """Put such streams in the place of the process's own; returns the one of stdout."""
+    """Replace sys.stdout and sys.stderr by such streams; return that of stdout."""
     _open_closed()
     outlet = Outlet(1, "w", closefd=False)
     sys.stdout = _text(outlet, outlet.isatty())
@@ -41,25 +45,25 @@ def guard() -> Outlet:
 
 
 def lost(outlet: Outlet) -> str | None:
-    """Why what was written to stdout did not arrive; None where it did, or where its reader left on purpose."""
+    """Return why writing to stdout failed; None if it did not, or if the reader closed the pipe."""
     sys.stdout.flush()
     failure = outlet.failure
     if failure is None or isinstance(failure, BrokenPipeError):
         return None
-    return "it is closed" if failure.errno == errno.EBADF else (failure.strerror or str(failure)).lower()
+    return "it is closed" if failure.errno == errno.EBADF else reason(failure)
 
 
 def _open_closed() -> None:
-    """Else the next file that is opened would take the number, and be written to by whoever prints."""
+    """Open closed standard streams, or the next opened file would get their number and receive printed text."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number; writing to it fails, as it should
+            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number; read-only, so that writing fails
 
 
 def _text(outlet: Outlet, line_buffering: bool) -> TextIO:
     encoding = getattr(sys.__stdout__ or sys.__stderr__, "encoding", None) or "utf-8"
     buffer = io.BufferedWriter(outlet)
-    # Names of files may hold bytes that are no text, and a terminal may know fewer letters than they do.
+    # File names may contain invalid UTF-8, and the encoding may lack characters.
     return io.TextIOWrapper(buffer, encoding, errors="backslashreplace", line_buffering=line_buffering)

@@ -1,4 +1,4 @@
-"""Lines for a person and values for a program; what becomes of them is the matter of `streams`."""
+"""Print lines and JSON. Write failures are handled by `streams`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from localfiles.text import clean
 
 
 def say(line: object) -> None:
-    """A line on stdout; escape sequences and the like become visible."""
+    """Print a line on stdout; control characters are shown as escapes."""
     print(clean(line), flush=True)
 
 
 def complain(line: object) -> None:
-    """A line on stderr, as `say`."""
+    """Print a line on stderr, like `say`."""
     print(clean(line), file=sys.stderr, flush=True)
 
 
 def say_json(value: Any) -> None:
-    """A value on stdout, in ASCII: what files say cannot reach the terminal; NaN and infinity are null."""
-    for line in json.dumps(finite(value), indent=1, ensure_ascii=True, allow_nan=False, default=str).split("\n"):
+    """Print a value as ASCII JSON on stdout: no control characters of files; NaN and infinity become null."""
+    for line in json.dumps(_json_safe(value), indent=1, ensure_ascii=True, allow_nan=False, default=str).split("\n"):
         say(line)
 
 
-def finite(value: Any) -> Any:
-    """A value with null in the place of every number that JSON does not have."""
+def _json_safe(value: Any) -> Any:
+    """Replace numbers that JSON cannot represent by None, recursively."""
     if isinstance(value, Mapping):
-        return {str(key): finite(one) for key, one in value.items()}
+        return {str(key): _json_safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
+        return [_json_safe(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,32 +1,32 @@
-"""Strings of files, made harmless for a terminal, a Markdown table and a spreadsheet."""
+"""Escape untrusted strings for terminals, Markdown tables and spreadsheets."""
 
 from __future__ import annotations
 
-FORMULA_STARTS = tuple(
-    "=+-@＝＋－＠"
-)  # what a spreadsheet takes for a formula (OWASP: CSV injection); some know wide ones
+# First characters of spreadsheet formulas (OWASP: CSV injection), full-width ones included.
+FORMULA_STARTS = tuple("=+-@＝＋－＠")
 _MARKDOWN = frozenset("\\|`*_[]<>~@&$#!")
-_ADDRESSES = {"://": "\\://", "www.": "www\\."}  # which GitHub makes links of
+_LINK_PREFIXES = {"://": "\\://", "www.": "www\\."}  # GitHub turns them into links
 
 
 def clean(text: object) -> str:
-    """One line without control characters: escape sequences, line breaks, text direction and stray bytes become
-    visible.
+    """Return one line in which control characters are cell as escapes.
+
+    These include terminal sequences, line breaks, text direction marks and invalid bytes.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def csv_text(text: object) -> str:
-    """A string as the cell of a CSV file: quoted where it must be, and no formula. Numbers need none of this."""
-    shown = clean(text)
-    if shown.lstrip().startswith(FORMULA_STARTS):
-        shown = f"'{shown}"
-    return '"' + shown.replace('"', '""') + '"' if any(c in shown for c in ",\";'") else shown
+    """Return a CSV cell: quoted if necessary, and never a formula. For strings; numbers need no escaping."""
+    cell = clean(text)
+    if cell.lstrip().startswith(FORMULA_STARTS):
+        cell = f"'{cell}"
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in ",\";'") else cell
 
 
 def markdown_text(text: object) -> str:
-    """A string as the cell of a Markdown table: no column, link, image or HTML of its own."""
-    shown = "".join(f"\\{c}" if c in _MARKDOWN else c for c in clean(text))
-    for plain, broken in _ADDRESSES.items():
-        shown = shown.replace(plain, broken)
-    return shown
+    """Return a Markdown table cell that contains no columns, links, images or HTML."""
+    cell = "".join(f"\\{c}" if c in _MARKDOWN else c for c in clean(text))
+    for plain, escaped in _LINK_PREFIXES.items():
+        cell = cell.replace(plain, escaped)
+    return cell

@@ -1,7 +1,7 @@
-"""The judge of stabilised video. Imports nothing of `stabilize` or `gyro`.
+"""Quality metrics for stabilised video. Independent of `stabilize` and `gyro`: it imports neither.
 
-`judge(out, ref, mode)` gives a `Judgement` of `Score`s; `MODES` names the modes; `report_page(judgement)` is a
-self-contained HTML page. Importing this package loads neither OpenCV nor SciPy: that happens with the first name used.
+`judge(out, ref, mode)` returns a `Judgement` of `Score`s. `MODES` lists the modes. `report_page(judgement)` returns a
+self-contained HTML page. Importing this package loads neither OpenCV nor SciPy; the first use of a name does.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ __all__ = [
     "report_page",
 ]
 
-_HOMES = {
+# Nothing is imported before a name is used: `python -m metrics` first has to leave the current folder.
+_MODULES = {
     "DatasetError": "metrics.errors",
-    "MetricsError": "metrics.errors",
-    "VideoReadError": "metrics.errors",
-    "MODES": "metrics.judging",
     "Judgement": "metrics.model",
+    "MODES": "metrics.judging",
+    "MetricsError": "metrics.errors",
     "Score": "metrics.model",
+    "VideoReadError": "metrics.errors",
     "judge": "metrics.judging",
     "report_page": "metrics.report.page",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -8,9 +8,10 @@ from typing import Any
 
 
 def _leave_current_folder() -> None:
-    """`python -m` looks for modules in the current folder first: a `localfiles.py` there would be run for ours.
+    """Remove the current folder from the module search path, where `python -m` puts it first.
 
-    The folder stays where it is the one that this package was found in: a clone.
+    A `localfiles.py` in a folder of videos would be imported in place of the real package. The folder stays if it is
+    the one this package was imported from (a clone).
     """
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if not sys.flags.safe_path and os.path.realpath(sys.path[0]) != os.path.realpath(home):
@@ -18,19 +19,20 @@ def _leave_current_folder() -> None:
 
 
 def main() -> None:
-    """Run the app; one line and the error's exit code for what a file or a setting can cause."""
+    """Run the app. A `MetricsError` becomes one line on stderr and its exit code."""
     from localfiles import streams
     from localfiles.terminal import complain
     from metrics.errors import MetricsError, OutputError
 
-    outlet, code = streams.guard(), 0
+    outlet = streams.guard()
+    code: int | str | None = 0
     try:
         app()()
     except MetricsError as error:
         complain(f"error: {error}")
         code = error.exit_code
-    except SystemExit as stop:
-        if not isinstance(stop.code, int | None):  # a message for stderr, and none of Typer's
+    except SystemExit as stop:  # raised by Typer
+        if not isinstance(stop.code, int | None):  # a message for stderr
             raise
         code = stop.code or 0
     reason = streams.lost(outlet)

@@ -1,7 +1,7 @@
-"""The commands `metrics` and `score`: plain functions for Typer, to be mounted in any app.
+"""The commands `metrics` and `score`: plain functions, to be mounted in any Typer app.
 
-A `MetricsError` is for the caller of these functions to print; its `exit_code` is what the program ends with. `score`
-ends with 3 also where it has finished, but some clips could not be judged.
+The caller prints a `MetricsError` and exits with its `exit_code`. `score` also exits with 3 if it has finished but some
+clips could not be judged.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from metrics.dataset.run import Outcome
     from metrics.model import Judgement
 
-SOME_FAILED = 3
-MODE_HELP = "robust (default), or a published program: dvs, difrint (= FuSta), difrint-v0, nndvs"
+SOME_CLIPS_FAILED = 3  # exit code
+MODE_HELP = "robust (default), or a published metric program: dvs, difrint (= FuSta), difrint-v0, nndvs"
 Mode = Annotated[str, typer.Option("--mode", help=MODE_HELP)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress line")]
 
@@ -33,10 +33,10 @@ def metrics_command(
     ref: Annotated[Path | None, typer.Option("--ref", help="the video before stabilisation")] = None,
     mode: Mode = "robust",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
-    csv: Annotated[Path | None, typer.Option("--csv", help="write the per-frame figures to this CSV file")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="write per-frame measurements to this CSV file")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="write a self-contained HTML page")] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", "-y", help="replace the CSV file and the page where they exist")
+        bool, typer.Option("--overwrite", "-y", help="replace an existing CSV file and HTML page")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,25 +48,26 @@ def metrics_command(
 
     check_mode(mode, ref is not None)
     if report is not None and mode != "robust":
-        raise UsageError(f"a report shows the mode robust: leave --mode {mode} away")
+        raise UsageError(f"--report supports the mode robust only: remove --mode {mode}")
     inputs = [path for path in (out, ref) if path is not None]
     _check_targets([path for path in (csv, report) if path is not None], inputs, overwrite)
-    shown, texts = not (quiet or as_json), {}
+    show_progress = not (quiet or as_json)
+    texts: dict[Path, str] = {}
     with unchanged(*inputs):
-        with progress(f"judging {out.name}", _frame_count(out), shown) as tick:
+        with progress(f"judging {out.name}", _frame_count(out), show_progress) as tick:
             judgement = judge(out, ref, mode, tick)
         if csv is not None:
             texts[csv] = _frames_csv(judgement)
         if report is not None:
             from metrics.report.page import report_page
 
-            with progress(f"writing {report.name}", None, shown):
+            with progress(f"writing {report.name}", None, show_progress):
                 texts[report] = report_page(judgement)
     try:
         for path, text in texts.items():
             with file_errors():
                 write_text(path, text, inputs, overwrite)
-    finally:  # a disk that is full costs the files, not the scores
+    finally:  # print the scores even if the files cannot be written
         if as_json:
             say_json(judgement.as_dict())
         else:
@@ -77,19 +78,20 @@ def score_command(
     dataset: Annotated[Path, typer.Argument(help="a folder of inputs and outputs, or a CSV manifest")],
     *,
     mode: Mode = "robust",
-    to: Annotated[Path, typer.Option("--out", "-o", help="folder of tables and finished clips")] = Path("scores"),
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="processes; 0: one for each core")] = 0,
+    to: Annotated[Path, typer.Option("--out", "-o", help="folder for the tables and finished clips")] = Path("scores"),
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="number of processes; 0: one per core")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", "-y", help="replace files that have a table's name, but are none of `score`")
+        bool,
+        typer.Option("--overwrite", "-y", help="also replace files of the same names that are not from `score`"),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score many clips and several methods; interrupted runs go on where they stopped."""
+    """Score many clips and several methods. An interrupted run resumes where it stopped."""
     from metrics.dataset.layout import find_jobs
     from metrics.dataset.results import prepare, result_texts, write_results
     from metrics.dataset.run import score_dataset
-    from metrics.dataset.summary import summary_tables, worth_showing
+    from metrics.dataset.summary import informative_tables, summary_tables
     from metrics.judging import check_mode
     from metrics.progress import progress
     from metrics.tables import print_table
@@ -106,26 +108,26 @@ def score_command(
         for line in texts[f"{mode}.json"].splitlines():
             say(line)
     else:
-        for table in worth_showing(summary_tables(outcomes, mode)):
+        for table in informative_tables(summary_tables(outcomes, mode)):
             print_table(table)
-    _say_failures(outcomes)
+    _report_failures(outcomes)
 
 
-def _say_failures(outcomes: tuple[Outcome, ...]) -> None:
-    broken = [o for o in outcomes if o.judgement is None]
-    for o in broken:
+def _report_failures(outcomes: tuple[Outcome, ...]) -> None:
+    failed = [o for o in outcomes if o.judgement is None]
+    for o in failed:
         complain(f"not judged: {o.job.method}/{o.job.category}/{o.job.clip}: {o.error}")
-    if broken:
-        raise typer.Exit(SOME_FAILED)
+    if failed:
+        raise typer.Exit(SOME_CLIPS_FAILED)
 
 
 def _check_targets(targets: list[Path], inputs: list[Path], overwrite: bool) -> None:
-    """What cannot be written in the end is refused before any work is done."""
+    """Refuse targets that could not be written, before any work is done."""
     with file_errors():
         for target in targets:
             check_target(target, inputs, overwrite)
     if len({os.path.realpath(target) for target in targets}) < len(targets):
-        raise UsageError(f"{targets[0]}: --csv and --report need a file each")
+        raise UsageError(f"{targets[0]}: --csv and --report need different files")
 
 
 def _frame_count(path: Path) -> int | None:
@@ -136,7 +138,7 @@ def _frame_count(path: Path) -> int | None:
 
 
 def _frames_csv(judgement: Judgement) -> str:
-    """One row a frame; an empty cell where a figure could not be measured."""
+    """Return one row per frame; values that could not be measured are empty cells."""
     names = list(judgement.frames)
     lines = [",".join(names)]
     for row in zip(*judgement.frames.values(), strict=True):

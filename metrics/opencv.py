@@ -1,4 +1,4 @@
-"""OpenCV without its type stubs: those of 5.0 lack the feature detectors and refuse optional outputs given as None."""
+"""OpenCV without its type stubs: those of 5.0 lack the feature detectors and reject None for optional outputs."""
 
 from __future__ import annotations
 

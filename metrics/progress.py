@@ -1,6 +1,4 @@
-"""How far the work is, on stderr: a bar on a terminal, a plain line every few seconds elsewhere. Work that is done in a
-moment shows nothing.
-"""
+"""Progress on stderr: a bar on a terminal, otherwise a plain line every few seconds. Short jobs show nothing."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ from contextlib import contextmanager
 from localfiles.terminal import complain
 from localfiles.text import clean
 
-PATIENCE_S = 1.0  # before the bar appears, whether a step is done by then or not
-EVERY_S = 5.0  # between plain lines
-Tick = Callable[[int], None]
+BAR_DELAY_S = 1.0  # before the bar appears, even if no step is done yet
+LINE_INTERVAL_S = 5.0
+Tick = Callable[[int], None]  # called with the number of steps done so far
 
 
 @contextmanager
 def progress(label: str, total: int | None, shown: bool) -> Iterator[Tick | None]:
-    """Gives a function to call with the number of steps done, or None where nothing is to be shown."""
+    """Yield a function to call with the number of steps done, or None if progress is not `shown`."""
     if not shown or sys.stderr is None:
         yield None
         return
@@ -38,40 +36,40 @@ def _bar(label: str, total: int | None) -> Iterator[Tick]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(label, total=total)
-    patience = threading.Timer(PATIENCE_S, bar.start)
-    patience.daemon = True
-    patience.start()
+    delayed_start = threading.Timer(BAR_DELAY_S, bar.start)
+    delayed_start.daemon = True
+    delayed_start.start()
     try:
         yield lambda done: bar.update(task, completed=done)
     finally:
-        patience.cancel()
-        patience.join()  # it may be about to start the bar
+        delayed_start.cancel()
+        delayed_start.join()  # it may be about to start the bar
         bar.stop()
 
 
 @contextmanager
 def _lines(label: str, total: int | None) -> Iterator[Tick]:
-    done, over, began = [0], threading.Event(), time.monotonic()
+    done, finished, start_s = [0], threading.Event(), time.monotonic()
 
     def tick(steps: int) -> None:
         done[0] = steps
 
-    def tell() -> None:
-        while not over.wait(EVERY_S):
-            complain(_line(label, done[0], total, time.monotonic() - began))
+    def report() -> None:
+        while not finished.wait(LINE_INTERVAL_S):
+            complain(_line(label, done[0], total, time.monotonic() - start_s))
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield tick
     finally:
-        over.set()
-        teller.join()
+        finished.set()
+        reporter.join()
 
 
-def _line(label: str, done: int, total: int | None, passed_s: float) -> str:
+def _line(label: str, done: int, total: int | None, elapsed_s: float) -> str:
     if not done:
-        return f"{label}: {passed_s:.0f} s so far"
+        return f"{label}: {elapsed_s:.0f} s so far"
     if total is None or done >= total:
         return f"{label}: {done} done"
-    return f"{label}: {done} of {total}, about {passed_s / done * (total - done):.0f} s left"
+    return f"{label}: {done} of {total}, about {elapsed_s / done * (total - done):.0f} s left"

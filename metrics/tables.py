@@ -1,4 +1,4 @@
-"""A table, and how it is written: terminal, CSV, Markdown, LaTeX. Cells are text; every format escapes them."""
+"""Tables of text cells, and their formats: terminal, CSV, Markdown, LaTeX. Every format escapes its cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from localfiles.text import clean, csv_text, markdown_text
 from metrics.model import Judgement, Score
 
-LATEX = {
+LATEX_ESCAPES = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "%": r"\%",
@@ -24,51 +24,53 @@ LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-NONE = "–"
+NO_VALUE = "–"
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
-FIGURE = re.compile(r"-?\d+(\.\d+)?( %| \[-?\d+(\.\d+)?, -?\d+(\.\d+)?\])?")  # a number, a share, an interval
-BETWEEN = 3  # characters between two columns on a terminal
-WIDEST = 40  # characters of a column there; longer cells are folded
+NUMERIC_CELL = re.compile(r"-?\d+(\.\d+)?( %| \[-?\d+(\.\d+)?, -?\d+(\.\d+)?\])?")  # a number, a share, an interval
+COLUMN_GAP = 3  # characters between two columns on a terminal
+MAX_COLUMN_WIDTH = 40  # characters on a terminal; longer cells wrap
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text cells under a header. The first `keys` columns name a row; `notes` are lines below."""
+    """Rows of text cells under a header."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    """Lines below the table."""
     keys: int = 1
+    """How many of the first columns identify a row."""
 
 
 def number(value: float | None, unit: str = "share") -> str:
-    """A figure with the digits that its unit deserves; a dash where there is none."""
+    """Format a value with the precision of its unit; a dash for None."""
     if value is None:
-        return NONE
+        return NO_VALUE
     if unit == "share":
         return f"{value:.4f}"
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def scores_table(judgement: Judgement) -> Table:
-    """The scores of one judgement."""
+    """Return the scores of one judgement."""
     return Table(
         f"{judgement.out.path.name} · {judgement.mode}",
         ("score", "output", "input", "unit", "failed"),
         tuple(_score_row(score) for score in judgement.scores),
-        (*(f"{score.name}: {score.note}" for score in judgement.scores if score.note), *judgement.says),
+        (*(f"{score.name}: {score.note}" for score in judgement.scores if score.note), *judgement.notes),
     )
 
 
 def _score_row(score: Score) -> tuple[str, ...]:
-    named = f"{score.name} {ARROWS[score.better]}".rstrip()
+    name = f"{score.name} {ARROWS[score.better]}".rstrip()
     values = number(score.value, score.unit), number(score.input, score.unit)
-    return named, *values, score.unit, f"{score.failures}/{score.total}"
+    return name, *values, score.unit, f"{score.failures}/{score.total}"
 
 
 def print_table(table: Table) -> None:
-    """On the terminal, in its width: columns that do not fit side by side follow below, under the same row names."""
+    """Print a table at the terminal's width. Columns that do not fit continue below, with the key columns repeated."""
     from rich.text import Text
 
     console = _console()
@@ -84,7 +86,7 @@ def print_table(table: Table) -> None:
 
 
 def _console() -> Any:
-    """As wide as the terminal, with its encoding; it writes nothing itself, for `say` knows what can go wrong."""
+    """Return a console with the terminal's width and encoding that captures its output instead of writing it."""
     from rich.console import Console
 
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -92,13 +94,13 @@ def _console() -> Any:
 
 
 def _blocks(table: Table, width: int) -> Iterator[tuple[int, ...]]:
-    """Numbers of the columns that stand side by side: those that name a row, and as many of the others as fit."""
+    """Yield the column numbers of each block: the key columns, and as many of the others as fit."""
     keys = tuple(range(table.keys))
-    room = width - sum(_width(table, column) + BETWEEN for column in keys)
+    available = width - sum(_width(table, column) + COLUMN_GAP for column in keys)
     block: list[int] = []
     for column in range(table.keys, len(table.header)):
-        needed = sum(_width(table, other) + BETWEEN for other in [*block, column]) - BETWEEN
-        if block and needed > room:
+        needed = sum(_width(table, other) + COLUMN_GAP for other in [*block, column]) - COLUMN_GAP
+        if block and needed > available:
             yield *keys, *block
             block = []
         block.append(column)
@@ -108,7 +110,7 @@ def _blocks(table: Table, width: int) -> Iterator[tuple[int, ...]]:
 def _width(table: Table, column: int) -> int:
     from rich.cells import cell_len
 
-    return min(WIDEST, max(cell_len(clean(cells[column])) for cells in (table.header, *table.rows)))
+    return min(MAX_COLUMN_WIDTH, max(cell_len(clean(cells[column])) for cells in (table.header, *table.rows)))
 
 
 def _rich(table: Table, columns: tuple[int, ...]) -> Any:
@@ -118,26 +120,26 @@ def _rich(table: Table, columns: tuple[int, ...]) -> Any:
 
     rich = Rich(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
-        figures = all(FIGURE.fullmatch(row[column]) or row[column] == NONE for row in table.rows)
-        rich.add_column(Text(table.header[column]), justify="right" if figures else "left", overflow="fold")
+        numeric = all(NUMERIC_CELL.fullmatch(row[column]) or row[column] == NO_VALUE for row in table.rows)
+        rich.add_column(Text(table.header[column]), justify="right" if numeric else "left", overflow="fold")
     for row in table.rows:
         rich.add_row(*(Text(clean(row[column])) for column in columns))
     return rich
 
 
 def as_csv(table: Table) -> str:
-    """RFC 4180, header first; no cell that a spreadsheet would take for a formula."""
+    """Return CSV (RFC 4180), header first. No cell can be taken for a formula by a spreadsheet."""
     return "".join(",".join(map(_csv, cells)) + "\n" for cells in (table.header, *table.rows))
 
 
 def _csv(cell: str) -> str:
-    if FIGURE.fullmatch(cell):  # its minus sign is no formula
+    if NUMERIC_CELL.fullmatch(cell):  # a leading minus sign is no formula here
         return f'"{cell}"' if "," in cell else cell
     return csv_text(cell)
 
 
 def as_markdown(table: Table) -> str:
-    """A GitHub table under its title."""
+    """Return a GitHub table under its title."""
     lines = [f"### {markdown_text(table.title)}", "", _md_row(table.header), "|" + " --- |" * len(table.header)]
     lines += map(_md_row, table.rows)
     lines.append("")
@@ -151,7 +153,7 @@ def _md_row(cells: Iterable[str]) -> str:
 
 
 def as_latex(table: Table) -> str:
-    """A booktabs tabular with its title as caption."""
+    """Return a booktabs tabular with its title as caption."""
     columns = "l" + "r" * (len(table.header) - 1)
     lines = [r"\begin{table}", rf"\caption{{{_tex(table.title)}}}", rf"\begin{{tabular}}{{{columns}}}"]
     lines += [r"\toprule", _tex_row(table.header), r"\midrule", *map(_tex_row, table.rows), r"\bottomrule"]
@@ -160,7 +162,7 @@ def as_latex(table: Table) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(LATEX.get(sign, sign) for sign in clean(text).replace(NONE, "--"))
+    return "".join(LATEX_ESCAPES.get(char, char) for char in clean(text).replace(NO_VALUE, "--"))
 
 
 def _tex_row(cells: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Reading videos for the judge: upright gray frames with their times, streamed, from local files only."""
+"""Read videos for the judge: upright gray frames with their times, streamed, from local files only."""
 
 from __future__ import annotations
 
@@ -19,39 +19,48 @@ from metrics.errors import MetricsError, VideoReadError, file_errors
 Gray = NDArray[np.uint8]
 Size = tuple[int, int]  # width, height in pixels, upright
 
-MIN_SIDE = 16  # px; there is nothing to follow in less
+MIN_SIDE_PX = 16  # smaller frames have nothing to track
 FULL_RANGE = frozenset({"gray", "yuvj420p", "yuvj422p", "yuvj444p"})
 LUMA_FIRST = FULL_RANGE | {"yuv420p", "yuv422p", "yuv444p", "nv12"}
 LIMITED_TO_FULL = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
-REORDER_FRAMES = 6  # how far times may be out of order
-MAX_DAMAGED = 1000  # a file that is nothing but damage must end
+REORDER_WINDOW_FRAMES = 6  # how far timestamps may be out of order
+MAX_DAMAGED_PACKETS = 1000  # stop reading a file that is nothing but damage
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says of its first video stream. `size` is upright (rotation tag applied); `duration_s`, `frames`
-    may be 0 where the container does not say."""
+    """Properties of a video, as its container states them."""
 
     path: Path
     size: Size
+    """Upright: rotation tag applied."""
     fps: float
     frames: int
+    """0 if the container does not state it."""
     duration_s: float
+    """0 if the container does not state it."""
     rotation_deg: int
 
 
 @dataclass(frozen=True)
 class GrayFrame:
-    """One frame: 8-bit gray (H, W), its index in decoding order and its time in seconds since the first frame."""
+    """One upright frame."""
 
     index: int
+    """Position in display order."""
     t_s: float
+    """Seconds since the first frame."""
     gray: Gray
+    """8 bits, full range, (H, W)."""
+
+
+FramePairs = Iterable[tuple[GrayFrame, GrayFrame | None]]
+"""Output frames, each with its input frame or None."""
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its video stream. Whatever FFmpeg cannot do with the file later on is a `VideoReadError`."""
+    """Open the container and its video stream. FFmpeg errors in the body become `VideoReadError`."""
     import av
 
     from localfiles.videos import open_video, pick_video
@@ -62,24 +71,26 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         with file_errors():
             stream = pick_video(container, path)
         width, height = stream.codec_context.width, stream.codec_context.height
-        if min(width, height) < MIN_SIDE:
+        if min(width, height) < MIN_SIDE_PX:
             raise VideoReadError(
-                f"{path}: pictures of {width}x{height} are too small to be judged ({MIN_SIDE} px a side)"
+                f"{path}: frames of {width}x{height} px are too small to be judged (minimum {MIN_SIDE_PX} px per side)"
             )
         # Frame threads can hang when decoding stops before the end of the file; slices cannot.
         stream.thread_type = "SLICE"
         try:
             yield container, stream
         except av.FFmpegError as error:
-            raise VideoReadError(f"{path}: cannot be read on ({error.strerror}); is it complete?") from error
+            raise VideoReadError(
+                f"{path}: reading failed midway ({error.strerror}); the file may be incomplete"
+            ) from error
 
 
 def probe(path: Path) -> VideoInfo:
-    """Size, rate and length of `path`; decodes one frame, for the rotation tag. Raises `VideoReadError`."""
+    """Return size, rate and length of `path`. Decodes one frame for the rotation tag. Raises `VideoReadError`."""
     with _opened(path) as (container, stream):
         frame = next(_decoded(container, stream, ReadLog()), None)
         if frame is None:
-            raise VideoReadError(f"{path}: not one frame could be decoded; the file is empty or damaged")
+            raise VideoReadError(f"{path}: no frame could be decoded; the file is empty or damaged")
         rotation = _quarter_turns(frame) * 90
         size = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
         rate = stream.average_rate or stream.guessed_rate
@@ -89,20 +100,20 @@ def probe(path: Path) -> VideoInfo:
 
 @contextmanager
 def unchanged(*paths: Path | None) -> Iterator[None]:
-    """Raises `VideoReadError` where one of the files is replaced, removed or written to during the body."""
-    before = {path: stamp(path) for path in paths if path is not None}
+    """Raise `VideoReadError` if one of the files is replaced, removed or written to during the body."""
+    stamps = {path: stamp(path) for path in paths if path is not None}
     try:
         yield
-        _require(before)
+        _check_unchanged(stamps)
     except MetricsError:
         raise
     except Exception:
-        _require(before)  # what went wrong comes of that
+        _check_unchanged(stamps)  # the likely cause of the error
         raise
 
 
 def stamp(path: Path) -> tuple[int, ...]:
-    """Tells one state of a file from another; empty where there is none."""
+    """Return what identifies the current state of a file (device, inode, size, mtime); empty if it is missing."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -110,28 +121,28 @@ def stamp(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _require(before: dict[Path, tuple[int, ...]]) -> None:
-    changed = [str(path) for path, state in before.items() if stamp(path) != state]
+def _check_unchanged(stamps: dict[Path, tuple[int, ...]]) -> None:
+    changed = [str(path) for path, state in stamps.items() if stamp(path) != state]
     if changed:
-        raise VideoReadError(f"{', '.join(changed)}: changed while it was being judged; judge it again")
+        raise VideoReadError(f"{', '.join(changed)}: changed while being judged; judge it again")
 
 
 @dataclass
 class ReadLog:
-    """What went wrong while reading: the one mutable thing here, filled by `read_gray` for whoever passed it."""
+    """Counts of read errors, filled by `read_gray`. Mutable."""
 
-    damaged: int = 0  # packets that would not decode
-    untimed: int = 0  # frames whose time was missing or did not advance; they are left out
+    damaged: int = 0  # packets that could not be decoded
+    untimed: int = 0  # skipped frames: timestamp missing or not increasing
 
 
 def _decoded(container: Any, stream: Any, log: ReadLog) -> Iterator[Any]:
     import av
 
     packets = container.demux(stream)
-    while log.damaged < MAX_DAMAGED:
+    while log.damaged < MAX_DAMAGED_PACKETS:
         try:
             packet = next(packets, None)
-        except av.FFmpegError:  # a damaged container: what was read so far still counts
+        except av.FFmpegError:  # a damaged container: keep the frames read so far
             log.damaged += 1
             return
         if packet is None:
@@ -143,18 +154,18 @@ def _decoded(container: Any, stream: Any, log: ReadLog) -> Iterator[Any]:
 
 
 def _quarter_turns(frame: Any) -> int:
-    """Number of counter-clockwise quarter turns that bring the decoded frame upright."""
+    """Return the number of counter-clockwise quarter turns that make the decoded frame upright."""
     return round(float(frame.rotation) / 90) % 4
 
 
 def working_size(size: Size, long_side: int) -> Size:
-    """`size` scaled so that its long side is at most `long_side`, never enlarged; both sides at least 16."""
+    """Scale `size` down so that its long side is at most `long_side`. Both sides are at least 16 px."""
     scale = min(1.0, long_side / max(size))
-    return max(16, round(size[0] * scale)), max(16, round(size[1] * scale))
+    return max(MIN_SIDE_PX, round(size[0] * scale)), max(MIN_SIDE_PX, round(size[1] * scale))
 
 
 def _plane(frame: Any) -> Gray | None:
-    """The gray picture (H, W), full range, straight from an 8-bit luma plane; None where the format has none."""
+    """Return the 8-bit luma plane in full range, (H, W); None if the pixel format has none."""
     if frame.format.name not in LUMA_FIRST:
         return None
     plane = frame.planes[0]
@@ -176,29 +187,29 @@ def _gray(frame: Any, size: Size) -> Gray:
     return scaled
 
 
-def _picture(frame: Any, size: Size | None, form: str) -> Gray:
+def _upright(frame: Any, size: Size | None, form: str) -> Gray:
     turns = _quarter_turns(frame)
     if size is not None and turns % 2:
         size = (size[1], size[0])
-    wanted = size or (frame.width, frame.height)
+    width, height = size or (frame.width, frame.height)
     if form == "gray":
-        picture = _gray(frame, wanted)
+        pixels = _gray(frame, (width, height))
     else:
-        picture = frame.reformat(wanted[0], wanted[1], format=form, interpolation="AREA").to_ndarray()
-    return np.ascontiguousarray(np.rot90(picture, turns) if turns else picture)
+        pixels = frame.reformat(width, height, format=form, interpolation="AREA").to_ndarray()
+    return np.ascontiguousarray(np.rot90(pixels, turns) if turns else pixels)
 
 
 def read_gray(path: Path, size: Size | None = None, log: ReadLog | None = None) -> Iterator[GrayFrame]:
-    """Upright gray frames of `path` in order of time, scaled to `size` (width, height; None: as they are).
+    """Yield the upright gray frames of `path` in order of time, scaled to `size` (width, height; None: unscaled).
 
-    Frames that do not decode are skipped and counted in `log`. Raises `VideoReadError`.
+    Frames that cannot be decoded are skipped and counted in `log`. Raises `VideoReadError`.
     """
     for index, (t_s, gray) in enumerate(_timed(path, size, "gray", log if log is not None else ReadLog())):
         yield GrayFrame(index, t_s, gray)
 
 
 def ahead(frames: Iterator[GrayFrame]) -> Iterator[GrayFrame]:
-    """The same frames, each decoded in another thread while the one before is in use."""
+    """Yield the same frames, decoding the next one in another thread while the current one is in use."""
     with ThreadPoolExecutor(1) as other:
         following = other.submit(next, frames, None)
         while (frame := following.result()) is not None:
@@ -207,26 +218,28 @@ def ahead(frames: Iterator[GrayFrame]) -> Iterator[GrayFrame]:
 
 
 def read_rgb(path: Path, size: Size) -> Iterator[tuple[float, Gray]]:
-    """Times in s and upright frames (H, W, 3), RGB, of the same frames that `read_gray` gives."""
+    """Yield time in s and upright RGB frame (H, W, 3), for the same frames as `read_gray`."""
     return _timed(path, size, "rgb24", ReadLog())
 
 
 def _timed(path: Path, size: Size | None, form: str, log: ReadLog) -> Iterator[tuple[float, Gray]]:
     with _opened(path) as (container, stream):
         first_pts, last_t = None, -1.0
-        for pts, picture in _in_order(_decoded(container, stream, log), size, form, log):
+        for pts, pixels in _in_order(_decoded(container, stream, log), size, form, log):
             first_pts = pts if first_pts is None else first_pts
             t_s = float((pts - first_pts) * stream.time_base)
             if t_s <= last_t:
                 log.untimed += 1
                 continue
-            yield t_s, picture
+            yield t_s, pixels
             last_t = t_s
 
 
 def _in_order(frames: Iterator[Any], size: Size | None, form: str, log: ReadLog) -> Iterator[tuple[int, Gray]]:
-    """Frames as the decoder orders them, with their times sorted: some files carry decoding times as presentation
-    times, and then it is the decoder's order that is right."""
+    """Yield frames in decoder order with their timestamps sorted.
+
+    Some files store decoding times as presentation times; the order of the decoder is then the right one.
+    """
     times: list[int] = []
     waiting: deque[Gray] = deque()
     for frame in frames:
@@ -234,8 +247,8 @@ def _in_order(frames: Iterator[Any], size: Size | None, form: str, log: ReadLog)
             log.untimed += 1
             continue
         heapq.heappush(times, frame.pts)
-        waiting.append(_picture(frame, size, form))
-        if len(waiting) > REORDER_FRAMES:
+        waiting.append(_upright(frame, size, form))
+        if len(waiting) > REORDER_WINDOW_FRAMES:
             yield heapq.heappop(times), waiting.popleft()
     while waiting:
         yield heapq.heappop(times), waiting.popleft()
@@ -244,7 +257,7 @@ def _in_order(frames: Iterator[Any], size: Size | None, form: str, log: ReadLog)
 def pair_by_time(
     out: Iterable[GrayFrame], ref: Iterable[GrayFrame], tolerance_s: float
 ) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
-    """Every output frame with the input frame nearest in time, or None where none is within `tolerance_s`."""
+    """Pair every output frame with the input frame nearest in time, or with None if none is within `tolerance_s`."""
     source = iter(ref)
     current, following = next(source, None), next(source, None)
     for frame in out:
@@ -257,19 +270,19 @@ def pair_by_time(
 
 
 def pairing_tolerance_s(ref: VideoInfo) -> float:
-    """Half a frame of the input and a little: further apart, two frames do not show the same moment."""
+    """Return the largest time difference of two frames that show the same moment: 0.6 input frames."""
     return 0.6 / ref.fps if ref.fps > 0 else 0.04
 
 
 def mismatches(out: VideoInfo, ref: VideoInfo) -> tuple[str, ...]:
-    """How output and input differ, in words: what a reader of the scores has to know."""
-    said = []
+    """Describe differences between output and input that matter for reading the scores."""
+    notes = []
     if out.size != ref.size:
-        said.append(f"frame size differs: output {out.size[0]}x{out.size[1]}, input {ref.size[0]}x{ref.size[1]}")
+        notes.append(f"frame size differs: output {out.size[0]}x{out.size[1]}, input {ref.size[0]}x{ref.size[1]}")
     if out.fps > 0 and ref.fps > 0 and abs(out.fps / ref.fps - 1) > 0.01:
-        said.append(f"frame rate differs: output {out.fps:.3f} fps, input {ref.fps:.3f} fps; matched by time")
+        notes.append(f"frame rate differs: output {out.fps:.3f} fps, input {ref.fps:.3f} fps; matched by time")
     if out.frames and ref.frames and out.frames != ref.frames:
-        said.append(f"length differs: output {out.frames} frames, input {ref.frames} frames; judged over the output")
+        notes.append(f"length differs: output {out.frames} frames, input {ref.frames} frames; judged over the output")
     elif abs(out.duration_s - ref.duration_s) > 0.1 and out.duration_s and ref.duration_s:
-        said.append(f"length differs: output {out.duration_s:.2f} s, input {ref.duration_s:.2f} s")
-    return tuple(said)
+        notes.append(f"length differs: output {out.duration_s:.2f} s, input {ref.duration_s:.2f} s")
+    return tuple(notes)

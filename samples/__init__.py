@@ -1,12 +1,12 @@
-"""Procedural clips with known motion, lens, shutter and gyro. Shares no code with `stabilize`.
+"""Procedural clips with known camera motion, lens, shutter and gyroscope. Independent of `stabilize`.
 
-`generate(spec)` gives the frames, `truth(spec)` what is true of them, `sample_log(spec)` the gyro's log,
-`write_clip(spec, path)` all as files; `CLIPS` are specifications by name, `MOTIONS` camera motions by name.
+`generate(spec)` yields the frames, `truth(spec)` returns the ground truth, `sample_log(spec)` the gyroscope log, and
+`write_clip(spec, path)` writes them all to files. `CLIPS` are specifications by name, `MOTIONS` camera motions by name.
 """
 
-from .catalogue import CLIPS, foreground
+from .catalogue import CLIPS
 from .encode import write_clip
-from .gyrolog import SampleLog, ois_log, sample_log, write_dvs, write_log
+from .gyrolog import sample_log, write_dvs, write_log
 from .motion import MOTIONS
 from .render import generate
 from .spec import CameraMotion, ClipSpec, Gyro, Lens, MovingCard, Ois, Shutter
@@ -21,12 +21,9 @@ __all__ = [
     "Lens",
     "MovingCard",
     "Ois",
-    "SampleLog",
     "Shutter",
     "Truth",
-    "foreground",
     "generate",
-    "ois_log",
     "sample_log",
     "truth",
     "write_clip",

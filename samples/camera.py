@@ -1,4 +1,4 @@
-"""The lens and the shutter: rays of pixels, pixels of rays, the time of each line, the shift of the lens."""
+"""Camera model: lens projection and its inverse, exposure time of each line, lens shift (OIS)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from .motion import Harmonics, band, tremor
 from .spec import ClipSpec, Lens
 
 Float = NDArray[np.float64]
-TABLE = 4096
+UNDISTORT_TABLE_SIZE = 4096
 
 
 def radius_distorted(lens: Lens, radius: Float) -> Float:
-    """`pinhole`: normalised radius -> distorted; `fisheye`: angle from the axis in radians -> distorted normalised
-    radius.
-    """
+    """Return the distorted normalised radius of a normalised radius (`pinhole`) or of an angle in rad (`fisheye`)."""
     series = np.ones_like(radius)
     for power, k in enumerate(lens.k, start=1):
         series = series + k * radius ** (2 * power)
@@ -23,18 +21,16 @@ def radius_distorted(lens: Lens, radius: Float) -> Float:
 
 
 def _undistort_table(lens: Lens) -> tuple[Float, Float]:
-    """(distorted, undistorted) radii, as far as the distortion stays invertible."""
-    undistorted = np.linspace(0, 3.0, TABLE)
+    """Return (distorted, undistorted) radii over the range in which the distortion is invertible."""
+    undistorted = np.linspace(0, 3.0, UNDISTORT_TABLE_SIZE)
     distorted = radius_distorted(lens, undistorted)
     falling = np.flatnonzero(np.diff(distorted) <= 0)
-    end = int(falling[0]) + 1 if len(falling) else TABLE
+    end = int(falling[0]) + 1 if len(falling) else UNDISTORT_TABLE_SIZE
     return distorted[:end], undistorted[:end]
 
 
 def rays(lens: Lens, xy_px: Float, centre_px: Float) -> Float:
-    """Directions in camera axes (..., 3) of picture points (..., 2). Those of a pinhole have z = 1, those of a fisheye
-    length 1.
-    """
+    """Return directions in camera axes (..., 3) of image points (..., 2): z = 1 (pinhole) or unit length (fisheye)."""
     flat = (xy_px - centre_px) / lens.f_px
     if lens.model == "pinhole" and not any(lens.k):
         return np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1)
@@ -49,7 +45,7 @@ def rays(lens: Lens, xy_px: Float, centre_px: Float) -> Float:
 
 
 def project(lens: Lens, direction: Float, centre_px: Float) -> Float:
-    """Picture points (..., 2) of directions in camera axes (..., 3); NaN behind a pinhole."""
+    """Project directions in camera axes (..., 3) to image points (..., 2); NaN behind a pinhole camera."""
     x, y, z = np.moveaxis(direction, -1, 0)
     side = np.hypot(x, y)
     if lens.model == "fisheye":
@@ -62,18 +58,18 @@ def project(lens: Lens, direction: Float, centre_px: Float) -> Float:
 
 
 def centre_px(spec: ClipSpec) -> Float:
-    """The principal point without lens shift."""
+    """Return the principal point without lens shift."""
     return np.array([(spec.width - 1) / 2, (spec.height - 1) / 2])
 
 
 def line_offset_s(spec: ClipSpec, xy_px: Float) -> Float:
-    """When the line of each picture point (..., 2) is exposed, after the time of its frame."""
+    """Return the exposure time of the line of each image point (..., 2), relative to the time of its frame."""
     coordinate, length = (xy_px[..., 1], spec.height) if spec.shutter.lines == "rows" else (xy_px[..., 0], spec.width)
     return np.asarray(spec.shutter.readout_s * (coordinate / (length - 1) - 0.5))
 
 
 def line_times(spec: ClipSpec, time_s: float) -> Float:
-    """Times of all lines of a frame; a single one where the whole picture is exposed at once."""
+    """Return the times of all lines of a frame; a single time for a global shutter."""
     if spec.shutter.readout_s == 0:
         return np.array([time_s])
     length = spec.height if spec.shutter.lines == "rows" else spec.width
@@ -85,8 +81,9 @@ def _wander(spec: ClipSpec, wander_px: float) -> Harmonics:
 
 
 def lens_shift_px(spec: ClipSpec, t_s: Float) -> Float:
-    """Shift of the principal point at (n,) times, (n, 2): zero without OIS. Positive yaw moves the picture left, so the
-    lens moves it right.
+    """Return the shift of the principal point at (n,) times, (n, 2); zero without OIS.
+
+    Positive yaw moves the image left, so the lens moves it right.
     """
     if spec.ois is None:
         return np.zeros((len(t_s), 2))

@@ -1,4 +1,4 @@
-"""Named clips: what the tests and benchmarks ask for, and the samples that are committed."""
+"""Named clips for tests and benchmarks, including the committed samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PEOPLE = (
 def foreground(
     share: float, depth_m: float = 3.0, kind: str = "box", f_px: float = 520.0, swing_hz: float = 0.4
 ) -> MovingCard:
-    """A card that covers about `share` of a 640x360 picture and swings to the side by a fifth of its width."""
+    """Return a card that covers about `share` of a 640x360 frame and swings sideways by a fifth of its width."""
     width, height = 640 * share**0.5 / f_px * depth_m, 360 * share**0.5 / f_px * depth_m
     return MovingCard(
         kind, (0.0, 0.0, depth_m), (width, height), swing_m=(0.2 * width, 0.05 * height, 0), swing_hz=swing_hz
@@ -30,12 +30,12 @@ def foreground(
 
 
 def flash(time_s: float, gain: float = 2.5) -> tuple[tuple[float, float], ...]:
-    """Exposure keys of a flash of about two frames."""
+    """Return exposure keys of a flash of about two frames."""
     return ((time_s - 0.04, 1.0), (time_s, gain), (time_s + 0.06, 1.0))
 
 
 def _plane(name: str, **changes: object) -> ClipSpec:
-    """Without parallax: a wall or infinity, so that one homography is the whole truth."""
+    """Return a clip without parallax (a wall or infinity), whose motion is exactly a homography."""
     base = ClipSpec(name, world="far", motion=MOTIONS["turning"], duration_s=4, noise=1.0, seed=11)
     return replace(base, **changes)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""A clip as files: the video, its log, its truth."""
+"""Write a clip to files: video, logs, ground truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AUDIO_BLOCK = 1024
 def write_clip(spec: ClipSpec, path: Path, crf: int = 14, preset: str = "medium", files: bool = True) -> None:
     """Encode a clip (H.264, 4:2:0, BT.709, exact frame times) and, with `files`, write beside it:
 
-    `<stem>.truth.npz`, `<stem>.truth.json`, the gyro log `<stem>.csv` and the lens log `<stem>.ois.csv` where the clip
+    `<stem>.truth.npz`, `<stem>.truth.json`, the gyro log `<stem>.csv` and the lens log `<stem>.ois.csv` if the clip
     has them.
     """
     with av.open(str(path), "w") as container:
@@ -60,7 +60,7 @@ def _write_video(container: av.container.OutputContainer, spec: ClipSpec, crf: i
 
 
 def _write_tone(container: av.container.OutputContainer, stream: av.AudioStream, duration_s: float) -> None:
-    """A soft tone that swells once a second, so that a shift of the sound against the picture could be heard."""
+    """Write a soft tone that swells once per second, so that an audio-video offset is audible."""
     t_s = np.arange(round(duration_s * AUDIO_HZ)) / AUDIO_HZ
     tone = (0.05 * np.sin(2 * np.pi * 330 * t_s) * np.sin(np.pi * t_s) ** 2).astype(np.float32)
     for start in range(0, len(tone), AUDIO_BLOCK):

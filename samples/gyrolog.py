@@ -1,4 +1,4 @@
-"""What a phone's gyroscope and accelerometer would have written while the clip was taken."""
+"""Simulated log of a phone's gyroscope and accelerometer for a clip."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SampleLog:
-    """`t_s` (n,) on the log's own clock; `gyro_rad_s` (n, 3) and `accel_m_s2` (n, 3) or None in the log's own axes.
-
-    `video_t_s` and `bias_rad_s` (n, 3) are the truth: when each sample was taken on the video's clock, and the bias in
-    it.
-    """
+    """A log with its ground truth."""
 
     t_s: Float
+    """Log clock, (n,)."""
     gyro_rad_s: Float
+    """Log axes, (n, 3)."""
     accel_m_s2: Float | None
+    """Log axes, (n, 3)."""
     video_t_s: Float
+    """Ground truth: video time of each sample, (n,)."""
     bias_rad_s: Float
+    """Ground truth: gyroscope bias, (n, 3)."""
 
 
 def R_gyro_cam(gyro: Gyro) -> Float:
-    """Maps vectors in camera axes to the log's axes: misalignment, then the axes' letters. Improper where the letters
-    are.
-    """
+    """Return the matrix from camera axes to log axes: misalignment, then `axes`. Improper if `axes` is left-handed."""
     letters = np.zeros((3, 3))
     for row, letter in enumerate(gyro.axes):
         letters[row, "XYZ".index(letter.upper())] = 1 if letter.isupper() else -1
@@ -42,12 +41,12 @@ def R_gyro_cam(gyro: Gyro) -> Float:
 
 
 def to_log_time(gyro: Gyro, video_t_s: Float) -> Float:
-    """The log's clock at times of the video's."""
+    """Convert video time to log time."""
     return np.asarray((1 + gyro.drift) * video_t_s + gyro.offset_s)
 
 
 def sample_log(spec: ClipSpec) -> SampleLog:
-    """The log of a clip. Raises ValueError where the specification has no gyro."""
+    """Simulate the log of a clip. Raises ValueError if the specification has no gyroscope."""
     gyro = spec.gyro
     if gyro is None:
         raise ValueError(f"clip {spec.name!r} has no gyro")
@@ -64,7 +63,7 @@ def sample_log(spec: ClipSpec) -> SampleLog:
 
 
 def write_log(log: SampleLog, path: Path) -> None:
-    """CSV with a header: t_s,gx,gy,gz in rad/s and, where there is one, ax,ay,az in m/s2."""
+    """Write CSV with a header: t_s,gx,gy,gz in rad/s and, with an accelerometer, ax,ay,az in m/s^2."""
     columns, header = [log.t_s[:, None], log.gyro_rad_s], "t_s,gx,gy,gz"
     if log.accel_m_s2 is not None:
         columns, header = [*columns, log.accel_m_s2], header + ",ax,ay,az"
@@ -72,9 +71,7 @@ def write_log(log: SampleLog, path: Path) -> None:
 
 
 def ois_log(spec: ClipSpec) -> tuple[Float, Float]:
-    """Times on the video's clock (n,) and the lens shift there, (n, 2) px. Raises ValueError where the clip has no
-    OIS.
-    """
+    """Return video times (n,) and the lens shift (n, 2) in px. Raises ValueError if the clip has no OIS."""
     if spec.ois is None:
         raise ValueError(f"clip {spec.name!r} has no OIS")
     t_s = np.arange(-0.5, spec.duration_s + 0.5, 1 / spec.ois.rate_hz)
@@ -82,7 +79,7 @@ def ois_log(spec: ClipSpec) -> tuple[Float, Float]:
 
 
 def write_ois_log(spec: ClipSpec, path: Path) -> None:
-    """CSV: t_s,ois_x_px,ois_y_px."""
+    """Write CSV: t_s,ois_x_px,ois_y_px."""
     t_s, shift_px = ois_log(spec)
     np.savetxt(
         path, np.column_stack([t_s, shift_px]), fmt="%.6f", delimiter=",", header="t_s,ois_x_px,ois_y_px", comments=""
@@ -92,25 +89,26 @@ def write_ois_log(spec: ClipSpec, path: Path) -> None:
 # Back camera of a phone that lies on its side, top to the left: its x is the picture's up, y left, z towards the eye.
 R_PHONE_CAM = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
 DVS_COUNTS = (4032, 2272)  # of the lens shift, over the width and height of the picture
-DVS_BOOT_S = 5000.0  # the phone's clock at the clip's start
+DVS_START_S = 5000.0  # phone clock at the first frame
 
 
 def write_dvs(spec: ClipSpec, stem: Path) -> Path:
-    """A recording in the three files of DVS (Shi et al. 2022): `stem`_gyro.txt, _ois.txt, _frame.txt, on one clock.
-    Gives the first. Raises ValueError where the clip has no gyro or no OIS.
+    """Write the three files of the DVS data set (Shi et al. 2022): `stem`_gyro.txt, _ois.txt, _frame.txt, on one clock.
+
+    Returns the path of the first. Raises ValueError if the clip has no gyroscope or no OIS.
     """
     if spec.gyro is None:
         raise ValueError(f"clip {spec.name!r} has no gyro")
     log, (ois_t_s, shift_px) = sample_log(spec), ois_log(spec)
     rate = log.gyro_rad_s @ R_gyro_cam(spec.gyro) @ R_PHONE_CAM.T
     gyro = [
-        f"{round((t + DVS_BOOT_S) * 1e6)} {x:.7f} {y:.7f} {z:.7f} 0 0"
+        f"{round((t + DVS_START_S) * 1e6)} {x:.7f} {y:.7f} {z:.7f} 0 0"
         for t, (x, y, z) in zip(log.video_t_s, rate, strict=True)
     ]
     counts = shift_px * np.array(DVS_COUNTS) / (spec.width, spec.height)
-    ois = [f"0 {x:.3f} {y:.3f} {round((t + DVS_BOOT_S) * 1e9)}" for t, (x, y) in zip(ois_t_s, counts, strict=True)]
+    ois = [f"0 {x:.3f} {y:.3f} {round((t + DVS_START_S) * 1e9)}" for t, (x, y) in zip(ois_t_s, counts, strict=True)]
     readout, exposure = spec.shutter.readout_s, spec.shutter.exposure_s
-    ends = frame_times(spec) - readout / 2 + exposure / 2 + DVS_BOOT_S
+    ends = frame_times(spec) - readout / 2 + exposure / 2 + DVS_START_S
     frames = [
         f"{round(t * 1e9)} {round(exposure * 1e9)} 0 {round(readout * 1e9)} {round(t * 1e9)} 1 {i}"
         for i, t in enumerate(ends)

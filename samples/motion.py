@@ -1,4 +1,4 @@
-"""Where the camera is and how it is turned, at any time: sums of sinusoids, so that every derivative is known."""
+"""Camera pose at any time: sums of sinusoids, so that every derivative is known."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def band(rng: np.random.Generator, terms: int, band_hz: tuple[float, float], rms
 
 
 def _gait(m: CameraMotion, start: float) -> list[tuple[float, list[float], float]]:
-    """A step is not a pure tone: half as much again, a third as strong, at twice its rate."""
+    """Return the terms of walking. A step has a harmonic at twice its frequency with a third of its amplitude."""
     step, stride = 2 * np.pi * start, np.pi * start
     return [
         _term(m.step_hz, step, y=m.bob_m, pitch_deg=m.nod_deg),
@@ -85,7 +85,7 @@ def _tones(terms: list[tuple[float, list[float], float]]) -> Harmonics:
 
 
 def tremor(spec: ClipSpec) -> Harmonics:
-    """The fast random part alone (what an OIS works against)."""
+    """Return the fast random part only, which an OIS compensates."""
     m = spec.motion
     turn, shift = np.deg2rad(m.tremor_deg), m.tremor_m
     rng = np.random.default_rng((spec.seed, 1))
@@ -93,7 +93,7 @@ def tremor(spec: ClipSpec) -> Harmonics:
 
 
 def harmonics(spec: ClipSpec) -> Harmonics:
-    """Everything but the constant velocity."""
+    """Return all motion except the constant velocity."""
     m, rng = spec.motion, np.random.default_rng((spec.seed, 2))
     slow = np.deg2rad(m.drift_deg)
     drift = band(rng, DRIFT_TERMS, m.drift_hz, np.array([0.6 * slow, slow, 0.3 * slow, 0, 0, 0]))
@@ -105,7 +105,7 @@ def harmonics(spec: ClipSpec) -> Harmonics:
 
 @dataclass(frozen=True, slots=True)
 class CameraTrack:
-    """The camera as a function of video time; every method takes (n,) seconds."""
+    """Camera pose as a function of video time; every method takes (n,) seconds."""
 
     motion: Harmonics
     velocity_m_s: Float
@@ -125,13 +125,13 @@ class CameraTrack:
         return np.asarray(turn.as_rotvec() / (2 * h))
 
     def specific_force_cam_m_s2(self, t_s: Float) -> Float:
-        """What an accelerometer feels, camera axes (n, 3): at rest, upright, (0, -g, 0)."""
+        """Return the specific force in camera axes (n, 3): (0, -g, 0) at rest and upright."""
         force_world = self.motion.at(t_s, derivative=2)[:, 3:] - np.array([0, GRAVITY_M_S2, 0])
         return np.asarray(self.rotation_world_cam(t_s).inv().apply(force_world))
 
 
 def camera_track(spec: ClipSpec) -> CameraTrack:
-    """The camera of a clip."""
+    """Return the camera track of a clip."""
     return CameraTrack(harmonics(spec), np.array(spec.motion.velocity_m_s, dtype=float))
 
 

@@ -1,4 +1,4 @@
-"""From rays to pixels: every line of the picture looks through the camera's pose at its own time."""
+"""Renderer: every line of a frame uses the camera pose at its own time (rolling shutter)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .world import Backdrop, Surface, World, shots
 
 Float = NDArray[np.float64]
 UInt8 = NDArray[np.uint8]
-CELL = 8  # px: a surface is looked for on a grid of this pitch before its pixels are worked on
-NEAREST_M = 0.15
+SEARCH_CELL_PX = 8  # grid on which the bounding box of a surface is searched
+NEAR_PLANE_M = 0.15
 
 
 def plane_map(surface: Surface, R_world_cam: Float, position_m: Float, origin_m: Float) -> Float:
@@ -32,7 +32,7 @@ def plane_map(surface: Surface, R_world_cam: Float, position_m: Float, origin_m:
 
 
 class _View:
-    """The rays of one picture with the pose of each line; regions of it are (row, column) slices."""
+    """Rays of one frame with the pose of each line; regions are (row, column) slices."""
 
     def __init__(self, spec: ClipSpec, track: CameraTrack, fixed_rays: Float32 | None, time_s: float) -> None:
         self.spec, self.time_s = spec, time_s
@@ -77,21 +77,21 @@ def _paint_backdrop(view: _View, backdrop: Backdrop) -> Float32:
 
 
 def _region(view: _View, surface: Surface, maps: Float) -> tuple[slice, slice] | None:
-    """The bounding box of the surface, found on a coarse grid and widened by a cell; None where it is out of sight."""
-    coarse = (slice(None, None, CELL), slice(None, None, CELL))
+    """Return the bounding box of a surface, from a coarse grid and enlarged by a cell; None if it is not visible."""
+    coarse = (slice(None, None, SEARCH_CELL_PX), slice(None, None, SEARCH_CELL_PX))
     s, t, w = view.mapped(maps, coarse)
     distance = 1 / np.maximum(w, 1e-6)
-    reach = 2 * CELL * distance / view.spec.lens.f_px
-    inside = (w > 0) & (distance > NEAREST_M)
+    reach = 2 * SEARCH_CELL_PX * distance / view.spec.lens.f_px
+    inside = (w > 0) & (distance > NEAR_PLANE_M)
     inside &= (np.abs(s * distance) < surface.half_m[0] + reach) & (np.abs(t * distance) < surface.half_m[1] + reach)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not len(rows):
         return None
-    return tuple(slice(max(0, (i[0] - 1) * CELL), (i[-1] + 2) * CELL) for i in (rows, columns))  # type: ignore[return-value]
+    return tuple(slice(max(0, (i[0] - 1) * SEARCH_CELL_PX), (i[-1] + 2) * SEARCH_CELL_PX) for i in (rows, columns))  # type: ignore[return-value]
 
 
 def _paint(view: _View, picture: Float32, surface: Surface) -> None:
-    """Lay one surface over the picture: soft at its edge by the size of a pixel on it."""
+    """Paint one surface over the image, anti-aliased at its edge."""
     origin = surface.origin_at(view.lines_s)
     maps = plane_map(surface, view.R_world_cam, view.position_m, origin)
     region = _region(view, surface, maps)
@@ -101,7 +101,7 @@ def _paint(view: _View, picture: Float32, surface: Surface) -> None:
     distance = np.reciprocal(np.maximum(w, np.float32(1e-6)))
     s, t = s * distance, t * distance
     pixel_m = distance / np.float32(view.spec.lens.f_px)
-    cover = ((w > 0) & (distance > NEAREST_M)).astype(np.float32)
+    cover = ((w > 0) & (distance > NEAR_PLANE_M)).astype(np.float32)
     for coordinate, half in ((s, surface.half_m[0]), (t, surface.half_m[1])):
         if np.isfinite(half):
             cover *= np.clip((np.float32(half) - np.abs(coordinate)) / pixel_m + np.float32(0.5), 0, 1)
@@ -145,9 +145,7 @@ def _exposures(spec: ClipSpec, time_s: float) -> Float:
 
 
 def generate(spec: ClipSpec) -> Iterator[tuple[float, UInt8]]:
-    """Frames in order: (time in seconds, RGB uint8 (height, width, 3)). The same specification gives the same
-    pixels.
-    """
+    """Yield (time in s, RGB uint8 frame (height, width, 3)) in order. Deterministic for a specification."""
     track, worlds = camera_track(spec), shots(spec)
     fixed_rays = None if spec.ois else _rays(spec, centre_px(spec))
     for index, time_s in enumerate(frame_times(spec).tolist()):

@@ -1,4 +1,4 @@
-"""What a generated clip is made of: frozen specifications, every number in SI units unless its name says otherwise.
+"""Specifications of generated clips. All numbers are in SI units unless the name states another unit.
 
 World axes are the camera's at rest: x right, y down, z forward; the ground lies `EYE_HEIGHT_M` below the origin.
 Picture coordinates have integer pixel centres. The time of a frame (its pts) is the middle of the exposure of its
@@ -129,7 +129,7 @@ class ClipSpec:
     objects: tuple[MovingCard, ...] = ()
     gain_keys: tuple[tuple[float, float], ...] = ()
     cuts: tuple[tuple[float, str], ...] = ()
-    noise: float = 0.0  # sigma in grey levels
+    noise: float = 0.0  # sigma in gray levels
     gyro: Gyro | None = None
     ois: Ois | None = None
     audio: bool = False

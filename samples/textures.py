@@ -104,7 +104,7 @@ def _filled(size: tuple[int, int], colour: Float32) -> Float32:
 
 
 def _finish(picture: Float32, blur_px: float = 0.8) -> Float32:
-    """Take off what a texel grid cannot carry; periodic."""
+    """Low-pass filter and clip; periodic."""
     pad = 8
     wrapped = cv2.GaussianBlur(cv2.copyMakeBorder(picture, pad, pad, pad, pad, cv2.BORDER_WRAP), (0, 0), blur_px)
     return np.asarray(np.clip(wrapped[pad:-pad, pad:-pad], 0, 255), np.float32)
@@ -210,7 +210,7 @@ def _draw_periodic(picture: Float32, corners: NDArray[np.float64], colour: Float
 
 
 def plain(rng: Rng, size: int = 1024) -> Float32:
-    """Hardly any texture: a painted wall, with soft stains of a few grey levels."""
+    """Almost no texture: a painted wall, with soft stains of a few gray levels."""
     field = 150 + 2.2 * noise(rng, size, size, 1.6, shortest_px=24) + 0.35 * noise(rng, size, size, 0.6, shortest_px=4)
     return np.asarray(field[..., None] * np.array([1.0, 0.97, 0.9], np.float32), np.float32)
 

@@ -1,4 +1,4 @@
-"""What is true of a clip, for tests and benchmarks to judge by."""
+"""Ground truth of a clip, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Truth:
     track: CameraTrack
 
     def rotation_world_cam(self, t_s: Float) -> Rotation:
-        """The camera's orientation at any (n,) video times."""
+        """Return the camera orientation at (n,) video times."""
         return self.track.rotation_world_cam(t_s)
 
     def lens_shift_px(self, t_s: Float) -> Float:
-        """OIS: the shift of the principal point at any (n,) times, (n, 2)."""
+        """Return the OIS shift of the principal point at (n,) video times, (n, 2)."""
         return lens_shift_px(self.spec, t_s)
 
     def line_times_s(self, frame: int, xy_px: Float) -> Float:
-        """When the picture points (..., 2) of a frame were exposed."""
+        """Return the exposure times of image points (..., 2) of a frame."""
         return np.asarray(self.time_s[frame] + line_offset_s(self.spec, xy_px))
 
     def project(self, points_world_m: Float, frame: int) -> Float:
@@ -64,7 +64,7 @@ class Truth:
         return xy
 
     def directions_world(self, xy_px: Float, frame: int) -> Float:
-        """Unit directions in the world (n, 3) in which picture points (n, 2) of a frame look."""
+        """Return unit world directions (n, 3) of image points (n, 2) of a frame."""
         t_s = self.line_times_s(frame, xy_px)
         local = rays(self.spec.lens, xy_px, centre_px(self.spec) + lens_shift_px(self.spec, t_s))
         world = self.track.rotation_world_cam(t_s).apply(local)
@@ -72,7 +72,7 @@ class Truth:
 
 
 def truth(spec: ClipSpec) -> Truth:
-    """The truth of a clip; cheap (no pixel is drawn, except that worlds are laid out to know the background)."""
+    """Return the ground truth of a clip. Cheap: no frame is rendered."""
     track, time_s = camera_track(spec), frame_times(spec)
     R, position = track.rotation_world_cam(time_s).as_matrix(), track.position_m(time_s)
     K = np.repeat(np.diag([spec.lens.f_px, spec.lens.f_px, 1.0])[None], len(time_s), axis=0)
@@ -95,15 +95,13 @@ def _background_homographies(wall: Surface | None, R: Float, position: Float, K:
 
 
 def arrays(true: Truth) -> dict[str, NDArray[Any]]:
-    """The arrays that are written to `<stem>.truth.npz`."""
+    """Return the arrays of `<stem>.truth.npz`."""
     names = ("time_s", "R_world_cam", "position_m", "K", "H_next_prev", "cut")
     return {name: getattr(true, name) for name in names} | {"lens_shift_px": true.lens_shift_px(true.time_s)}
 
 
 def header(true: Truth) -> dict[str, Any]:
-    """What is written to `<stem>.truth.json`: the specification and, where there is a gyro, the matrix from camera to
-    log axes.
-    """
+    """Return the content of `<stem>.truth.json`: the specification and the matrix from camera to log axes, if any."""
     spec = true.spec
     gyro = {} if spec.gyro is None else {"R_gyro_cam": R_gyro_cam(spec.gyro).tolist()}
     return {"spec": asdict(spec), "frames": len(true.time_s), "camera_axes": "x right, y down, z forward"} | gyro

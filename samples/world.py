@@ -1,4 +1,4 @@
-"""The worlds: a backdrop at infinity or a plane, then surfaces from far to near, each a plane with a texture."""
+"""Scenes: a backdrop at infinity, then textured planes from far to near."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Surface:
     mover: MovingCard | None = None
 
     def origin_at(self, t_s: Float) -> Float:
-        """Where its middle is at (n,) times, (n, 3)."""
+        """Return the position of its centre at (n,) times, (n, 3)."""
         fixed = np.repeat(self.origin_m[None], len(t_s), axis=0)
         if self.mover is None:
             return fixed
@@ -41,7 +41,7 @@ class Surface:
         return np.asarray(fixed + t_s[:, None] * np.array(self.mover.velocity_m_s) + swing)
 
     def texture_at(self, t_s: float) -> Atlas:
-        """The phase of the gait at a time; figures start out of step with each other."""
+        """Return the texture of the gait phase at a time; figures start at different phases."""
         turn = GAIT_HZ * t_s + float(self.origin_m[0])
         return self.textures[int(turn * len(self.textures)) % len(self.textures)]
 
@@ -182,7 +182,7 @@ def far(spec: ClipSpec, seed: int) -> World:
 
 
 def dim(spec: ClipSpec, seed: int) -> World:
-    """Hardly any texture, at infinity."""
+    """Almost no texture, at infinity."""
     return World(_muraled("plain", seed, 4), ())
 
 
@@ -196,14 +196,14 @@ WORLDS: dict[str, Callable[[ClipSpec, int], World]] = {
 
 
 def _movers(spec: ClipSpec) -> tuple[Surface, ...]:
-    """Far ones first. Each looks different."""
+    """Return the moving objects, far ones first, each with its own texture."""
     order = sorted(range(len(spec.objects)), key=lambda i: -spec.objects[i].centre_m[2])
     cards = [(spec.objects[i], spec.seed + 100 + i) for i in order]
     return tuple(_card(c.kind, seed, c.centre_m, c.size_m, c) for c, seed in cards)
 
 
 def shots(spec: ClipSpec) -> list[tuple[float, World]]:
-    """(start time, world) of every shot; each has its own seed."""
+    """Return (start time, world) of every shot; each has its own seed."""
     starts = [(-np.inf, spec.world), *spec.cuts]
     worlds = [WORLDS[name](spec, spec.seed + 1000 * index) for index, (_, name) in enumerate(starts)]
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from metrics.compat.signal import Stability, stability
 from metrics.compat.walk import Walk
 from metrics.model import Judgement, Score
 from metrics.opencv import cv2
-from metrics.video import Gray, GrayFrame, VideoInfo
+from metrics.video import FramePairs, Gray, GrayFrame, VideoInfo
 
 SKIPPED = 31  # frames at the head of every list, the program's `start`
 SAYS = (
@@ -70,9 +70,7 @@ def klt_homography(prev: Gray, following: Gray) -> Matrix | None:
     return None if H is None else np.asarray(H, np.float64)
 
 
-def _tracked(
-    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], of_out: KltPath, of_in: KltPath
-) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
+def _tracked(pairs: FramePairs, of_out: KltPath, of_in: KltPath) -> Iterator[tuple[GrayFrame, GrayFrame | None]]:
     for out, ref in pairs:
         of_out.add(out.gray)
         if ref is not None:
@@ -80,7 +78,7 @@ def _tracked(
         yield out, ref
 
 
-def judge_nndvs(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo) -> Judgement:
+def judge_nndvs(pairs: FramePairs, out: VideoInfo, ref: VideoInfo) -> Judgement:
     """Scores of the mode `nndvs` over pairs of native gray frames."""
     of_out, of_in = KltPath(), KltPath()
     seen = _alignments(_tracked(pairs, of_out, of_in))
@@ -98,7 +96,7 @@ def judge_nndvs(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoI
     return Judgement("nndvs", out, ref, tuple(scores), SAYS, {"t_s": np.array(seen.t_s), "cropping": crop})
 
 
-def _alignments(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]]) -> Walk:
+def _alignments(pairs: FramePairs) -> Walk:
     """B of every frame after the first 31; a failed match is left out."""
     sift, seen = cv2.SIFT_create(), Walk()
     for out, ref in pairs:

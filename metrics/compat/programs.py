@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrics.compat import figures
 from metrics.compat.signal import Stability, accumulate, stability
 from metrics.compat.walk import Walk, walk
-from metrics.model import Judgement, Score, finite
-from metrics.video import GrayFrame, Size, VideoInfo
+from metrics.model import Judgement, Score, Series, finite
+from metrics.video import FramePairs, Size, VideoInfo
 
 DVS_SIZE = (640, 480)
-Pairs = Iterable[tuple[GrayFrame, GrayFrame | None]]
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,11 @@ class Program:
     size: Size | None
     angle: str
     tiles: bool
-    draw: Callable[[Walk], tuple[list[Score], dict[str, Values]]]
+    draw: Callable[[Walk], tuple[list[Score], dict[str, Series]]]
     says: tuple[str, ...]
 
 
-def judge_program(mode: str, pairs: Pairs, out: VideoInfo, ref: VideoInfo) -> Judgement:
+def judge_program(mode: str, pairs: FramePairs, out: VideoInfo, ref: VideoInfo) -> Judgement:
     """Scores of one of `PROGRAMS` over pairs of native gray frames. Both directions: B maps input to output."""
     program = PROGRAMS[mode]
     seen = walk(pairs, size=program.size, reuse=True, tiles=program.tiles)
@@ -65,17 +62,17 @@ def share_score(name: str, value: float | None, seen: Walk, note: str = "") -> S
     return Score(name, value, "share", "higher", 1.0, seen.failed_B, seen.frames, note)
 
 
-def mean_and_min(values: Values) -> tuple[float | None, float | None]:
+def mean_and_min(values: Series) -> tuple[float | None, float | None]:
     """Mean and minimum, None for an empty array."""
     return (float(values.mean()), float(values.min())) if values.size else (None, None)
 
 
-def _difrint(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
+def _difrint(seen: Walk) -> tuple[list[Score], dict[str, Series]]:
     crop = np.array([figures.crop_scale(B) for B in seen.B_out_in])
     return _difrint_scores(seen, crop), {"cropping": crop}
 
 
-def _difrint_v0(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
+def _difrint_v0(seen: Walk) -> tuple[list[Score], dict[str, Series]]:
     scale = np.array([figures.crop_v0(B) for B in seen.B_out_in])
     # The program inverts its whole list at every frame and appends the new scale as it is: signs alternate.
     exponent = (-1.0) ** np.arange(len(scale))[::-1]
@@ -94,7 +91,7 @@ def _at_most_1(value: float | None) -> float | None:
     return None if value is None else min(value, 1.0)
 
 
-def _difrint_scores(seen: Walk, crop: Values) -> list[Score]:
+def _difrint_scores(seen: Walk, crop: Series) -> list[Score]:
     mean, low = mean_and_min(crop)
     ratios = np.array([figures.eigen_ratio(B) for B in seen.B_out_in])
     # The minimum of complex numbers orders by the real part: a frame that rolls can hide a worse one. As printed.
@@ -106,7 +103,7 @@ def _difrint_scores(seen: Walk, crop: Values) -> list[Score]:
     ]
 
 
-def _dvs(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
+def _dvs(seen: Walk) -> tuple[list[Score], dict[str, Series]]:
     ratios = np.abs(np.array([figures.eigen_ratio(B) for B in seen.B_out_in]))
     kept = ratios[(ratios >= 0.5) & (ratios <= 1)]
     views = np.array([figures.field_of_view(B, DVS_SIZE) for B in seen.measured_B]).reshape(-1, 2)
@@ -120,7 +117,7 @@ def _dvs(seen: Walk) -> tuple[list[Score], dict[str, Values]]:
     return scores, {"eigen_ratio": ratios}
 
 
-def _dvs_views(seen: Walk, width: Values, height: Values) -> list[Score]:
+def _dvs_views(seen: Walk, width: Series, height: Series) -> list[Score]:
     if not (width.size and height.size):
         why = "five frames or fewer are left once DVS has dropped the five smallest"
         return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from metrics.compat.sift import Features, Matrix, detect, homography
 from metrics.opencv import cv2
-from metrics.video import Gray, GrayFrame
+from metrics.video import FramePairs, Gray
 
 TILES = 6
 TILES_SKIPPED_FRAMES = 10
@@ -63,9 +62,7 @@ class Walk:
     failed_T_in: int = 0
 
 
-def walk(
-    pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], *, size: tuple[int, int] | None, reuse: bool, tiles: bool
-) -> Walk:
+def walk(pairs: FramePairs, *, size: tuple[int, int] | None, reuse: bool, tiles: bool) -> Walk:
     """Match every output frame with its input frame and with the next output frame.
 
     `size`: both resized to it (DVS: 640x480). `reuse`: a failed match takes the last matrix, whichever it was, B or T

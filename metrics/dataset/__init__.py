@@ -1,1 +1,1 @@
-"""Scoring a dataset: many clips, several methods, in parallel, resumable, with intervals and win rates."""
+"""Dataset scoring: many clips, several methods, parallel, resumable, with confidence intervals and win rates."""

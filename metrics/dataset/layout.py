@@ -1,4 +1,4 @@
-"""Which output belongs to which input: folders, names, or a manifest."""
+"""Dataset layouts: which output belongs to which input, by folders, file names, or a manifest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from metrics.errors import DatasetError, file_errors
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".3gp", ".wmv"})
 INPUT_FOLDERS = ("input", "inputs", "original", "originals", "unstable", "source")
 MANIFEST = ("method", "category", "clip", "input", "output")
-MAX_MANIFEST = 16 << 20  # bytes: some hundred thousand clips
+MAX_MANIFEST_BYTES = 16 << 20  # some hundred thousand clips
 Videos = dict[tuple[str, str], Path]  # by (category, clip)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One output to judge against its input. `out` need not exist: a method that lacks a clip is said, not skipped."""
+    """One output to judge against its input. `out` may be missing: the clip is then reported as failed, not skipped."""
 
     method: str
     category: str
@@ -30,7 +30,7 @@ class Job:
 
 
 def find_jobs(dataset: Path) -> tuple[Job, ...]:
-    """All pairs of a dataset, sorted. Raises `DatasetError` where no layout fits.
+    """Find all pairs of a dataset, sorted. Raises `DatasetError` if no layout fits.
 
     A CSV manifest (columns method, category, clip, input, output; paths relative to it), or a folder with
     `<category>/<clip>` for inputs beside `<method>/<category>/<clip>` (categories may be missing; the inputs may lie in
@@ -38,8 +38,8 @@ def find_jobs(dataset: Path) -> tuple[Job, ...]:
     """
     try:
         jobs = (_from_folders(dataset) or _from_names(dataset)) if dataset.is_dir() else _from_manifest(dataset)
-    except OSError as error:  # of a folder; `localfiles` speaks of files
-        raise DatasetError(f"{error.filename}: cannot be looked into ({reason(error)})") from error
+    except OSError as error:  # while listing a folder
+        raise DatasetError(f"{error.filename}: the folder cannot be listed ({reason(error)})") from error
     if not jobs:
         raise DatasetError(
             f"{dataset}: no pair of input and output found; expected <category>/<clip> beside"
@@ -51,11 +51,11 @@ def find_jobs(dataset: Path) -> tuple[Job, ...]:
 
 def _from_manifest(path: Path) -> list[Job]:
     with file_errors(DatasetError):
-        text = read_text(path, MAX_MANIFEST, "manifest of a dataset")
+        text = read_text(path, MAX_MANIFEST_BYTES, "dataset manifest")
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise DatasetError(f"{path}: is not a CSV manifest ({error})") from error
+        raise DatasetError(f"{path}: not a valid CSV manifest ({error})") from error
     jobs = []
     for line, row in enumerate(rows, 2):
         if not row.get("input") or not row.get("output"):
@@ -67,7 +67,7 @@ def _from_manifest(path: Path) -> list[Job]:
 
 
 def _videos(folder: Path) -> dict[str, Path]:
-    """Videos directly in a folder, by stem."""
+    """Return the videos directly in a folder, by stem."""
     return {p.stem: p for p in sorted(folder.iterdir()) if p.is_file() and p.suffix.lower() in SUFFIXES}
 
 
@@ -76,18 +76,18 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _by_category(folder: Path) -> Videos:
-    """Videos of `<category>/<clip>` and of `<clip>`, by (category, clip)."""
-    found = {("", stem): path for stem, path in _videos(folder).items()}
+    """Return the videos of `<category>/<clip>` and of `<clip>`, by (category, clip)."""
+    videos = {("", stem): path for stem, path in _videos(folder).items()}
     for category in _folders(folder):
-        found |= {(category.name, stem): path for stem, path in _videos(category).items()}
-    return found
+        videos |= {(category.name, stem): path for stem, path in _videos(category).items()}
+    return videos
 
 
 def _from_folders(root: Path) -> list[Job]:
-    marked = next((root / name for name in INPUT_FOLDERS if (root / name).is_dir()), None)
-    if marked is not None:
-        inputs = _by_category(marked)
-        methods = {p.name: _by_category(p) for p in _folders(root) if p != marked}
+    input_folder = next((root / name for name in INPUT_FOLDERS if (root / name).is_dir()), None)
+    if input_folder is not None:
+        inputs = _by_category(input_folder)
+        methods = {p.name: _by_category(p) for p in _folders(root) if p != input_folder}
     else:
         inputs, methods = _inputs_beside_methods(root)
     return [
@@ -99,20 +99,23 @@ def _from_folders(root: Path) -> list[Job]:
 
 
 def _missing(root: Path, method: str, category: str, ref: Path) -> Path:
-    """Where the output would lie: judged like any other, it fails with this path in its error."""
+    """Return the expected path of a missing output, so that judging it fails with this path in the message."""
     return root / method / category / ref.name
 
 
 def _inputs_beside_methods(root: Path) -> tuple[Videos, dict[str, Videos]]:
-    """Folders of folders of videos are methods; a folder of videos is a category of inputs, or, without any of the
-    former, a method whose inputs lie in the root."""
-    deep = [p for p in _folders(root) if any(_videos(q) for q in _folders(p))]
-    flat = [p for p in _folders(root) if p not in deep and _videos(p)]
-    loose = {("", stem): path for stem, path in _videos(root).items()}
-    if deep:
-        inputs = {(p.name, stem): path for p in flat for stem, path in _videos(p).items()} | loose
-        return inputs, {p.name: _by_category(p) for p in deep}
-    return loose, {p.name: _by_category(p) for p in flat}
+    """Return inputs and outputs per method for folders beside each other.
+
+    Folders with subfolders of videos are methods, and folders of videos are categories of inputs. If there are only
+    folders of videos, they are methods, and the inputs are in the root.
+    """
+    nested = [p for p in _folders(root) if any(_videos(q) for q in _folders(p))]
+    flat = [p for p in _folders(root) if p not in nested and _videos(p)]
+    root_videos = {("", stem): path for stem, path in _videos(root).items()}
+    if nested:
+        inputs = {(p.name, stem): path for p in flat for stem, path in _videos(p).items()} | root_videos
+        return inputs, {p.name: _by_category(p) for p in nested}
+    return root_videos, {p.name: _by_category(p) for p in flat}
 
 
 def _from_names(root: Path) -> list[Job]:

@@ -1,7 +1,7 @@
-"""What a dataset's scores are written as: tables for clips, categories, methods and win rates, and everything as JSON.
+"""Result files of a scored dataset: tables of clips, categories, methods and win rates, and everything as JSON.
 
-Scoring again into the same folder replaces these files, for that is how an interrupted run goes on. A file that only
-has the name of one of them is somebody's own, and is replaced only when that is asked for.
+Scoring into the same folder again replaces these files. A file of the same name that `score` did not write is replaced
+only on request.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from metrics.dataset.summary import as_dict, summary_tables
 from metrics.errors import OutputError, file_errors
 from metrics.tables import as_csv, as_latex, as_markdown
 
-HEAD_LINES = {".csv": 1, ".md": 1, ".tex": 2, ".json": 2}  # the lines that are the same whatever the clips are
+HEAD_LINES = {".csv": 1, ".md": 1, ".tex": 2, ".json": 2}  # number of first lines that do not depend on the clips
 
 
 def result_texts(outcomes: Sequence[Outcome], mode: str) -> dict[str, str]:
-    """The content of every file, by its name."""
+    """Return the content of every file by name."""
     tables = summary_tables(outcomes, mode)
     return {
         **{f"{mode}_{name}.csv": as_csv(table) for name, table in tables.items()},
@@ -32,32 +32,32 @@ def result_texts(outcomes: Sequence[Outcome], mode: str) -> dict[str, str]:
 
 
 def prepare(folder: Path, mode: str, inputs: Sequence[Path], overwrite: bool) -> None:
-    """Make the folder, and refuse before any work what could not be written in the end.
+    """Create the folder and refuse files that could not be written, before any work is done.
 
-    Raises `UsageError` where a table would be one of the inputs, `OutputError` for everything else.
+    Raises `UsageError` if a table would overwrite an input, `OutputError` for everything else.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "finished").mkdir(exist_ok=True)
     except (OSError, ValueError) as error:
-        raise OutputError(f"{folder}: is no folder that results can be written to ({reason(error)})") from error
+        raise OutputError(f"{folder}: no folder for results can be created here ({reason(error)})") from error
     for name, text in result_texts((), mode).items():
         with file_errors():
-            check_target(folder / name, inputs, overwrite or _is_ours(folder / name, text))
+            check_target(folder / name, inputs, overwrite or _is_earlier_result(folder / name, text))
 
 
 def write_results(folder: Path, texts: dict[str, str], inputs: Sequence[Path], overwrite: bool) -> None:
-    """Write every file whole. Raises as `prepare`."""
+    """Write every file completely. Raises like `prepare`."""
     for name, text in texts.items():
         with file_errors():
-            write_text(folder / name, text, inputs, overwrite or _is_ours(folder / name, text))
+            write_text(folder / name, text, inputs, overwrite or _is_earlier_result(folder / name, text))
 
 
-def _is_ours(file: Path, text: str) -> bool:
-    """Whether what stands there begins as `text` does, and so comes of an earlier run."""
+def _is_earlier_result(file: Path, text: str) -> bool:
+    """Whether the existing file begins like `text`, and so comes from an earlier run."""
     head = "".join(text.splitlines(keepends=True)[: HEAD_LINES[file.suffix]]).encode()
     try:
-        with local_file(file).open("rb") as found:
-            return found.read(len(head)) == head
+        with local_file(file).open("rb") as stream:
+            return stream.read(len(head)) == head
     except (ReadError, OSError):
         return False

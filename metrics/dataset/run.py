@@ -1,4 +1,4 @@
-"""Judge every pair of a dataset over all cores; a broken clip is a row that says so."""
+"""Judge every pair of a dataset in parallel. A clip that fails becomes a row with the reason."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from metrics.video import stamp
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one job: the judgement as plain values, or why there is none. `reused`: from an earlier run."""
+    """Result of one job."""
 
     job: Job
     judgement: dict[str, Any] | None
+    """The judgement as plain values; None if it failed."""
     error: str = ""
+    """Why there is no judgement."""
     reused: bool = False
+    """True if the judgement was stored by an earlier run."""
 
     def value(self, name: str) -> float | None:
-        """A score's value, None where the clip is broken or the score could not be measured."""
+        """Return a score's value; None if the clip failed or the score could not be measured."""
         score = (self.judgement or {}).get("scores", {}).get(name)
         return None if score is None else score["value"]
 
@@ -34,7 +37,7 @@ class Outcome:
 def score_dataset(
     jobs: Iterable[Job], mode: str, folder: Path, workers: int, tick: Callable[[int], None] | None = None
 ) -> tuple[Outcome, ...]:
-    """Outcomes in the order of `jobs`. Finished clips are kept in `folder` and not judged again."""
+    """Return outcomes in the order of `jobs`. Finished clips are stored in `folder` and not judged again."""
     jobs = tuple(jobs)
     done: dict[Job, Outcome] = {}
     for outcome in _outcomes(jobs, mode, folder, workers):
@@ -52,32 +55,34 @@ def _outcomes(jobs: tuple[Job, ...], mode: str, folder: Path, workers: int) -> I
         except VideoReadError as error:
             yield Outcome(job, None, str(error))
             continue
-        stored = state.load(folder, content.key)
-        if stored is None:
+        earlier = state.load(folder, content.key)
+        if earlier is None:
             todo[job] = content
         else:
-            yield Outcome(job, stored, reused=True)
+            yield Outcome(job, earlier, reused=True)
     crashed: list[Job] = []
     for outcome in _pool(list(todo), mode, workers, crashed):
-        yield _kept(outcome, folder, todo[outcome.job])
-    for job in list(crashed):  # one of these killed its process and with it the pool: each again, alone
-        again: list[Job] = []
-        for outcome in _pool([job], mode, 1, again):
-            yield _kept(outcome, folder, todo[outcome.job])
-        if again:
-            yield Outcome(job, None, "the process that judged it was killed (a crash in a decoder, or no memory)")
+        yield _stored(outcome, folder, todo[outcome.job])
+    for job in list(crashed):  # one of these killed its process, and with it the pool: retry each alone
+        crashed_alone: list[Job] = []
+        for outcome in _pool([job], mode, 1, crashed_alone):
+            yield _stored(outcome, folder, todo[outcome.job])
+        if crashed_alone:
+            yield Outcome(job, None, "the process that judged it was killed (decoder crash or out of memory)")
 
 
 @dataclass(frozen=True)
 class _Content:
-    """What a job's files hold: the name under which its scores are kept, and the state of the files at that time."""
+    """Content of a job's files."""
 
     key: str
+    """Name under which the scores are stored."""
     stamps: tuple[tuple[int, ...], ...]
+    """State of the files when they were hashed."""
 
     @classmethod
     def of(cls, job: Job, mode: str) -> _Content:
-        stamps = _stamps(job)  # before the files are read, so that a later change shows
+        stamps = _stamps(job)  # before the files are read, so that a later change is detected
         return cls(state.fingerprint(job, mode), stamps)
 
 
@@ -85,10 +90,10 @@ def _stamps(job: Job) -> tuple[tuple[int, ...], ...]:
     return stamp(job.ref), stamp(job.out)
 
 
-def _kept(outcome: Outcome, folder: Path, content: _Content) -> Outcome:
+def _stored(outcome: Outcome, folder: Path, content: _Content) -> Outcome:
     job = outcome.job
     if _stamps(job) != content.stamps:
-        return Outcome(job, None, f"{job.out} or {job.ref}: changed while it was being judged; run `score` again")
+        return Outcome(job, None, f"{job.out} or {job.ref}: changed while being judged; run `score` again")
     if outcome.judgement is not None:
         state.store(folder, content.key, outcome.judgement, (job.ref, job.out))
     return outcome
@@ -97,7 +102,7 @@ def _kept(outcome: Outcome, folder: Path, content: _Content) -> Outcome:
 def _pool(jobs: list[Job], mode: str, workers: int, crashed: list[Job]) -> Iterator[Outcome]:
     if not jobs:
         return
-    # spawn: a forked child would inherit OpenCV's threads in an unknown state
+    # spawn: a forked child would inherit OpenCV's threads in an undefined state
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_one_thread) as pool:
         futures = {pool.submit(_judge, job, mode): job for job in jobs}

@@ -1,4 +1,4 @@
-"""What a run has finished: one JSON a clip, written at once or not at all, found again by content and settings."""
+"""Finished clips: one JSON file per clip, written atomically, identified by content and settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metrics.dataset.layout import Job
 from metrics.errors import VideoReadError, file_errors
 from metrics.model import SCHEMA, VERSION
 
-MAX_BYTES = 1 << 20  # of a finished clip's file; they are of some kilobytes
+MAX_CLIP_FILE_BYTES = 1 << 20  # typical files have some kilobytes
 NUMBER, TEXT = (int, float, type(None)), (str,)
 SCORE = {
     "value": NUMBER,
@@ -29,7 +29,7 @@ Shape = dict[str, tuple[type, ...]]
 
 
 def fingerprint(job: Job, mode: str) -> str:
-    """Hash of both files' content, the mode and the version of the figures. Raises `VideoReadError`."""
+    """Hash the content of both files, the mode and the score version. Raises `VideoReadError`."""
     digest = hashlib.sha256(f"{SCHEMA} {VERSION} {mode}".encode())
     for path in (job.ref, job.out):
         try:
@@ -41,16 +41,16 @@ def fingerprint(job: Job, mode: str) -> str:
 
 
 def load(folder: Path, key: str) -> dict[str, Any] | None:
-    """The stored judgement, or None where there is none or the file is anything else."""
+    """Return the stored judgement; None if there is none or the file is not valid."""
     try:
-        stored = json.loads(read_text(folder / f"{key}.json", MAX_BYTES, "finished clip"))
+        stored = json.loads(read_text(folder / f"{key}.json", MAX_CLIP_FILE_BYTES, "finished clip"))
     except (ReadError, ValueError, RecursionError):
         return None
     return stored if _is_judgement(stored) else None
 
 
 def _is_judgement(stored: Any) -> bool:
-    """Whether this is what `Judgement.as_dict` gives, down to the last value: it goes on into tables and JSON."""
+    """Whether `stored` has exactly the structure of `Judgement.as_dict`: it is passed on to tables and JSON."""
     if not isinstance(stored, dict) or stored.keys() != {"schema", "version", "mode", "out", "ref", "scores", "says"}:
         return False
     scores, says, ref = stored["scores"], stored["says"], stored["ref"]
@@ -72,11 +72,11 @@ def _fits(value: Any, shape: Shape) -> bool:
 
 
 def _is_plain(item: Any) -> bool:
-    """Text, nothing, or a number that a float holds: no NaN, no infinity, no integer of a thousand digits."""
+    """Whether `item` is text, None, or a finite number of float range."""
     return isinstance(item, str | None) or -1e300 < item < 1e300
 
 
 def store(folder: Path, key: str, judgement: dict[str, Any], inputs: tuple[Path, ...]) -> None:
-    """Keep a finished clip. Raises `OutputError`."""
+    """Store a finished clip. Raises `OutputError`."""
     with file_errors():
         write_text(folder / f"{key}.json", json.dumps(judgement, allow_nan=False), inputs, overwrite=True)

@@ -1,4 +1,4 @@
-"""Tables of a scored dataset: per clip, per category, per method, and method against method."""
+"""Tables of a scored dataset: per clip, per category, per method, and win rates between methods."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from metrics.dataset.run import Outcome
-from metrics.dataset.statistics import Mean, bootstrap, duel
+from metrics.dataset.statistics import MIN_CLIPS, Mean, bootstrap, duel
 from metrics.model import Better
 from metrics.tables import Table, number
 
-HEADLINES = {
+TABLE_SCORES = {
     "robust": ("stability", "shake", "visible", "empty", "distortion", "wobble", "sharpness", "itf"),
     "dvs": ("stability", "distortion", "field_of_view", "correlation"),
     "difrint": ("stability", "cropping", "distortion"),
     "difrint-v0": ("stability", "cropping", "distortion"),
     "nndvs": ("stability", "cropping", "distortion"),
 }
-INPUT = "(input)"
+INPUT_ROW = "(input)"
+MEANS_NOTES = (
+    "mean over clips [95 % BCa bootstrap interval]; (input): the same score of the unstabilised clips",
+    f"a mean without an interval: fewer than {MIN_CLIPS} clips, or all of the same value",
+)
 
 
 def summary_tables(outcomes: Sequence[Outcome], mode: str) -> dict[str, Table]:
-    """Clips, categories, methods and win rates, by name; without outcomes their headers."""
-    names = HEADLINES[mode]
+    """Return the tables of clips, categories, methods and win rates by name; headers only without outcomes."""
+    names = TABLE_SCORES[mode]
     return {
         "clips": clip_table(outcomes, names, mode),
         "categories": group_table(f"By method and category · {mode}", outcomes, names, ("method", "category")),
@@ -32,42 +36,41 @@ def summary_tables(outcomes: Sequence[Outcome], mode: str) -> dict[str, Table]:
     }
 
 
-def worth_showing(tables: dict[str, Table]) -> tuple[Table, ...]:
-    """Those that say anything which the others do not."""
-    same = len(tables["categories"].rows) == len(tables["methods"].rows)  # one category each
-    return tuple(table for name, table in tables.items() if table.rows and not (name == "categories" and same))
+def informative_tables(tables: dict[str, Table]) -> tuple[Table, ...]:
+    """Return the tables that are not empty and do not repeat another."""
+    one_category = len(tables["categories"].rows) == len(tables["methods"].rows)
+    return tuple(table for name, table in tables.items() if table.rows and not (name == "categories" and one_category))
 
 
 def clip_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> Table:
-    """One row a clip and method; a broken clip's row says why."""
+    """Return one row per clip and method; the row of a failed clip has the reason."""
     rows = []
     for o in outcomes:
-        figures = [number(o.value(name), _unit(outcomes, name)) for name in names]
-        rows.append((o.job.method, o.job.category, o.job.clip, *figures, o.error or _failures(o)))
+        values = [number(o.value(name), _unit(outcomes, name)) for name in names]
+        rows.append((o.job.method, o.job.category, o.job.clip, *values, o.error or _failures(o)))
     return Table(f"Clips · {mode}", ("method", "category", "clip", *names, "failures"), tuple(rows), keys=3)
 
 
 def _failures(outcome: Outcome) -> str:
-    """The worst share of failed measurements behind any score, in words; empty where none failed."""
+    """Return the worst failed/total of any score; empty if no measurement failed."""
     scores = (outcome.judgement or {}).get("scores", {}).values()
     worst = max(((s["failures"], s["total"]) for s in scores if s["total"]), key=lambda f: f[0] / f[1], default=(0, 1))
     return f"{worst[0]}/{worst[1]}" if worst[0] else ""
 
 
 def group_table(title: str, outcomes: Sequence[Outcome], names: Sequence[str], fields: tuple[str, ...]) -> Table:
-    """Means with 95 % bootstrap intervals over the clips of each group, and the same scores of the inputs.
+    """Return means with 95 % bootstrap intervals over the clips of each group, and the same scores of the inputs.
 
-    `fields` of a job tell the groups apart.
+    Clips whose jobs agree in `fields` are a group.
     """
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for o in outcomes:
         groups.setdefault(tuple(getattr(o.job, field) for field in fields), []).append(o)
     rows = [_group_row(group, groups[group], names) for group in sorted(groups)]
-    one_each = {(o.job.category, o.job.clip): o for o in outcomes if o.judgement}.values()
-    of_inputs = [_means(one_each, name, "input") for name in names]
-    rows.append(_row((INPUT, *[""] * (len(fields) - 1)), of_inputs, names, one_each))
-    note = "mean over clips [95 % bootstrap interval]; (input): the same score of the unstabilised clips"
-    return Table(title, (*fields, "clips", *names), tuple(rows), (note,), keys=len(fields))
+    by_input = {(o.job.category, o.job.clip): o for o in outcomes if o.judgement}.values()
+    of_inputs = [_means(by_input, name, "input") for name in names]
+    rows.append(_row((INPUT_ROW, *[""] * (len(fields) - 1)), of_inputs, names, by_input))
+    return Table(title, (*fields, "clips", *names), tuple(rows), MEANS_NOTES, keys=len(fields))
 
 
 def _group_row(group: tuple[str, ...], members: Sequence[Outcome], names: Sequence[str]) -> tuple[str, ...]:
@@ -91,8 +94,8 @@ def _interval(mean: Mean, unit: str) -> str:
 
 
 def _first(outcomes: Any, name: str, field: str) -> str:
-    found = (o.judgement["scores"][name][field] for o in outcomes if o.judgement and name in o.judgement["scores"])
-    return str(next(found, ""))
+    values = (o.judgement["scores"][name][field] for o in outcomes if o.judgement and name in o.judgement["scores"])
+    return str(next(values, ""))
 
 
 def _unit(outcomes: Any, name: str) -> str:
@@ -100,7 +103,7 @@ def _unit(outcomes: Any, name: str) -> str:
 
 
 def duel_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> Table:
-    """Win rate of each method over each later one, clip by clip; ties count half."""
+    """Return the win rate of each method over each later one, clip by clip; ties count half."""
     by_method: dict[str, dict[tuple[str, str], Outcome]] = {}
     for o in outcomes:
         by_method.setdefault(o.job.method, {})[o.job.category, o.job.clip] = o
@@ -118,7 +121,7 @@ def duel_table(outcomes: Sequence[Outcome], names: Sequence[str], mode: str) -> 
 
 
 def as_dict(outcomes: Sequence[Outcome], mode: str) -> dict[str, Any]:
-    """Everything, for JSON: each outcome with its whole judgement, and the means with their intervals."""
+    """Return everything for JSON: each outcome with its full judgement, and the means with their intervals."""
     methods = sorted({o.job.method for o in outcomes})
     return {
         "mode": mode,
@@ -137,7 +140,7 @@ def as_dict(outcomes: Sequence[Outcome], mode: str) -> dict[str, Any]:
         "methods": {
             method: {
                 name: vars(_means([o for o in outcomes if o.job.method == method], name, "value"))
-                for name in HEADLINES[mode]
+                for name in TABLE_SCORES[mode]
             }
             for method in methods
         },

@@ -1,7 +1,8 @@
-"""Small copies of the judged videos, as bytes to embed: H.264 in MP4, bounded in length and size; and thumbnails."""
+"""Small copies of the judged videos to embed (H.264 in MP4, bounded in length and size), and thumbnails."""
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 from metrics.opencv import cv2
 from metrics.video import Size, VideoInfo, read_rgb, working_size
 
-MAX_S = 60.0  # of each video is embedded; the scores are of the whole
-MAX_BYTES = 12_000_000  # of each embedded video
-LONG_SIDE = 480
-THUMB_SIDE = 240
+MAX_EMBEDDED_S = 60.0  # per video
+MAX_EMBEDDED_BYTES = 12_000_000  # per video
+VIDEO_LONG_SIDE_PX = 480
+THUMBNAIL_LONG_SIDE_PX = 240
 CRF = "28"
 MAX_RATE_KBIT = 1200
 TIME_BASE = Fraction(1, 90000)
@@ -24,16 +25,18 @@ TIME_BASE = Fraction(1, 90000)
 
 @dataclass(frozen=True)
 class Embedded:
-    """An MP4 of the first `seconds` and JPEG thumbnails, one for each time asked for (None where it has no frame)."""
+    """A small copy of a video."""
 
     mp4: bytes
     seconds: float
+    """Length of the copy."""
     thumbs: tuple[bytes | None, ...]
+    """A JPEG per requested time; None if there is no frame at that time."""
 
 
 def embed(info: VideoInfo, times_s: tuple[float, ...] = ()) -> Embedded:
-    """Re-encode the head of a video small, and take thumbnails at `times_s` (ascending, anywhere in it)."""
-    size = _even(working_size(info.size, LONG_SIDE))
+    """Re-encode the start of a video at low resolution, and take thumbnails at `times_s` (ascending, anywhere)."""
+    size = _even(working_size(info.size, VIDEO_LONG_SIDE_PX))
     target = io.BytesIO()
     thumbs: list[bytes | None] = []
     with _writer(target) as container:
@@ -43,7 +46,7 @@ def embed(info: VideoInfo, times_s: tuple[float, ...] = ()) -> Embedded:
         for t_s, rgb in read_rgb(info.path, size):
             while len(thumbs) < len(times_s) and t_s >= times_s[len(thumbs)] - 1e-6:
                 thumbs.append(_jpeg(rgb))
-            full = full or t_s > MAX_S or target.tell() > MAX_BYTES
+            full = full or t_s > MAX_EMBEDDED_S or target.tell() > MAX_EMBEDDED_BYTES
             if not full:
                 pts = max(round(t_s / TIME_BASE), pts + 1)  # a damaged clock may be finer than this one
                 container.mux(stream.encode(_frame(rgb, pts)))
@@ -70,7 +73,7 @@ def _stream(container: Any, size: Size) -> Any:
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     stream.time_base = stream.codec_context.time_base = TIME_BASE
-    # A key frame twice a second: the page steps and jumps.
+    # Two key frames per second, so that the page can seek.
     stream.options = {
         "crf": CRF,
         "preset": "veryfast",
@@ -91,7 +94,7 @@ def _frame(rgb: NDArray[np.uint8], pts: int) -> Any:
 
 
 def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
-    size = working_size((rgb.shape[1], rgb.shape[0]), THUMB_SIDE)
+    size = working_size((rgb.shape[1], rgb.shape[0]), THUMBNAIL_LONG_SIDE_PX)
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
     assert done
@@ -99,7 +102,5 @@ def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def mime_data(kind: str, data: bytes) -> str:
-    """A data URI."""
-    import base64
-
+    """Return a data URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

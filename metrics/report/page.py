@@ -1,4 +1,4 @@
-"""The page: texts escaped, data as JSON that cannot end its script element, no request to anywhere."""
+"""The HTML page: escaped text, JSON data that cannot end its script element, and no network requests."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ import numpy as np
 from localfiles.text import clean
 from metrics.errors import UsageError
 from metrics.model import Judgement, Score, Series
-from metrics.report.media import MAX_S, Embedded, embed, mime_data
+from metrics.report.media import Embedded, embed, mime_data
 from metrics.report.moments import Moment, worst_moments
 from metrics.report.words import MEANINGS
 from metrics.tables import ARROWS, number
 
-MAX_POINTS = 3000  # of a drawn line; longer ones are thinned
+MAX_PLOT_POINTS = 3000  # per line; longer ones are subsampled
 
 
 def report_page(judgement: Judgement) -> str:
-    """A whole HTML document of a `robust` judgement; reads the judged videos again to embed small copies."""
+    """Return an HTML document for a `robust` judgement. Reads the judged videos again to embed small copies."""
     if judgement.mode != "robust":
-        raise UsageError(f"a report shows the mode robust, not {judgement.mode}")
+        raise UsageError(f"reports support the mode robust only, not {judgement.mode}")
     moments = worst_moments(judgement)
     out = embed(judgement.out, tuple(m.t_s for m in moments))
     ref = embed(judgement.ref) if judgement.ref else None
     style, script, page = (_asset(f) for f in ("style.css", "app.js", "template.html"))
     return Template(page).substitute(
-        title=_shown(judgement.out.path.name),
+        title=_escaped(judgement.out.path.name),
         style=style,
         script=script,
         style_hash=_hash(style),
         script_hash=_hash(script),
         lead=_lead(judgement),
-        says=_says(judgement, out),
+        says=_notes(judgement, out),
         players=_players(judgement, out, ref),
         scores="\n".join(_score_row(score) for score in judgement.scores),
         moments=_moments(moments, out),
@@ -47,8 +47,8 @@ def report_page(judgement: Judgement) -> str:
     )
 
 
-def _shown(text: str) -> str:
-    """Text of a file as HTML: neither markup nor control characters of its own."""
+def _escaped(text: str) -> str:
+    """Escape untrusted text for HTML: markup and control characters become visible."""
     return escape(clean(text))
 
 
@@ -61,7 +61,7 @@ def _hash(text: str) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON in which no `<`, `>` or `&` is left to end the element or open another."""
+    """Return JSON without `<`, `>` and `&`, so that it cannot end its HTML element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -70,15 +70,15 @@ def _lead(judgement: Judgement) -> str:
     out, ref = judgement.out, judgement.ref
     text = f"{out.size[0]}×{out.size[1]}, {out.fps:.3g} fps, {out.duration_s:.1f} s"
     if ref is None:
-        return _shown(f"{text}; judged alone, without its input")
-    return _shown(f"{text}; against {ref.path.name} ({ref.size[0]}×{ref.size[1]}, {ref.fps:.3g} fps)")
+        return _escaped(f"{text}; judged without its input")
+    return _escaped(f"{text}; against {ref.path.name} ({ref.size[0]}×{ref.size[1]}, {ref.fps:.3g} fps)")
 
 
-def _says(judgement: Judgement, out: Embedded) -> str:
-    said = list(judgement.says)
+def _notes(judgement: Judgement, out: Embedded) -> str:
+    notes = list(judgement.notes)
     if judgement.out.duration_s > out.seconds + 1:
-        said.append(f"the players hold the first {out.seconds:.0f} s (at most {MAX_S:.0f} s), the scores the whole")
-    return "".join(f"<li>{_shown(text)}</li>" for text in said)
+        notes.append(f"the players show the first {out.seconds:.0f} s; the scores are of the whole video")
+    return "".join(f"<li>{_escaped(text)}</li>" for text in notes)
 
 
 def _players(judgement: Judgement, out: Embedded, ref: Embedded | None) -> str:
@@ -89,41 +89,41 @@ def _players(judgement: Judgement, out: Embedded, ref: Embedded | None) -> str:
 
 def _player(key: str, title: str, video: Embedded) -> str:
     return (
-        f'<figure><figcaption><span class="key {key}"></span>{_shown(title)}</figcaption>'
-        f'<video id="video-{key}" muted playsinline preload="auto" aria-label="{_shown(title)}"'
+        f'<figure><figcaption><span class="key {key}"></span>{_escaped(title)}</figcaption>'
+        f'<video id="video-{key}" muted playsinline preload="auto" aria-label="{_escaped(title)}"'
         f' src="{mime_data("video/mp4", video.mp4)}"></video></figure>'
     )
 
 
 def _score_row(score: Score) -> str:
-    note = f'<span class="note">{_shown(score.note)}</span>' if score.note else ""
+    note = f'<span class="note">{_escaped(score.note)}</span>' if score.note else ""
     failed = f"{score.failures}/{score.total}"
     cells = [
-        f'<th scope="row">{_shown(score.name)} <span class="better">{ARROWS[score.better]}</span></th>',
+        f'<th scope="row">{_escaped(score.name)} <span class="better">{ARROWS[score.better]}</span></th>',
         f'<td class="figure">{number(score.value, score.unit)}</td>',
         f'<td class="figure">{number(score.input, score.unit)}</td>',
-        f"<td>{_shown(score.unit)}</td>",
+        f"<td>{_escaped(score.unit)}</td>",
         f'<td class="figure{" failed" if score.failures else ""}">{failed}</td>',
-        f'<td class="meaning">{_shown(MEANINGS[score.name])} {note}</td>',
+        f'<td class="meaning">{_escaped(MEANINGS[score.name])} {note}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
 def _moments(moments: tuple[Moment, ...], out: Embedded) -> str:
     if not moments:
-        return "<p>Nothing stands out.</p>"
+        return "<p>No notable moments.</p>"
     return "".join(_moment(m, thumb, out.seconds) for m, thumb in zip(moments, out.thumbs, strict=True))
 
 
 def _moment(moment: Moment, thumb: bytes | None, embedded_s: float) -> str:
     picture = f'<img alt="" src="{mime_data("image/jpeg", thumb)}">' if thumb else ""
     beyond = "" if moment.t_s <= embedded_s + 0.5 else " disabled"
-    text = f"{moment.t_s:.2f} s: {moment.what}" + (" (after the embedded part)" if beyond else "")
-    return f'<button class="moment" data-t="{moment.t_s:.4f}"{beyond}>{picture}<span>{_shown(text)}</span></button>'
+    text = f"{moment.t_s:.2f} s: {moment.what}" + (" (after the end of the embedded video)" if beyond else "")
+    return f'<button class="moment" data-t="{moment.t_s:.4f}"{beyond}>{picture}<span>{_escaped(text)}</span></button>'
 
 
 def _data(judgement: Judgement) -> dict[str, Any]:
-    step = max(1, -(-len(judgement.frames["t_s"]) // MAX_POINTS))
+    step = max(1, -(-len(judgement.frames["t_s"]) // MAX_PLOT_POINTS))
     fps = judgement.out.fps
     return {
         "fps": fps if fps > 0 else 30,

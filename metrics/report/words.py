@@ -1,20 +1,20 @@
-"""What each score of `robust` means, in one line; docs/metrics.md has the long form."""
+"""One-line meaning of each score of `robust`; docs/metrics.md has the details."""
 
 from __future__ import annotations
 
 MEANINGS = {
     "stability": "1 is a still camera; 0.71 at a shake of 4.8 px, 0.45 at 9.6 px. Pans do not count.",
-    "shake": "RMS displacement of the picture between 1 and 12 Hz, on a frame 1920 px long.",
+    "shake": "RMS displacement of the image between 1 and 12 Hz, in px of a frame 1920 px long.",
     "shake_walk": "The part of the shake from 1 to 4 Hz: steps, sway of a hand.",
     "shake_jitter": "The part of the shake from 4 to 12 Hz: tremor, engines, hard landings.",
     "roll": "RMS rotation about the view axis between 1 and 12 Hz.",
-    "acceleration": "RMS acceleration of the picture up to 12 Hz.",
-    "wobble": "RMS of what parts of the picture do beside the frame's homography, 1 to 12 Hz. Moving things add to it.",
-    "itf": "PSNR of each frame with the next, as they are. Pans lower it.",
-    "itf_aligned": "The same after the first frame was moved onto the second: what the camera path does not explain.",
+    "acceleration": "RMS acceleration of the image up to 12 Hz.",
+    "wobble": "RMS local motion relative to the frame's homography, 1 to 12 Hz. Moving objects add to it.",
+    "itf": "PSNR of consecutive frames, unaligned. Pans lower it.",
+    "itf_aligned": "PSNR of consecutive frames after alignment: flicker, ghosting and wobble lower it.",
     "visible": "Share of the input's area that the output shows, mean.",
     "visible_min": "The same in the worst frame.",
-    "empty": "Share of the output's area that shows nothing of the input: borders, fills, inventions; mean.",
+    "empty": "Share of the output's area that shows nothing of the input: borders, fills, inpainting; mean.",
     "empty_max": "The same in the worst frame.",
     "edge_hits": "Share of frames in which an edge of the output lies outside the input.",
     "distortion": "Smaller over larger singular value of input to output at the centre; 1 keeps shapes.",

@@ -1,8 +1,7 @@
-"""One pass over the frames: everything that `robust` later reduces to scores, a few hundred bytes a frame."""
+"""One pass over the frames that measures everything `robust` scores; stores a few hundred bytes per frame."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -14,16 +13,16 @@ from metrics.robust.fidelity import aligned_itf_db, blacked_out, frame_mask, itf
 from metrics.robust.geometry import Crop, anisotropy, crop, near_margins, to_native
 from metrics.robust.motion import PairMotion, Points, between, detect, similarity
 from metrics.robust.wobble import COLUMNS, ROWS, residuals
-from metrics.video import Gray, GrayFrame, Size, VideoInfo
+from metrics.video import FramePairs, Gray, GrayFrame, Size, VideoInfo
 
-NO_STEP = np.full(4, np.nan)
-NO_GRID = np.full((ROWS * COLUMNS, 2), np.nan, np.float32)
-NO_MARGINS = np.full(4, np.nan)
+FAILED_STEP = np.full(4, np.nan)
+FAILED_GRID = np.full((ROWS * COLUMNS, 2), np.nan, np.float32)
+FAILED_MARGINS = np.full(4, np.nan)
 
 
 @dataclass
 class Track:
-    """One video followed from frame to frame. Lists have one entry a pair, except `t_s`, which has one a frame."""
+    """Measurements of one video. Lists have one entry per frame pair, except `t_s`: one per frame."""
 
     t_s: list[float] = field(default_factory=list)
     step: list[NDArray[np.float64]] = field(default_factory=list)  # (dx, dy, roll, log scale), shares of the long side
@@ -33,8 +32,8 @@ class Track:
     frame: GrayFrame | None = None
     points: Points = field(default_factory=lambda: np.empty((0, 2), np.float32))
 
-    def follow(self, frame: GrayFrame) -> PairMotion | None:
-        """Motion since the last frame given here; None for the first frame, a repeated one, or a failure."""
+    def add(self, frame: GrayFrame) -> PairMotion | None:
+        """Measure the motion since the last frame; None for the first frame, a repeated one, or a failure."""
         prev, points = self.frame, self.points
         if prev is not None and frame.index == prev.index:
             return None
@@ -50,8 +49,8 @@ class Track:
         size = (gray.shape[1], gray.shape[0])
         self.itf_db.append(itf_db(prev, gray))
         if motion is None:
-            self.step.append(NO_STEP)
-            self.grid.append(NO_GRID)
+            self.step.append(FAILED_STEP)
+            self.grid.append(FAILED_GRID)
             self.aligned_itf_db.append(np.nan)
             return
         step = similarity(motion, size)
@@ -63,13 +62,13 @@ class Track:
 
     @property
     def failures(self) -> int:
-        """Pairs whose motion could not be measured."""
+        """Number of pairs whose motion could not be measured."""
         return sum(1 for step in self.step if not np.isfinite(step).all())
 
 
 @dataclass
 class Overlap:
-    """Output against input, one entry an output frame; NaN where they could not be aligned."""
+    """Output relative to input, one entry per output frame; NaN if they could not be aligned."""
 
     visible: list[float] = field(default_factory=list)
     empty: list[float] = field(default_factory=list)
@@ -79,35 +78,35 @@ class Overlap:
     unmatched: int = 0  # output frames without an input frame near in time
 
     def add_failure(self) -> None:
-        """A frame that has no partner or could not be aligned with it."""
+        """Add a frame without input frame, or one that could not be aligned with it."""
         self.visible.append(np.nan)
         self.empty.append(np.nan)
-        self.margins.append(NO_MARGINS)
+        self.margins.append(FAILED_MARGINS)
         self.distortion.append(np.nan)
         self.sharpness.append(np.nan)
 
     @property
     def failures(self) -> int:
-        """Frames without figures."""
+        """Number of frames without measurements."""
         return int(np.isnan(self.visible).sum())
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one pass gives: the output's track, the input's, and how they overlap; both empty without input."""
+    """Result of one pass: tracks of output and input, and their overlap; the latter two are empty without input."""
 
     out: Track
     ref: Track
     overlap: Overlap
 
 
-def measure(pairs: Iterable[tuple[GrayFrame, GrayFrame | None]], out: VideoInfo, ref: VideoInfo | None) -> Measured:
-    """One streaming pass; `pairs` are gray frames at working size, `out` and `ref` carry the native sizes."""
+def measure(pairs: FramePairs, out: VideoInfo, ref: VideoInfo | None) -> Measured:
+    """Measure all frames in one streaming pass. `pairs` are at analysis size; `out` and `ref` have the native sizes."""
     result, aligner = Measured(Track(), Track(), Overlap()), Aligner()
-    with ThreadPoolExecutor(1) as other:  # the input is followed beside the output; OpenCV lets go of the interpreter
+    with ThreadPoolExecutor(1) as worker:  # tracks the input in parallel: OpenCV releases the GIL
         for frame, source in pairs:
-            following = other.submit(result.ref.follow, source) if ref and source else None
-            motion = result.out.follow(frame)
+            following = worker.submit(result.ref.add, source) if ref and source else None
+            motion = result.out.add(frame)
             if ref is None:
                 continue
             if source is None or following is None:
@@ -126,23 +125,23 @@ def _overlap(
     native: tuple[Size, Size],
 ) -> None:
     frame, source = pair
-    found = aligner.step(frame.gray, source.gray, result.out.points, motions)
-    if found is None:
+    alignment = aligner.step(frame.gray, source.gray, result.out.points, motions)
+    if alignment is None:
         result.overlap.add_failure()
     else:
-        _compare(result.overlap, frame.gray, source.gray, found, native)
+        _compare(result.overlap, frame.gray, source.gray, alignment, native)
 
 
-def _compare(overlap: Overlap, out: Gray, ref: Gray, found: Alignment, native: tuple[Size, Size]) -> None:
-    (in_size, out_size), B = native, found.B_out_in
+def _compare(overlap: Overlap, out: Gray, ref: Gray, alignment: Alignment, native: tuple[Size, Size]) -> None:
+    (in_size, out_size), B = native, alignment.B_out_in
     B_native = to_native(B, _scale(ref, in_size), _scale(out, out_size))
     cropped = crop(B_native, in_size, out_size)
     if cropped is None:
         overlap.add_failure()
         return
-    margins = _proven(cropped, found, ref, out)
+    margins = _confirmed_margins(cropped, alignment, ref, out)
     empty = cropped.empty if (margins < 0).any() else 0.0
-    warped, mask = found.warped_in, frame_mask(ref.shape, B, out.shape)
+    warped, mask = alignment.warped_in, frame_mask(ref.shape, B, out.shape)
     black = blacked_out(out, warped, mask)
     sharp = sharpness(out, warped, mask)
     overlap.visible.append(cropped.visible * (1 - black))
@@ -152,11 +151,11 @@ def _compare(overlap: Overlap, out: Gray, ref: Gray, found: Alignment, native: t
     overlap.sharpness.append(np.nan if sharp is None else sharp)
 
 
-def _proven(cropped: Crop, found: Alignment, ref: Gray, out: Gray) -> NDArray[np.float64]:
-    """The margins, an edge outside the input only as far as the tracks near its corners say so too."""
+def _confirmed_margins(cropped: Crop, alignment: Alignment, ref: Gray, out: Gray) -> NDArray[np.float64]:
+    """Return the margins; a negative one only as far as the tracks near its corners confirm it."""
     if (cropped.margins >= 0).all():
         return cropped.margins
-    near = near_margins(found.tracks, ref.shape[::-1], out.shape[::-1])
+    near = near_margins(alignment.tracks, ref.shape[::-1], out.shape[::-1])
     return np.where(cropped.margins < 0, np.clip(near, cropped.margins, 0), cropped.margins)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from localfiles.videos import METADATA_KEPT
+from localfiles.videos import METADATA_OPTIONS
 from stabilize.video.codecs import Encoding
 from stabilize.video.containers import Container
 from stabilize.video.layouts import LAYOUTS
@@ -48,7 +48,7 @@ def open_output(where: Any, info: MediaInfo, container: Container) -> Iterator[A
     """
     options = _muxer_options(info, container)
     muxer = container.muxer
-    output = av.open(where, "w", format=muxer, container_options=options, **METADATA_KEPT)
+    output = av.open(where, "w", format=muxer, container_options=options, **METADATA_OPTIONS)
     try:
         yield output
     finally:

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -234,9 +235,9 @@ def _shape(rng: Random, array: np.ndarray) -> np.ndarray:
 
 
 def _type(rng: Random, array: np.ndarray) -> np.ndarray:
-    kinds = [np.float16, np.float64, np.int8, np.uint64, np.complex64, "U4", "S2", ">f8", np.bool_]
+    kinds: list[Any] = [np.float16, np.float64, np.int8, np.uint64, np.complex64, "U4", "S2", ">f8", np.bool_]
     with np.errstate(all="ignore"):
-        return array.astype(rng.choice(kinds))
+        return np.asarray(array.astype(rng.choice(kinds)))
 
 
 ARRAYS = (_values, _values, _shape, _type)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "stabilize" / "video"))
-import clipmaker
+from tests.stabilize.video import clipmaker
 
 MILLI = Fraction(1, 1000)
 SOUND = [{"title": "sound", "language": "deu"}]

@@ -84,8 +84,8 @@ class Server:
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
             self._process.stdin.flush()
             answer = json.loads(self._process.stdout.readline())
-            said = [_read(Path(folder) / name) for name in ("out", "err")]
-            return Ended(answer["code"], *said, answer["peak_mib"], answer["seconds"])
+            printed, complaints = (_read(Path(folder) / name) for name in ("out", "err"))
+            return Ended(answer["code"], printed, complaints, answer["peak_mib"], answer["seconds"])
 
 
 def _read(file: Path) -> str:

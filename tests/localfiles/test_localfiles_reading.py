@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localfiles import ReadError, local_file, read_bytes, read_text, reading
+from localfiles import ReadError, local_file, read_bytes, read_text
 
 pytestmark = pytest.mark.timeout(60)  # what waits for a pipe or reads /dev/zero would do so for ever
 
@@ -78,7 +78,7 @@ def test_a_pipe_that_takes_the_place_of_the_file_is_not_waited_for(tmp_path, mon
     """Between the look at a file and its opening another may get its name."""
     path, regular = fifo(tmp_path), Path(__file__).stat()
     with monkeypatch.context() as patch, pytest.raises(ReadError, match="not a regular file"):
-        patch.setattr(reading.os, "stat", lambda *_: regular)
+        patch.setattr(os, "stat", lambda *_: regular)
         read_bytes(path, 10, "log")
 
 

@@ -68,8 +68,9 @@ def table(texts: list[str]) -> list[str]:
     for token in MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(source):
         inside = (inside or token.type == "tbody_open") and token.type != "tbody_close"
         if inside and token.type == "inline":
-            assert {child.type for child in token.children} <= {"text", "text_special"}, token.children
-            cells.append("".join(child.content for child in token.children))
+            children = token.children or []
+            assert {child.type for child in children} <= {"text", "text_special"}, children
+            cells.append("".join(child.content for child in children))
     return cells
 
 

@@ -13,8 +13,8 @@ from localfiles import ReadError
 from localfiles.videos import MAX_SIDE, check_size, open_video, pick_video
 
 
-def clip(path: Path, **options: str) -> Path:
-    with av.open(os.fspath(path), "w", **options) as out:
+def clip(path: Path) -> Path:
+    with av.open(os.fspath(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for _ in range(3):
@@ -77,7 +77,7 @@ def test_an_address_is_no_file(address, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0), (-1, 10), (MAX_SIDE + 1, 2), (MAX_SIDE, MAX_SIDE)])
-def test_absurd_sizes_are_refused(size):
+def test_absurd_sizes_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ReadError, match="no usable size"):
         check_size(*size, "a.mp4")
     check_size(MAX_SIDE, MAX_SIDE // 2, "a.mp4")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from localfiles import SameFileError, WriteError, check_target, pending_file, write_bytes, write_text, writing
-from localfiles.writing import SUFFIX, YOUNG_S
+from localfiles import SameFileError, WriteError, check_target, pending_file, write_bytes, write_text
+from localfiles.writing import ABANDONED_MIN_AGE_S, SUFFIX
 
 pytestmark = pytest.mark.timeout(60)
-OLD_S = YOUNG_S + 10
+OLD_S = ABANDONED_MIN_AGE_S + 10
 
 
 def age(file: Path) -> None:
@@ -31,7 +31,7 @@ def parts(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def source(tmp_path, monkeypatch) -> Path:
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.mp4").write_bytes(b"input")
     return tmp_path / "in.mp4"
@@ -117,10 +117,10 @@ def under_a_file(parent: Path) -> Path:
 REFUSED = {
     "folder": (folder, "is a folder"),
     "link to a folder": (link_to_folder, "is a folder"),
-    "pipe": (fifo, "no regular file"),
-    "device": (lambda _: Path("/dev/null"), "no regular file"),
-    "full device": (lambda _: Path("/dev/full"), "no regular file"),
-    "link to nothing": (dangling, "leads to no file"),
+    "pipe": (fifo, "not a regular file"),
+    "device": (lambda _: Path("/dev/null"), "not a regular file"),
+    "full device": (lambda _: Path("/dev/full"), "not a regular file"),
+    "link to nothing": (dangling, "is a broken link"),
     "link in a circle": (loop, "cannot be written there"),
     "no folder": (lambda p: p / "nowhere" / "out.mp4", "its folder does not exist"),
     "under a file": (under_a_file, "its folder does not exist"),
@@ -186,10 +186,10 @@ def test_what_someone_else_made_in_the_meantime_stays(links, tmp_path, monkeypat
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(writing.os, "fsync", late)
+    monkeypatch.setattr(os, "fsync", late)
     if not links:
-        monkeypatch.setattr(writing.os, "link", no_links)
-    with pytest.raises(WriteError, match="created by someone else"):
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(WriteError, match="created by another program"):
         write_text(target, "ours")
     assert target.read_text() == "theirs" and parts(tmp_path) == []
 
@@ -198,7 +198,7 @@ def test_where_there_are_no_hard_links_a_file_is_renamed(tmp_path, monkeypatch):
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(writing.os, "link", no_links)
+    monkeypatch.setattr(os, "link", no_links)
     write_text(tmp_path / "out.txt", "ours")
     assert (tmp_path / "out.txt").read_text() == "ours" and os.listdir(tmp_path) == ["out.txt"]
 
@@ -229,7 +229,7 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, monkeypatch):
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(writing.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(WriteError, match="no space left"), pending_file(tmp_path / "out") as pending:
         pending.write_text("x")
     assert os.listdir(tmp_path) == []
@@ -237,8 +237,8 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_folder_that_may_not_be_written_is_found_before_any_work(tmp_path, monkeypatch):
     """`os.access` stands in: root, who may run this, writes everywhere."""
-    monkeypatch.setattr(writing.os, "access", lambda folder, _: os.fspath(folder) != os.fspath(tmp_path))
-    with pytest.raises(WriteError, match="may not be written to"):
+    monkeypatch.setattr(os, "access", lambda folder, _: os.fspath(folder) != os.fspath(tmp_path))
+    with pytest.raises(WriteError, match="no write permission"):
         check_target(tmp_path / "out", [], overwrite=False)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import judge_scenes as scenes
 import pytest
+
+from tests.metrics import judge_scenes as scenes
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -9,8 +9,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics.model import Judgement
+
 SIZE = (320, 192)
 Map = NDArray[np.float64]  # (3, 3), frame px to scene px
+Frame = NDArray[np.uint8]  # (height, width), gray
 
 
 def scene(x: NDArray[np.float64], y: NDArray[np.float64], seed: int = 7) -> NDArray[np.float64]:
@@ -20,12 +23,12 @@ def scene(x: NDArray[np.float64], y: NDArray[np.float64], seed: int = 7) -> NDAr
     value = np.zeros_like(x)
     for length in np.geomspace(9, 120, 16):
         angle, phase = rng.uniform(0, 2 * np.pi, 2)
-        across, down = np.float32(2 * np.pi / length * np.array([np.cos(angle), np.sin(angle)]))
+        across, down = (2 * np.pi / length * np.array([np.cos(angle), np.sin(angle)])).astype(np.float32)
         value += np.float32(np.sqrt(length)) * np.sin(x * across + y * down + np.float32(phase))
     return np.clip(128 + 2.6 * value, 16, 235)
 
 
-def view(H_scene_frame: Map, size: tuple[int, int] = SIZE, scale: float = 1.0) -> NDArray[np.uint8]:
+def view(H_scene_frame: Map, size: tuple[int, int] = SIZE, scale: float = 1.0) -> Frame:
     """The frame of `size` whose pixel p shows the scene at H p; `scale` shrinks it (pixel centres integer)."""
     w, h = round(size[0] * scale), round(size[1] * scale)
     x, y = np.meshgrid((np.arange(w) + 0.5) / scale - 0.5, (np.arange(h) + 0.5) / scale - 0.5)
@@ -50,7 +53,7 @@ def similarity(dx: float = 0, dy: float = 0, roll_deg: float = 0, zoom: float = 
 
 def write(
     path: Path,
-    frames: Iterable[NDArray[np.uint8]],
+    frames: Iterable[Frame],
     fps: int = 30,
     codec: str = "ffv1",
     options: dict[str, str] | None = None,
@@ -58,6 +61,7 @@ def write(
     """Gray frames as a video: FFV1 gray (lossless) or H.264 yuv420p."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options=options or {})
+        assert isinstance(stream, av.VideoStream)
         stream.pix_fmt = "gray" if codec == "ffv1" else "yuv420p"
         for index, gray in enumerate(frames):
             if index == 0:
@@ -65,6 +69,13 @@ def write(
             container.mux(stream.encode(av.VideoFrame.from_ndarray(gray, format="gray")))
         container.mux(stream.encode())
     return path
+
+
+def figure(judgement: Judgement, name: str) -> float:
+    """A score that must have a value."""
+    value = judgement[name].value
+    assert value is not None, judgement[name].note
+    return value
 
 
 SHAKE_HZ = (1.75, 2.5, 3.25, 5.5, 8.0)

@@ -10,13 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import judge_scenes as scenes
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from metrics.__main__ import app
 from metrics.errors import MetricsError
+from tests.metrics import judge_scenes as scenes
 
 RUNNER = CliRunner()
 
@@ -67,7 +67,7 @@ USAGE, INPUT, OUTPUT = 2, 3, 4
         (["{clip}", "--mode", "best"], "choose from", USAGE),
         (["{clip}", "--mode", "dvs"], "--ref", USAGE),
         (["{clip}", "--mode", "dvs", "--ref", "{clip}", "--report", "r.html"], "robust", USAGE),
-        (["{clip}", "--csv", "x.out", "--report", "./x.out"], "a file each", USAGE),
+        (["{clip}", "--csv", "x.out", "--report", "./x.out"], "different files", USAGE),
         (["{clip}", "--csv", "{clip}.none/x.csv", "-q"], "folder does not exist", OUTPUT),
         (["{clip}", "--csv", "/proc/x.csv", "-q"], "cannot be written", OUTPUT),
     ],

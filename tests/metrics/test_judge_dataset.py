@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import judge_scenes as scenes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -21,9 +20,10 @@ from metrics.__main__ import app
 from metrics.dataset import run, state
 from metrics.dataset.layout import Job, find_jobs
 from metrics.dataset.statistics import bootstrap, duel
-from metrics.dataset.summary import summary_tables
+from metrics.dataset.summary import as_dict, summary_tables
 from metrics.errors import DatasetError
 from metrics.tables import Table, as_csv, as_latex, as_markdown
+from tests.metrics import judge_scenes as scenes
 
 
 def touch(root: Path, *names: str) -> None:
@@ -35,7 +35,7 @@ def touch(root: Path, *names: str) -> None:
 def found(root: Path) -> list[tuple[str, str, str, str, str]]:
     jobs = find_jobs(root)
     base = root if root.is_dir() else root.parent
-    return [(j.method, j.category, j.clip, *(str(p.relative_to(base)) for p in (j.ref, j.out))) for j in jobs]
+    return [(j.method, j.category, j.clip, str(j.ref.relative_to(base)), str(j.out.relative_to(base))) for j in jobs]
 
 
 def test_categories_beside_methods(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_finished_clip_that_is_anything_else_is_ignored(what: str, tmp_path: P
 
 
 def test_a_manifest_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metrics.dataset.layout.MAX_MANIFEST", 1000)
+    monkeypatch.setattr("metrics.dataset.layout.MAX_MANIFEST_BYTES", 1000)
     (tmp_path / "m.csv").write_text("method,category,clip,input,output\n" + "ours,walk,1,a.mp4,b.mp4\n" * 100)
     with pytest.raises(DatasetError, match="larger than"):
         find_jobs(tmp_path / "m.csv")
@@ -277,6 +277,55 @@ def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says() -> None:
     assert 0.88 <= covered / 200 <= 0.99
 
 
+def test_the_interval_reaches_further_into_the_long_tail_than_percentiles_do() -> None:
+    """BCa corrects the percentile interval for skewness; the percentiles here are counted out in NumPy alone."""
+    rng = np.random.default_rng(4)
+    values = rng.exponential(1.0, 12)
+    means = values[rng.integers(0, 12, (20000, 12))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    for sign in (1, -1):
+        interval = bootstrap(list(sign * values))
+        assert interval.low is not None and interval.high is not None
+        lower, upper = sorted((sign * interval.low, sign * interval.high))
+        assert low + 0.02 < lower < values.mean() and upper > high + 0.05
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_the_interval_does_not_depend_on_the_unit(scale: float) -> None:
+    values = [1.0, 2.0, 4.0, 4.5]
+    plain, scaled = bootstrap(values), bootstrap([scale * v for v in values])
+    assert plain.low is not None and plain.high is not None
+    assert [scaled.low, scaled.high] == pytest.approx([scale * plain.low, scale * plain.high], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "why"),
+    [
+        ([], None, "no clip has a value"),
+        ([None, 0.5], 0.5, "fewer than 3 clips"),
+        ([0.4, 0.6], 0.5, "fewer than 3 clips"),
+        ([0.0] * 4, 0.0, "all clips have the same value"),
+        ([0.1] * 7, 0.1, "all clips have the same value"),
+        ([0.1, 0.1, float(np.nextafter(0.1, 1))], 0.1, "all clips have the same value"),
+    ],
+)
+def test_a_mean_without_an_interval_says_why(values: list[float | None], mean: float | None, why: str) -> None:
+    result = bootstrap(values)
+    assert (result.low, result.high, result.note) == (None, None, why)
+    assert result.value == pytest.approx(mean)
+
+
+def test_tables_and_json_say_why_an_interval_is_missing() -> None:
+    outcomes = [outcome("same", str(i), 0.5) for i in range(4)] + [outcome("few", "0", 0.5)]
+    methods = summary_tables(outcomes, "robust")["methods"]
+    assert [row[2] for row in methods.rows[:2]] == ["0.5000", "0.5000"]
+    assert any("fewer than 3 clips" in note and "same value" in note for note in methods.notes)
+    means = as_dict(outcomes, "robust")["methods"]
+    assert means["same"]["stability"]["note"] == "all clips have the same value"
+    assert means["few"]["stability"]["note"] == "fewer than 3 clips"
+
+
+@settings(deadline=None)  # other work shares the machine
 @given(st.lists(st.one_of(st.none(), st.floats(-100, 100)), max_size=12))
 def test_bootstrap_is_seeded_and_leaves_out_what_is_not_there(values: list[float | None]) -> None:
     first, known = bootstrap(values), [v for v in values if v is not None]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from metrics.judging import judge
 from metrics.robust.geometry import corners, crop, near_margins
+from tests.metrics.judge_scenes import figure
 
 SIZE = W, H = (640, 360)
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def test_a_bent_picture_under_a_plain_sky_hits_no_edge() -> None:
     assert in_px(corners(SIZE))[:, 1].min() > 0  # the truth
     places = in_px(below_the_sky()), below_the_sky()
     homography, _ = cv2.findHomography(*places)
-    of_homography = crop(homography, SIZE, SIZE)
+    of_homography = crop(np.asarray(homography, float), SIZE, SIZE)
     assert of_homography is not None and of_homography.margins[2] < -0.002  # what one homography makes of it
     assert near_margins(places, SIZE, SIZE).min() >= 0
 
@@ -55,4 +56,4 @@ def test_no_border_of_a_real_clip_that_shows_none(data: Path, tmp_path: Path) ->
     subprocess.run(command, check=True, cwd=ROOT)
     found = judge(target, source)
     assert found["edge_hits"].value == 0
-    assert found["empty_max"].value < 0.001
+    assert figure(found, "empty_max") < 0.001

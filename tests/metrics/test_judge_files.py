@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from metrics.__main__ import app
-from metrics.errors import MetricsError, OutputError
+from metrics.errors import MetricsError
 
 USAGE, INPUT, OUTPUT = 2, 3, 4
 ROOT = Path(__file__).parents[2]
@@ -223,4 +223,5 @@ def test_every_error_has_a_documented_code() -> None:
         e.__name__: e.exit_code for e in vars(errors).values() if isinstance(e, type) and issubclass(e, MetricsError)
     }
     assert codes == {"MetricsError": 1, "UsageError": 2, "VideoReadError": 3, "DatasetError": 3, "OutputError": 4}
-    assert OutputError.__doc__
+    table = (ROOT / "docs" / "cli.md").read_text()
+    assert all(f"\n| {code} | " in table for code in codes.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-import judge_scenes as scenes
 import pytest
 
 from metrics.judging import judge
+from tests.metrics import judge_scenes as scenes
 
 AMPLITUDES_PX = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 PAN_PX_PER_S = 30.0

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import av
 import cv2
-import judge_scenes as scenes
 import numpy as np
 import pytest
 
 from metrics.errors import MetricsError, VideoReadError
 from metrics.judging import judge
 from metrics.video import GrayFrame, ReadLog, pair_by_time, probe, read_gray, read_rgb, unchanged
+from tests.metrics import judge_scenes as scenes
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 5000, b"this is text", b"\x1a\x45\xdf\xa3" + b"\xff" * 400])

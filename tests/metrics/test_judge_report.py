@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import judge_scenes as scenes
 import numpy as np
 import pytest
-from chromium import EXECUTABLE, Chromium
 
 from metrics.errors import MetricsError
 from metrics.judging import judge
 from metrics.model import Judgement
 from metrics.report.page import report_page
+from tests.metrics import judge_scenes as scenes
+from tests.metrics.chromium import EXECUTABLE, Chromium
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script> ${title} & 'q' \"d\".mkv"
 NAMES = {"light": (1200, "light"), "dark": (1200, "dark"), "phone": (375, "light")}
@@ -62,7 +62,7 @@ def test_the_page_names_no_other_place(page: Path) -> None:
 
 
 def test_text_from_files_is_escaped(judged: Judgement) -> None:
-    hostile = replace(judged, says=(HOSTILE,))
+    hostile = replace(judged, notes=(HOSTILE,))
     text = report_page(hostile)
     assert "<img src=x" not in text and "alert(2)</script>" not in text
     assert text.count("</script>") == 2
@@ -125,7 +125,7 @@ class TestInChromium:
 def test_hostile_text_runs_nothing(judged: Judgement, browser: Chromium, clips: Path) -> None:
     page = clips / "hostile.html"
     info = replace(judged.out, path=judged.out.path)
-    page.write_text(report_page(replace(judged, out=info, says=(HOSTILE, "\u2028\x00 end"))), encoding="utf-8")
+    page.write_text(report_page(replace(judged, out=info, notes=(HOSTILE, "\u2028\x00 end"))), encoding="utf-8")
     browser.events.clear()
     browser.open(page)
     assert browser.run("document.querySelectorAll('img[src=x]').length") == 0

@@ -16,7 +16,7 @@ from metrics.__main__ import app
 from metrics.dataset.layout import Job
 from metrics.dataset.results import result_texts
 from metrics.dataset.run import Outcome
-from metrics.dataset.summary import HEADLINES, summary_tables, worth_showing
+from metrics.dataset.summary import TABLE_SCORES, informative_tables, summary_tables
 from metrics.progress import progress
 from metrics.tables import Table, print_table
 
@@ -26,13 +26,13 @@ FORMULA = "=cmd|' /C calc'!A0"
 
 
 def outcomes(methods: int = 2, clips: int = 3, error: str = "") -> list[Outcome]:
-    scores = {
-        name: {"value": 0.5, "input": 12.25, "unit": "share", "better": "higher", "failures": 3, "total": 240}
-        for name in HEADLINES["robust"]
-    }
+    def scores(clip: int) -> dict[str, dict[str, object]]:
+        rest = {"input": 12.25, "unit": "share", "better": "higher", "failures": 3, "total": 240}
+        return {name: {"value": 0.25 * (clip + 1), **rest} for name in TABLE_SCORES["robust"]}
+
     return [
         Outcome(
-            Job(f"method{m}", "walk", f"clip{c}", Path("i"), Path("o")), None if error else {"scores": scores}, error
+            Job(f"method{m}", "walk", f"clip{c}", Path("i"), Path("o")), None if error else {"scores": scores(c)}, error
         )
         for m in range(methods)
         for c in range(clips)
@@ -41,7 +41,7 @@ def outcomes(methods: int = 2, clips: int = 3, error: str = "") -> list[Outcome]
 
 def shown(found: list[Outcome], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setenv("COLUMNS", str(width))
-    for table in worth_showing(summary_tables(found, "robust")):
+    for table in informative_tables(summary_tables(found, "robust")):
         print_table(table)
     return capsys.readouterr().out
 
@@ -54,30 +54,31 @@ def test_scores_of_a_dataset_are_readable(
     text = shown(outcomes(), width, monkeypatch, capsys)
     assert max(map(cell_len, text.splitlines())) <= width
     words = text.split()
-    for name in HEADLINES["robust"]:
+    for name in TABLE_SCORES["robust"]:
         assert words.count(name) == 3, name  # clips, methods, wins
-    assert text.count("0.5000 [0.5000, 0.5000]") == 2 * 8
-    assert words.count("0.5000") == 2 * 3 * 8 + 2 * 8  # each clip's, and the means
+    assert text.count("0.5000 [0.2500, 0.7500]") == 2 * 8
+    assert words.count("0.5000") == 2 * 8 + 2 * 8  # of one of three clips, and the means
+    assert words.count("0.2500") == words.count("0.7500") == 2 * 8
     assert text.count("3/240") == 6
 
 
 def test_why_a_clip_was_not_judged_is_readable_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error = "/a/long/path/to/a/clip.mp4: not a readable video file (damaged, cut short or of an unknown kind)"
+    error = "/a/long/path/to/a/clip.mp4: not a readable video file (damaged, truncated or of an unknown format)"
     text = shown(outcomes(error=error), 80, monkeypatch, capsys)
     assert max(map(cell_len, text.splitlines())) <= 80
-    assert "unknown kind)" in text
+    assert "unknown format)" in text
 
 
 def test_one_category_is_not_said_twice() -> None:
     two = [*outcomes(), Outcome(Job("method0", "run", "x", Path("i"), Path("o")), None, "broken")]
-    assert [t.title.split(" · ")[0] for t in worth_showing(summary_tables(outcomes(), "robust"))] == [
+    assert [t.title.split(" · ")[0] for t in informative_tables(summary_tables(outcomes(), "robust"))] == [
         "Clips",
         "By method",
         "Win rates",
     ]
-    assert len(worth_showing(summary_tables(two, "robust"))) == 4
+    assert len(informative_tables(summary_tables(two, "robust"))) == 4
 
 
 def harmless(text: str) -> bool:
@@ -139,8 +140,8 @@ def test_work_that_takes_its_time_is_seen_before_its_first_step(
 ) -> None:
     said = stream()
     monkeypatch.setattr(sys, "stderr", said)
-    monkeypatch.setattr(progress_module, "PATIENCE_S", 0.01)
-    monkeypatch.setattr(progress_module, "EVERY_S", 0.01)
+    monkeypatch.setattr(progress_module, "BAR_DELAY_S", 0.01)
+    monkeypatch.setattr(progress_module, "LINE_INTERVAL_S", 0.01)
     monkeypatch.setenv("TERM", "xterm")
     end = time.monotonic() + 20
     with progress("judging [red]x[/red]\x1b]52;\x07", 40, True):

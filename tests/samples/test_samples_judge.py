@@ -22,6 +22,7 @@ def test_homography_is_the_true_one_to_a_tenth_of_a_pixel(small: ClipSpec) -> No
     pictures, corners = grays(spec), np.array([[[0, 0], [319, 0], [319, 180], [0, 180]]], float)
     for previous, following, H_true in zip(pictures[:-1], pictures[1:], truth(spec).H_next_prev, strict=True):
         H = judge.homography(previous, following)
+        assert H is not None
         error = cv2.perspectiveTransform(corners, H) - cv2.perspectiveTransform(corners, H_true)
         assert np.linalg.norm(error, axis=2).mean() < 0.1
 
@@ -34,7 +35,7 @@ def test_pictures_of_different_places_have_no_homography(small: ClipSpec) -> Non
 def test_a_crop_is_found_in_its_picture(small: ClipSpec) -> None:
     picture = grays(replace(small, duration_s=0.04))[0][:180]
     crop = cv2.resize(picture[18:162, 48:304], (320, 180), interpolation=cv2.INTER_CUBIC)
-    H = judge._normalised(judge.registered(crop, picture), crop.shape, picture.shape)
+    H = judge._normalised(judge.registered(np.asarray(crop, np.uint8), picture), crop.shape, picture.shape)
     assert judge.visible_share(H) == pytest.approx(0.64, abs=0.003)
     np.testing.assert_allclose(H @ [0, 0, 1] / H[2, 2], [0.15, 0.1, 1], atol=0.003)
 

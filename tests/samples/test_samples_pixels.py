@@ -21,7 +21,7 @@ def gray_frames(spec: ClipSpec) -> list[Float]:
 
 def moved(H: Float, xy: Float) -> Float:
     out = np.c_[xy, np.ones(len(xy))] @ H.T
-    return out[:, :2] / out[:, 2:]
+    return np.asarray(out[:, :2] / out[:, 2:])
 
 
 @pytest.mark.parametrize("world", ["far", "wall"])
@@ -55,7 +55,9 @@ def test_tracked_corners_land_within_a_twentieth_of_a_pixel(small: ClipSpec) -> 
     errors = []
     for previous, following, H in zip(pictures[:-1], pictures[1:], true.H_next_prev, strict=True):
         corners = cv2.goodFeaturesToTrack(previous, 200, 0.02, 7)
-        tracked, found, _ = cv2.calcOpticalFlowPyrLK(previous, following, corners, None, winSize=(15, 15))
+        tracked, found, _ = cv2.calcOpticalFlowPyrLK(
+            previous, following, corners, np.empty_like(corners), winSize=(15, 15)
+        )
         good = found[:, 0] == 1
         errors.append(tracked[good, 0] - moved(H, corners[good, 0].astype(float)))
     error = np.concatenate(errors)

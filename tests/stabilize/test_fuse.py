@@ -66,7 +66,8 @@ def test_where_the_picture_shows_nothing_the_gyroscope_is_in_charge(status: Pair
     turned = shake(np.random.default_rng(1))
     path = fused(motion(np.zeros_like(turned), status), fields(turned))
     np.testing.assert_allclose(steps(path), turned, atol=1e-6)
-    assert path.weight.all()
+    assert path.weight.tolist() == [1] * len(turned)  # with neither, none of the pairs counts:
+    assert fused(motion(np.zeros_like(turned), status), None).weight.tolist() == [0] * len(turned)
 
 
 def test_where_the_log_has_a_gap_the_picture_is_in_charge() -> None:

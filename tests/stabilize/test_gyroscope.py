@@ -93,7 +93,8 @@ def test_rows_come_out_straight_under_a_hard_shake() -> None:
     fields, geometry = rotation_fields(motion, known_gyro(spec)), motion.geometry
     nodes = node_positions(ROWS, COLS, geometry.half_extent).reshape(-1, 2)
     still = replace(spec, shutter=samples.Shutter())
-    bent, straight = [], []
+    bent: list[np.ndarray] = []
+    straight: list[np.ndarray] = []
     for i in range(FRAMES):
         for source, out in ((nodes, bent), (nodes + fields.shutter[i].reshape(-1, 2), straight)):
             looks = true.directions_world(geometry.to_px(source), i)
@@ -166,7 +167,7 @@ def test_the_lens_log_of_a_recording_is_used(tmp_path: Path) -> None:
     spec = replace(samples.CLIPS["ois"], duration_s=1.0)
     log = read_log(samples.write_dvs(spec, tmp_path / "v"))
     assert log.ois is not None and log.readout_s == pytest.approx(spec.shutter.readout_s)
-    t = log.ois.time_s - samples.gyrolog.DVS_BOOT_S + log.origin_s
+    t = log.ois.time_s - samples.gyrolog.DVS_START_S + log.origin_s
     px = log.ois.shift * np.array([640 / 4032, 360 / 2272])
     np.testing.assert_allclose(px, samples.truth(spec).lens_shift_px(t), atol=2e-3)
     rate = log.gyro_rad_s @ np.asarray(log.R_cam_gyro).T

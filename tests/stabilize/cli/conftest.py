@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ended import ROOT, Ended
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "video"))  # clipmaker, hostile
-sys.path.insert(0, str(ROOT / "tests"))  # fuzz
+from tests.stabilize.cli.ended import ROOT, Ended
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
 @pytest.fixture(scope="session")
 def forked() -> Iterator[Callable[..., Any]]:
     """Run a command line in a process of its own that starts at once, with streams that may be full, closed or left."""
-    from fuzz.server import Server
+    from tests.fuzz.server import Server
 
     with Server() as server:
         yield server
@@ -70,7 +68,7 @@ def _state(path: Path) -> str:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """A sound clip of 12 frames, in a folder of its own."""
-    import clipmaker
+    from tests.stabilize.video import clipmaker
 
     (tmp_path / "in").mkdir()
     return clipmaker.write(tmp_path / "in" / "clip.mp4", audio=[{}])

@@ -10,13 +10,12 @@ import sys
 import time
 
 import av
-import clipmaker
-import hostile
 import pytest
-from disk import full_beyond
-from ended import ROOT
 
-from localfiles.videos import METADATA_KEPT
+from localfiles.videos import METADATA_OPTIONS
+from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.video import clipmaker, hostile
+from tests.stabilize.video.disk import full_beyond
 
 USAGE, INPUT, OUTPUT = 2, 3, 4
 SAMPLE = ROOT / "samples" / "clips" / "walk.mp4"
@@ -52,7 +51,7 @@ def test_what_can_be_saved_is_saved(name, tmp_path, cli, content):
     after = content(tmp_path)
     assert after.pop(target.name)
     assert after == before
-    with av.open(str(path), **METADATA_KEPT) as given, av.open(str(target), **METADATA_KEPT) as made:
+    with av.open(str(path), **METADATA_OPTIONS) as given, av.open(str(target), **METADATA_OPTIONS) as made:
         readable = _decodable(given)
         assert len(list(made.decode(video=0))) == readable > 0
 

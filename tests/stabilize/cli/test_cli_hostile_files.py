@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ended import ROOT
+from _pytest.mark.structures import ParameterSet
+
+from tests.stabilize.cli.ended import ROOT
 
 HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
 PEAK_MIB = 1024
@@ -29,7 +31,7 @@ LATER = ("analyse", "metrics {}", "gyro export")  # `run` does what they do, or 
 REFUSED = {"playlist.mp4", "hl.m3u8", "v.svg", "deep.toml", "deep2.toml", "bigint.toml"}
 
 
-def _cases() -> list[object]:
+def _cases() -> list[ParameterSet]:
     files = sorted(path.name for path in HOSTILE.glob("*") if path.suffix != ".md")
     cases = []
     for name in files:

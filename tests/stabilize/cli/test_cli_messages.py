@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import clipmaker
 import pytest
 
 from localfiles.text import clean
+from tests.stabilize.video import clipmaker
 
 MEANT = [
     ("stabilise clip.mp4", "did you mean: stabilize run"),

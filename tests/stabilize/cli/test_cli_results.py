@@ -12,13 +12,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import clipmaker
-import hostile
 import pytest
-from ended import ROOT
 
-from localfiles.text import clean
 from stabilize.cli.progress import EVERY_S, Lines, duration
+from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.video import clipmaker, hostile
 
 
 def frames(path: Path) -> int:
@@ -148,11 +146,6 @@ def test_metadata_that_is_no_text_is_told(tmp_path, cli):
     assert any(key.lower() == "title" for key in found["metadata"])
 
 
-def test_clean_keeps_words_and_shows_the_rest():
-    assert clean("Zürich 東京 a-b [x]") == "Zürich 東京 a-b [x]"
-    assert clean("a\x1b[2J\nb\x9b\udcff\u2066") == "a\\x1b[2J\\nb\\x9b\\udcff\\u2066"
-
-
 def test_an_error_of_our_own_is_an_internal_one(clip, cli, monkeypatch):
     def broken(*_):
         raise RuntimeError("a\nb")
@@ -183,6 +176,7 @@ def test_errors_of_other_packages_end_in_one_line(words, code, tmp_path, cli):
 def test_a_reader_who_leaves_is_no_error(clip):
     command = [sys.executable, "-m", "stabilize", "run", str(clip), "--quiet", "--json"]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None and running.stderr is not None
     running.stdout.close()
     err = running.stderr.read()
     assert running.wait(60) == 0
@@ -202,6 +196,7 @@ def test_a_terminal_gets_a_bar(clip):
             drawn += os.read(ours, 4096) or b""
         except OSError:  # the other end is closed
             break
+    assert running.stdout is not None
     out = running.stdout.read()
     assert running.wait(60) == 0
     assert b"analyse" in drawn and b"render" in drawn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -14,6 +14,7 @@ from stabilize.motion.sources import SOURCES
 from stabilize.rendering.sampling import SAMPLERS
 from stabilize.settings import kinds
 from stabilize.video.codecs import ENCODERS
+from tests.stabilize.cli.ended import Ended
 
 MEANINGS = [
     ("--smoothness 2.5", {"path": {"smoothness_s": 2.5}}),
@@ -33,20 +34,20 @@ MEANINGS = [
 ]
 
 
-def printed(ended) -> dict:
+def printed(ended: Ended) -> dict[str, Any]:
     assert ended.code == 0, ended.err
     return tomllib.loads(ended.out)
 
 
-def as_toml(resolved) -> dict:
+def as_toml(resolved: config.Config) -> dict[str, Any]:
     """What TOML can say of a config: it has no null."""
 
-    def without_none(value):
+    def without_none(value: Any) -> Any:
         if isinstance(value, tuple):
             return [without_none(item) for item in value]
         return {k: without_none(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
-    return without_none(asdict(resolved))
+    return dict(without_none(asdict(resolved)))
 
 
 @pytest.mark.parametrize("words, changes", MEANINGS, ids=[words for words, _ in MEANINGS])
@@ -104,10 +105,14 @@ def test_a_wrong_value_names_the_option_and_what_it_may_be(words, said, cli):
     assert ended.code == 2 and said in ended.err
 
 
-def test_help_shows_flags_without_a_value_and_defaults_of_the_settings(cli):
+def test_help_shows_flags_without_a_value_and_defaults_of_the_settings(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # one line for each option
     said = cli("run", "-h").out
     assert "<bool>" not in said
-    assert "(default: 1.0)" in said and "follows the" in said and "max_crop=0.22" in said
+    for name in ("smoothness_s", "max_crop", "zoom"):
+        assert f"(default: {getattr(config.Config().path, name)})" in said, name
+    for name, preset in config.PRESETS.items():
+        assert f"{name}: {preset.text} ({', '.join(config.preset_values(preset)) or 'the defaults'})" in said, name
 
 
 def test_nothing_chosen_are_the_defaults():

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ended import ROOT
+
+from tests.stabilize.cli.ended import ROOT
 
 SAMPLE = ROOT / "samples" / "clips" / "walk.mp4"
 LOG = ROOT / "samples" / "clips" / "walk.csv"

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ended import ROOT
+
+from tests.stabilize.cli.ended import ROOT
 
 HEAVY = {"cv2", "torch", "scipy", "av", "numpy", "gyro", "metrics", "kornia", "clarabel"}
 SHOW = """

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import clipmaker
 import numpy as np
 import pytest
-from ended import ROOT
+
+from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.video import clipmaker
 
 OUTPUT = 4
 CLIPS = ROOT / "samples" / "clips"
@@ -48,7 +51,7 @@ EVERY = [*WORDS, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, forked) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, forked: Callable[..., Any]) -> Path:
     """A clip, its motion, its path, logs, views of a chessboard, a dataset."""
     folder = tmp_path_factory.mktemp("streams")
     clip = clipmaker.write(folder / "clip.mp4")
@@ -73,11 +76,11 @@ def boards(folder: Path) -> None:
     for row in range(5):
         for column in range(7):
             flat[40 + 40 * row : 80 + 40 * row, 40 + 40 * column : 80 + 40 * column] = 255 * ((row + column) % 2)
-    corners = np.float32([[0, 0], [360, 0], [360, 280], [0, 280]])
+    corners = np.array([[0, 0], [360, 0], [360, 280], [0, 280]], np.float32)
     for view, turn in enumerate(np.linspace(-0.3, 0.3, 8)):
         depth = 1 + turn * (corners[:, 0] - 180) / 360 + (view % 3 - 1) * 0.15 * (corners[:, 1] - 140) / 280
         seen = (corners - [180, 140]) * 1.1 / depth[:, None] + [180 + 40 * view, 240]
-        H = cv2.getPerspectiveTransform(corners, np.float32(seen))
+        H = cv2.getPerspectiveTransform(corners, seen.astype(np.float32))
         picture = cv2.warpPerspective(flat, H, (640, 480), borderValue=255)
         cv2.imwrite(str(folder / f"{view}.png"), picture)
 

@@ -8,9 +8,11 @@ import socket
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import clipmaker
 import pytest
+
+from tests.stabilize.video import clipmaker
 
 DOCUMENTED = {0, 1, 2, 3, 4, 5, 6}
 LOG = "t,gx,gy,gz\n" + "".join(f"{i / 100},0.1,0.2,0.3\n" for i in range(200))
@@ -117,7 +119,7 @@ MAY_WORK = {("gyro info", "log"), ("gyro export", "log"), ("run gyro", "log"), (
 
 
 @pytest.fixture(scope="module")
-def things(tmp_path_factory, forked) -> Path:
+def things(tmp_path_factory: pytest.TempPathFactory, forked: Callable[..., Any]) -> Path:
     folder = tmp_path_factory.mktemp("sweep")
     clip = clipmaker.write(folder / "clip.mp4")
     assert forked("analyse", clip, "-o", folder / "clip.npz").code == 0

@@ -6,12 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from rendering_scene import picture
 
 from stabilize.core import Timeline
 from stabilize.errors import MotionError
 from stabilize.rendering.matching import Matching
 from stabilize.video.frame import Frame
+from tests.stabilize.rendering.rendering_scene import picture
 
 BLANK = picture((0, 0))
 STEP = 10

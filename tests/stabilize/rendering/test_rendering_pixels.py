@@ -110,7 +110,7 @@ def test_sharper_kernels_are_nearer_to_the_truth() -> None:
     x, y = np.meshgrid(np.arange(W), np.arange(H))
 
     def fine(dx: float) -> np.ndarray:
-        return np.rint((0.5 + 0.4 * np.sin((x + dx) * 0.8) * np.cos(y * 0.7)) * 4095).astype(np.uint16)
+        return np.asarray(np.rint((0.5 + 0.4 * np.sin((x + dx) * 0.8) * np.cos(y * 0.7)) * 4095), np.uint16)
 
     error = {}
     for name in SAMPLERS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rendering_scene import TICKS, ShiftPath, filmed, picture, shaky
 
 from stabilize.core import StablePath
 from stabilize.rendering.backends import Warp, open_backend
@@ -16,6 +15,7 @@ from stabilize.rendering.window import Window
 from stabilize.settings import RenderConfig
 from stabilize.video.buffers import new_frame
 from stabilize.video.frame import Frame
+from tests.stabilize.rendering.rendering_scene import TICKS, ShiftPath, filmed, picture, shaky
 
 INNER = (slice(8, -8), slice(8, -8))
 SECOND_SHOT = (slice(0, 3), slice(3, 6))

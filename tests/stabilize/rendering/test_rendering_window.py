@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rendering_scene import picture
 
 from stabilize.rendering.matching import SourceFrame
 from stabilize.rendering.window import windows
 from stabilize.video.frame import Frame
 from stabilize.video.layouts import LAYOUTS
+from tests.stabilize.rendering.rendering_scene import picture
 
 SMALL, GRAY = picture((0, 0)), LAYOUTS["gray"]
 

@@ -8,8 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import clipmaker
-from clipmaker import decoded, demuxed, write
+
+from tests.stabilize.video import clipmaker
+from tests.stabilize.video.clipmaker import decoded, demuxed, write
 
 INTRA = {"g": "1", "bf": "0"}
 EARLY_INDEX = {"movflags": "faststart"}
