@@ -111,7 +111,7 @@ def test_a_cut_is_not_shake(clips: Path) -> None:
 def test_a_picture_that_cannot_be_followed_has_no_score_and_says_why(clips: Path) -> None:
     flat = judge(write(clips / "flat.mkv", (np.full((96, 160), 90, np.uint8) for _ in range(60))))
     assert flat["stability"].value is None
-    assert "could not be followed" in flat["stability"].note
+    assert "could be tracked" in flat["stability"].note
     assert flat["stability"].failures == flat["stability"].total == 59
 
 

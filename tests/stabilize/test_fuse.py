@@ -66,8 +66,11 @@ def test_where_the_picture_shows_nothing_the_gyroscope_is_in_charge(status: Pair
     turned = shake(np.random.default_rng(1))
     path = fused(motion(np.zeros_like(turned), status), fields(turned))
     np.testing.assert_allclose(steps(path), turned, atol=1e-6)
-    assert path.weight.tolist() == [1] * len(turned)  # with neither, none of the pairs counts:
-    assert fused(motion(np.zeros_like(turned), status), None).weight.tolist() == [0] * len(turned)
+    doubt = FuseConfig(doubt=1)
+    nothing = motion(np.zeros_like(turned), status)
+    assert camera_path(nothing, doubt, fields(turned)).weight.tolist() == [1] * len(turned)
+    least = camera_path(nothing, doubt, None).weight  # with neither, no pair counts for more than the least belief
+    np.testing.assert_allclose(least, LEAST_BELIEF)
 
 
 def test_where_the_log_has_a_gap_the_picture_is_in_charge() -> None:
