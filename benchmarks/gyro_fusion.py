@@ -33,8 +33,7 @@ from scipy.spatial.transform import Rotation
 import samples
 from stabilize import pipeline
 from stabilize.config import Config, with_settings
-from stabilize.core import Float, field_nodes
-from stabilize.path.similarity import SimilarityPath
+from stabilize.core import Float, StablePath, field_nodes
 
 from . import judge
 from .peers import WORK, machine
@@ -87,7 +86,7 @@ def made(spec: samples.ClipSpec, cache: Path) -> Path:
     return file
 
 
-def bent(spec: samples.ClipSpec, path: SimilarityPath | None) -> float:
+def bent(spec: samples.ClipSpec, path: StablePath | None) -> float:
     """Return `bent` of the frames of a path, or of the clip itself."""
     true = samples.truth(spec)
     points = _grid_px(spec)
@@ -103,7 +102,7 @@ def _grid_px(spec: samples.ClipSpec) -> Float:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def _source(path: SimilarityPath, index: int, output_px: Float) -> Float:
+def _source(path: StablePath, index: int, output_px: Float) -> Float:
     nodes = path.field(index, path.timeline.time_at(index)).source_px.astype(np.float64)
     geometry = path.geometry
     axes = field_nodes(nodes.shape[0], geometry.height), field_nodes(nodes.shape[1], geometry.width)

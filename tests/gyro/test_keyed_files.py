@@ -51,7 +51,9 @@ def test_the_three_formats_of_opencv_hold_the_same(tmp_path, ending) -> None:
     store.release()
     keys = parse_keys(read_text(path, 1 << 20, "test"))
     assert keys["image_width"] == 640.0 and keys["model"] == "radtan"
-    assert keys["K"]["data"] == [1e-5, 2.0, 3e300, -4.5] and keys["K"]["rows"] == 2.0
+    matrix = keys["K"]
+    assert isinstance(matrix, dict)
+    assert matrix["data"] == [1e-5, 2.0, 3e300, -4.5] and matrix["rows"] == 2.0
 
 
 @pytest.mark.parametrize(

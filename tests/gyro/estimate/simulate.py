@@ -96,7 +96,7 @@ class World:
 
 
 def _project(scene: Scene, camera: np.ndarray) -> np.ndarray:
-    x = camera[:, :2] / camera[:, 2:]
+    x: np.ndarray = camera[:, :2] / camera[:, 2:]
     x = x * (1 + scene.k1 * np.sum(x**2, axis=1, keepdims=True))
     return x * scene.focal_px + [(scene.width - 1) / 2, (scene.height - 1) / 2]
 

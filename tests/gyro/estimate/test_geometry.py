@@ -42,7 +42,7 @@ def test_one_axis_leaves_handedness_open() -> None:
 
 def _rays(rng: np.random.Generator, n: int) -> np.ndarray:
     ray = np.column_stack([rng.uniform(-0.6, 0.6, n), rng.uniform(-0.35, 0.35, n), np.ones(n)])
-    return ray / np.linalg.norm(ray, axis=1, keepdims=True)
+    return np.asarray(ray / np.linalg.norm(ray, axis=1, keepdims=True))
 
 
 def _noise(ray: np.ndarray, focal_px: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from tests.gyro.estimate import simulate
 
 
 def angle(a: Rotation, b: Rotation) -> np.ndarray:
-    return (a.inv() * b).magnitude()
+    return np.asarray((a.inv() * b).magnitude())
 
 
 @given(st.integers(1, 90), st.integers(0, 99))

@@ -46,7 +46,7 @@ def draw(model: str, coefficients: tuple[float, ...], pose: tuple[tuple[int, ...
     cell = np.floor(board).astype(int)
     inside = (board[..., 0] > -1) & (board[..., 0] < 9) & (board[..., 1] > -1) & (board[..., 1] < 6)
     ink = np.where(inside & ((cell[..., 0] + cell[..., 1]) % 2 == 0), 20.0, 235.0)
-    return ink.reshape(SIZE[1], FINE, SIZE[0], FINE).mean(axis=(1, 3)).astype(np.uint8)
+    return np.asarray(ink.reshape(SIZE[1], FINE, SIZE[0], FINE).mean(axis=(1, 3)), dtype=np.uint8)
 
 
 POSES = [
@@ -99,7 +99,7 @@ def test_a_video_of_a_board(tmp_path):
         stream = out.add_stream("mpeg4", rate=4)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = *SIZE, "yuv420p", 8_000_000
         for pose in POSES[:5]:
-            picture = cv2.cvtColor(draw("polynomial", BARREL, pose), cv2.COLOR_GRAY2RGB)
+            picture = cv2.cvtColor(draw("polynomial", BARREL, pose), cv2.COLOR_GRAY2RGB).astype(np.uint8)
             for _ in range(2):  # a board that rests counts once
                 for packet in stream.encode(av.VideoFrame.from_ndarray(picture)):
                     out.mux(packet)

@@ -15,6 +15,11 @@ from gyro.errors import GyroError, InputError, LensError, OutputError
 from gyro.lens import Lens, load_lens, project, save_lens
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
+FISHEYE: dict[str, object] = {
+    "RMS_error": 0.4,
+    "camera_matrix": [[1189.1, 0, 1352.0], [0, 1190.2, 760.0], [0, 0, 1]],
+    "distortion_coeffs": [0.0436, 0.0211, 0.0064, -0.0048],
+}
 GYROFLOW = {
     "name": "GoPro_HERO8 Black",
     "calib_dimension": {"w": 2704, "h": 1520},
@@ -22,11 +27,7 @@ GYROFLOW = {
     "frame_readout_time": 11.2,
     "input_horizontal_stretch": 1.0,
     "use_opencv_fisheye": True,
-    "fisheye_params": {
-        "RMS_error": 0.4,
-        "camera_matrix": [[1189.1, 0, 1352.0], [0, 1190.2, 760.0], [0, 0, 1]],
-        "distortion_coeffs": [0.0436, 0.0211, 0.0064, -0.0048],
-    },
+    "fisheye_params": FISHEYE,
     "compatible_settings": [],
 }
 KALIBR = """cam0:
@@ -55,7 +56,7 @@ def test_gyroflow_fisheye(tmp_path):
 
 
 def test_gyroflow_standard_model(tmp_path):
-    params = {**GYROFLOW["fisheye_params"], "distortion_coeffs": [0.1, -0.2, 0.001, 0.002, 0.05]}
+    params = {**FISHEYE, "distortion_coeffs": [0.1, -0.2, 0.001, 0.002, 0.05]}
     profile = {**GYROFLOW, "distortion_model": "opencv_standard", "fisheye_params": params}
     lens = load_lens(write(tmp_path / "p.json", json.dumps(profile)))
     assert lens.model == "polynomial" and lens.coefficients == (0.1, -0.2, 0.001, 0.002, 0.05)

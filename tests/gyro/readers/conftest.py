@@ -43,7 +43,7 @@ class Truth:
 @pytest.fixture(scope="session")
 def truth() -> Truth:
     """Return 6 s at 200 Hz, with gravity integrated in steps of 0.5 ms."""
-    fine = np.arange(12_000) * 5e-4
+    fine: NDArray[np.float64] = np.arange(12_000) * np.float64(5e-4)
 
     def rate(t: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.stack([0.8 * np.sin(5 * t), 0.6 * np.cos(3.1 * t), 0.5 * np.sin(1.7 * t + 1)], axis=-1)

@@ -132,6 +132,7 @@ def test_accelerometer_of_fewer_rows_is_told(tmp_path):
     (tmp_path / "log.csv").write_text("\n".join(["t,gx,gy,gz,ax,ay,az", *rows]) + "\n")
     log = read_log(tmp_path / "log.csv")
     assert len(log.time_s) == 1000 and not log.damage
+    assert log.accel_m_s2 is not None
     np.testing.assert_allclose(log.accel_m_s2, [[0, 0, 9.8]] * 1000, atol=1e-9)
     assert any("50% of the rows" in note for note in log.notes)
 

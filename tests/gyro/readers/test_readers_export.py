@@ -43,6 +43,8 @@ def test_gcsv_says_the_same_of_the_camera(tmp_path, recording, name):
     log = read_log(recording(name))
     write_gcsv(log, tmp_path / "out.gcsv")
     back = read_log(tmp_path / "out.gcsv")
+    assert log.R_cam_gyro is not None and back.R_cam_gyro is not None
+    assert log.accel_m_s2 is not None and back.accel_m_s2 is not None
     np.testing.assert_allclose(back.time_s, log.time_s, atol=1e-7)
     np.testing.assert_allclose(
         back.gyro_rad_s @ back.R_cam_gyro.T, log.gyro_rad_s @ log.R_cam_gyro.T, rtol=1e-6, atol=1e-9
@@ -58,6 +60,7 @@ def test_askew_and_unknown_axes_survive_gcsv(tmp_path, truth):
     log = GyroLog("x", "test", truth.time_s, truth.gyro, truth.accel, readout_s=-0.02, R_cam_gyro=askew)
     write_gcsv(log, tmp_path / "a.gcsv")
     back = read_log(tmp_path / "a.gcsv")
+    assert back.R_cam_gyro is not None
     np.testing.assert_allclose(back.gyro_rad_s @ back.R_cam_gyro.T, truth.gyro @ askew.T, atol=1e-7)
     assert back.readout_s == pytest.approx(-0.02)
     write_gcsv(GyroLog("x", "test", truth.time_s, truth.gyro), tmp_path / "b.gcsv")
@@ -152,16 +155,18 @@ def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
     save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
     known = prior_settings(log, (960, 540), None, tmp_path / "lens.json")
+    assert known.lens is not None
     assert (known.lens.width, known.lens.height, known.lens.coefficients) == (960, 540, (-0.1, 0, 0, 0))
     np.testing.assert_allclose(np.diag(known.lens.K), [400, 410, 1])
     assert known.readout_s == pytest.approx(0.03) and known.k1 == 0  # what is left over the profile
     assert known.focal_rel_std < 0.05 and known.readout_std_s < 0.005
     both = prior_settings(replace(log, readout_s=-0.01), (960, 540), 500.0, tmp_path / "lens.json")
-    assert both.readout_s == -0.01
+    assert both.readout_s == -0.01 and both.lens is not None
     np.testing.assert_allclose(np.diag(both.lens.K), [500, 512.5, 1])  # the stated focal length, the profile's shape
     assert prior_settings(log, (960, 540), None, None).lens is None
     save_lens(Lens(1920, 1080, K, "opencv_fisheye", (0.05, 0.01, 0.0, 0.0)), tmp_path / "fisheye.json")
     fisheye = prior_settings(log, (1920, 1080), None, tmp_path / "fisheye.json").lens
+    assert fisheye is not None
     assert (fisheye.model, fisheye.coefficients) == ("opencv_fisheye", (0.05, 0.01, 0.0, 0.0))
 
 

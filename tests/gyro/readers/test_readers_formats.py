@@ -43,6 +43,7 @@ def test_gcsv_scales_and_statements(tmp_path):
     assert log.readout_s == pytest.approx(0.01523)
     assert log.rate_hz == pytest.approx(1000)
     np.testing.assert_allclose(log.gyro_rad_s[3], np.array([42, 83, 183]) * 0.00122173047)
+    assert log.accel_m_s2 is not None
     np.testing.assert_allclose(log.accel_m_s2[0], np.array([-1137, -1568, -298]) * 0.00048828125 * 9.80665)
 
 
@@ -92,6 +93,7 @@ def test_euroc_csv_and_its_sensor_yaml(tmp_path, truth):
     assert log.format == "euroc" and log.origin_s == pytest.approx(1403636579.758, abs=0.01)
     np.testing.assert_allclose(log.time_s, truth.time_s, atol=1e-6)
     np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=1e-8)
+    assert log.accel_m_s2 is not None
     np.testing.assert_allclose(log.accel_m_s2, truth.accel, atol=1e-8)
     assert "0.00017 rad/s/sqrt(Hz)" in log.notes[-1]
 
@@ -115,6 +117,7 @@ def test_betaflight_csv(tmp_path, truth):
     assert log.format == "betaflight" and not log.damage
     np.testing.assert_allclose(log.time_s, truth.time_s + 7, atol=1e-6)
     np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=2e-6)
+    assert log.accel_m_s2 is not None
     np.testing.assert_allclose(log.accel_m_s2, truth.accel, atol=0.005)
 
 
@@ -131,6 +134,7 @@ def test_sensor_logger_with_its_gravity_beside(tmp_path, truth):
     log = read_log(tmp_path / "Gyroscope.csv")
     assert log.format == "phone"
     np.testing.assert_allclose(log.gyro_rad_s, truth.gyro, atol=1e-9)
+    assert log.accel_m_s2 is not None
     np.testing.assert_allclose(log.accel_m_s2[:-1], truth.accel[:-1], atol=1e-3)  # interpolated from 100 Hz
 
 
@@ -169,6 +173,7 @@ def test_dvs_triple(tmp_path):
     assert log.format == "dvs" and log.rate_hz == pytest.approx(400)
     np.testing.assert_allclose(log.gyro_rad_s[:3, 1:], [[0.25, -0.5]] * 3)
     assert log.time_s[0] == pytest.approx(5000)
+    assert log.ois is not None
     np.testing.assert_allclose(log.ois.time_s[:2], [5000, 5000.01])
     np.testing.assert_array_equal(log.ois.shift[7], [14, -7])
     assert log.readout_s == pytest.approx(0.024)
@@ -244,7 +249,8 @@ def test_telemetry_parser_is_guarded(tmp_path, monkeypatch):
     # Another maker's MP4 has no GPMF: what read_log and find_logs do with it is left to the package, if it is there.
     other = tmp_path / "other.mp4"
     other.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 500)
-    assert read_log(other).format == "telemetry" and [one.log.format for one in find_logs(other)] == ["telemetry"]
+    assert read_log(other).format == "telemetry"
+    assert [one.log and one.log.format for one in find_logs(other)] == ["telemetry"]
     monkeypatch.delitem(sys.modules, "telemetry_parser")
     with pytest.raises(InputError, match=r"other\.mp4: not a readable video"):
         list(find_logs(other))

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_readers_gpmf import bursts, gyro_stream, payload, remux
 
 from gyro.errors import GyroError
 from gyro.log import GyroLog
 from gyro.readers import READERS, ReadOptions, read_log
+from tests.gyro.readers.test_readers_gpmf import bursts, gyro_stream, payload, remux
 
 HEAD = "GYROFLOW IMU LOG\nversion,1.3\norientation,YxZ\ntscale,0.001\ngscale,0.01\nt,gx,gy,gz,ax,ay,az\n"
 COUNTS = np.arange(45).reshape(15, 3)

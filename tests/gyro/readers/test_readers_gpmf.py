@@ -103,6 +103,7 @@ def test_axes_of_orin(tmp_path, orin, up, left, backward):
     path = tmp_path / "axes.raw"
     path.write_bytes(payload(gyro_stream(counts, 200, element("ORIN", "c", 1, orin.encode()))))
     log = read_log(path)
+    assert log.R_cam_gyro is not None
     camera = counts @ log.R_cam_gyro.T
 
     def channel(k: int) -> np.ndarray:
@@ -172,6 +173,7 @@ def test_real_cameras(recording, name, samples, rate_hz, span_s, up_channel):  #
     assert log.rate_hz == pytest.approx(rate_hz, rel=1e-3)
     assert log.time_s[-1] - log.time_s[0] == pytest.approx(span_s, abs=0.02)
     assert not log.damage and len(log.gaps_s) == 0
+    assert log.accel_m_s2 is not None
     mean = log.accel_m_s2.mean(axis=0)
     assert mean[up_channel] == pytest.approx(9.8, abs=0.4)
     if name == "hero6.raw":  # neither the file nor its makers agree on its axes
@@ -188,6 +190,8 @@ def test_a_camera_that_stabilises_says_so(recording):
     log = read_log(recording("hero11.raw"))
     assert any("stabilised in the camera" in note for note in log.notes)
     motion = gopro.camera_motion(recording("hero11.raw"))
+    assert motion is not None and motion.gravity is not None
+    assert motion.cori is not None and motion.iori is not None
     assert motion.gravity.shape == (len(motion.time_s), 3)
     np.testing.assert_allclose(np.linalg.norm(motion.gravity, axis=1), 1, atol=0.01)
     assert len(motion.cori) == len(motion.iori) == len(motion.time_s)
@@ -197,6 +201,7 @@ def test_a_cameras_own_orientation_turns_as_its_gyroscope(recording):
     """CORI is the camera's integral of the same gyroscope: rotation angles over each second agree."""
     path = recording("hero11.raw")
     log, motion = read_log(path), gopro.camera_motion(path)
+    assert motion is not None and motion.cori is not None
     inside = (motion.time_s > log.time_s[0] + 0.1) & (motion.time_s < log.time_s[-1] - 1.1)
     starts = np.flatnonzero(inside)[::12]
     from scipy.spatial.transform import Rotation
