@@ -9,7 +9,6 @@ from stabilize import spool
 from stabilize.core import CameraPath
 from stabilize.fields.rotation import CameraRotation
 from stabilize.path.measure import SolvedPath
-from stabilize.path.rotation_solver import solve_rotation
 from stabilize.path.solve import solve_path
 from stabilize.settings import PathConfig, SolverName
 
@@ -28,4 +27,13 @@ def _l1(
     return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
 
 
-SOLVERS: dict[SolverName, Solver] = {"l1": _l1, "rotation": solve_rotation}
+def _rotation(
+    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None
+) -> SolvedPath:
+    """A virtual camera that turns smoothly. Loaded when it is asked for: SciPy's rotations take memory."""
+    from stabilize.path.rotation_solver import solve_rotation
+
+    return solve_rotation(camera, rotation, config, progress)
+
+
+SOLVERS: dict[SolverName, Solver] = {"l1": _l1, "rotation": _rotation}
