@@ -18,7 +18,7 @@ run: $(STAMP)  ## stabilise the sample clip with its gyro log and say where the 
 	@echo "The steady clip: out/walk_stabilized.mp4"
 
 test: $(STAMP)  ## the default suite
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -m "not slow" -n auto
 
 test-slow: $(STAMP)  ## what the default suite leaves out
 	$(PY) -m pytest -m slow

@@ -23,7 +23,7 @@ NAMES = {
 }
 SLOW = pytest.mark.slow
 CASES = [
-    pytest.param("difrint", "corridor", "before_after"),
+    pytest.param("difrint", "corridor", "before_after", marks=SLOW),
     pytest.param("difrint", "corridor", "before_before", marks=SLOW),
     pytest.param("difrint", "hippo", "before_after", marks=SLOW),
     pytest.param("difrint", "hippo", "before_before", marks=SLOW),
