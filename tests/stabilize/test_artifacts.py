@@ -20,6 +20,7 @@ from stabilize.artifacts import MATCHES, MOTION, fingerprint, load_motion, save_
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.errors import InputError, MotionError, SolveError
 from stabilize.matches import Matches
+from stabilize.path.similarity import SimilarityPath
 
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
 ON_RECORD = ["H_next_prev_zeros", "deepjson", "encrypted", "flip2", "geo_width_nan", "geo_width_st"]
@@ -269,6 +270,7 @@ def test_a_damaged_value_is_refused_or_gives_a_path(name: str, tmp_path: Path) -
             path = solve(load_motion(file)[0])
         except (MotionError, SolveError):
             continue
+        assert isinstance(path, SimilarityPath)
         fields = [path.field(i, path.timeline.time_at(i)).source_px for i in range(len(path.crop_pose))]
         assert np.isfinite(fields).all()
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import stabilize
-from localfiles import videos
 from stabilize.cli import boundary
 from stabilize.config import Config, with_settings
 from stabilize.video.probe import probe
@@ -28,12 +27,13 @@ def shaky(path: Path, seed: int, frames: int = 30, codec: str = "libx264") -> Pa
     """Noise that is shaken, with sound."""
     rng = np.random.default_rng(seed)
     ground = cv2.GaussianBlur(rng.integers(0, 255, (160, 260), np.uint8), (0, 0), 2.0)
-    ground = cv2.normalize(ground, None, 0, 255, cv2.NORM_MINMAX)
+    ground = np.asarray(cv2.normalize(ground, np.empty_like(ground), 0, 255, cv2.NORM_MINMAX), np.uint8)
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=25, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
         sound = out.add_stream("aac", rate=48000, layout="mono")
         for x, y in rng.integers(20, 40, (frames, 2)):
-            view = np.ascontiguousarray(ground[y : y + SIZE[1], x : x + SIZE[0]])
+            view = np.ascontiguousarray(ground[y : y + SIZE[1], x : x + SIZE[0]], np.uint8)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(view, "gray").reformat(format="yuv420p")))
         out.mux(stream.encode(None))
         for i in range(frames * 1920 // 1024):
@@ -51,12 +51,12 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
     true = av.open
 
-    def counted(file: Any, mode: str | None = None, *rest: Any, **more: Any) -> Any:
+    def counted(file: Any, mode: Any = None, *rest: Any, **more: Any) -> Any:
         if mode in (None, "r"):
             opened.append(str(file))
         return true(file, mode, *rest, **more)
 
-    monkeypatch.setattr(videos.av, "open", counted)
+    monkeypatch.setattr(av, "open", counted)
     return opened
 
 
@@ -89,7 +89,7 @@ def says_siting(path: Path) -> bool:
         before = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
         try:
-            return "left)" in container.dumps_format()
+            return "left)" in container.dumps_format()  # type: ignore[attr-defined]
         finally:
             av.logging.set_level(before)
 

@@ -216,7 +216,7 @@ def test_a_damaged_value_is_refused_or_gives_fields(kind: str, tmp_path: Path) -
 
 
 def test_a_motion_is_no_path_and_a_file_that_ends_is_none(tmp_path: Path) -> None:
-    from test_artifacts import _motion
+    from tests.stabilize.test_artifacts import _motion
 
     save_motion(_motion(), tmp_path / "motion.npz")
     whole = _saved("similarity", tmp_path).read_bytes()

@@ -24,6 +24,8 @@ from stabilize.errors import InputError, MotionError, OutputError, UsageError
 from stabilize.matches import no_matches
 from stabilize.parallel import prefetch
 from stabilize.path import solvers
+from stabilize.path.similarity import SimilarityPath
+from stabilize.path.solve import solve_path
 
 WALK = Path(__file__).parents[2] / "samples" / "clips" / "handheld.mp4"
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile"
@@ -75,6 +77,7 @@ def test_the_three_verbs_are_the_one(steady: Path, tmp_path: Path) -> None:
 
 def test_a_path_of_another_video_is_refused(tmp_path: Path) -> None:
     path, longer = solve(analyse(WALK)), WALK.with_name("walk.mp4")
+    assert isinstance(path, SimilarityPath)
     with pytest.raises(MotionError, match="analyse it again"):
         render(longer, path, tmp_path / "out.mp4")
     with pytest.raises(MotionError, match="counts time"):
@@ -208,7 +211,7 @@ def test_temporary_files_lie_beside_the_output_where_tmpdir_is_no_disk(
 
 
 def test_what_the_path_notes_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = solvers.solve_path
+    found = solve_path
     noted = ("left as filmed", "left as filmed")
     monkeypatch.setattr(solvers, "solve_path", lambda *given: replace(found(*given), notes=noted))
     assert stabilize_video(WALK, tmp_path / "a.mp4").warnings.count("left as filmed") == 1

@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import clipmaker
 import pytest
-from ended import ROOT
+
+from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.video import clipmaker
 
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
 WALK = ROOT / "samples" / "clips" / "walk.mp4"

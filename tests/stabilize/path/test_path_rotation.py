@@ -111,7 +111,8 @@ def _unrest_px(camera: Camera, path: SolvedPath) -> float:
 def _inside(path: SolvedPath) -> bool:
     for i in range(FRAMES):
         nodes = path.field(i, path.timeline.time_at(i)).source_px
-        rows = interp1d(field_nodes(nodes.shape[0], HEIGHT), nodes, axis=0)(np.r_[0 : HEIGHT - 1 : 16, HEIGHT - 1])
+        down = interp1d(field_nodes(nodes.shape[0], HEIGHT), nodes, axis=0)
+        rows = np.asarray(down(np.r_[0 : HEIGHT - 1 : 16, HEIGHT - 1]), np.float64)
         over = interp1d(field_nodes(nodes.shape[1], WIDTH), rows, axis=1)(np.arange(WIDTH))
         if over.min() < 0 or (over > np.array([WIDTH - 1, HEIGHT - 1])).any():
             return False
@@ -204,7 +205,7 @@ def test_a_long_horizon_is_smoother_than_a_short_one_and_both_than_the_input() -
 
 def test_a_horizon_may_vary() -> None:
     camera = Camera(_sway(1, 1, 1, hz=4.0))
-    varied = solve_rotation(_shots(), camera.known(), PathConfig(smoothness_s=((0.5, 0.02), (1.5, 0.5)), max_crop=0.3))  # type: ignore[arg-type]
+    varied = solve_rotation(_shots(), camera.known(), PathConfig(smoothness_s=((0.5, 0.02), (1.5, 0.5)), max_crop=0.3))
     for value, at in ((0.02, slice(0, 10)), (0.5, slice(52, 60))):
         even = solve_rotation(_shots(), camera.known(), PathConfig(smoothness_s=value, max_crop=0.3))
         np.testing.assert_allclose(varied.virtual[at], even.virtual[at], atol=1e-6)

@@ -25,7 +25,8 @@ def picture(number: int, pix_fmt: str = "yuv420p", width: int = 96, height: int 
     shift = (16 - depth) if pix_fmt.startswith("p") and depth > 8 else 0
     for index, plane in enumerate(frame.planes):
         dtype = np.dtype("<u2" if depth > 8 else "u1")
-        rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
+        rows = np.frombuffer(plane, dtype)  # type: ignore[call-overload]  # a buffer at run time
+        rows = rows.reshape(plane.height, plane.line_size // dtype.itemsize)
         channels = sum(c.plane == index for c in frame.format.components)
         for channel in range(channels):
             values = _values(number, index, channel, plane.width, plane.height) * ((1 << depth) - 1)
@@ -84,6 +85,7 @@ def write(path: Path, clip: Clip | None = None, **changes: Any) -> Path:
     clip = clip or Clip(**changes)
     with av.open(str(path), "w", format=clip.format, container_options=clip.container_options) as out:
         stream = out.add_stream(clip.codec, rate=clip.rate, time_base=clip.time_base, options=clip.options)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = *clip.size, clip.pix_fmt
         stream.time_base = clip.time_base
         clip.setup(out, stream)

@@ -248,6 +248,7 @@ def corrupt_middle(folder: Path) -> Path:
         spans = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
     for pos, size in spans[5:7]:
+        assert pos is not None
         data[pos : pos + size] = bytes(size)
     path.write_bytes(data)
     assert len(demuxed(path)) == 12
@@ -259,6 +260,7 @@ def scratched(folder: Path) -> Path:
     path = write(folder / "scratched.mp4", frames=24, size=(320, 192), options={"g": "8", "crf": "10"})
     with av.open(str(path)) as container:
         pos, size = [(p.pos, p.size) for p in container.demux(video=0) if p.size][10]
+    assert pos is not None
     data = bytearray(path.read_bytes())
     for i in range(pos + size // 2, pos + size // 2 + 20):
         data[i] ^= 0xA5
@@ -292,7 +294,7 @@ def missing_pts(folder: Path) -> Path:
     """A bare H.264 stream: no container, no times, and B-frames out of order."""
     path = write(folder / "bare.h264", options={"bf": "2"}, format="h264")
     with av.open(str(path)) as container:
-        container.flags &= ~av.container.Flags.gen_pts.value
+        container.flags &= ~av.container.Flags.gen_pts.value  # type: ignore[operator]
         assert any(p.pts is None for p in container.demux(video=0) if p.size)
     return path
 
@@ -301,7 +303,7 @@ def avi_b_frames(folder: Path) -> Path:
     """AVI stores no presentation times; FFmpeg gives decoding times alone."""
     path = write(folder / "bframes.avi", codec="mpeg4", time_base=Fraction(1, 25), options={"bf": "2"})
     with av.open(str(path)) as container:
-        container.flags &= ~av.container.Flags.gen_pts.value
+        container.flags &= ~av.container.Flags.gen_pts.value  # type: ignore[operator]
         assert any(p.pts is None for p in container.demux(video=0) if p.size)
     return path
 

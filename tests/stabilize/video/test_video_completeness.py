@@ -10,10 +10,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clipmaker import demuxed, write
 
 from stabilize.video.completeness import frames_in_gaps, undecoded_pictures
 from stabilize.video.reader import ReadReport, read_luma
+from tests.stabilize.video.clipmaker import demuxed, write
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FRAMES = 150

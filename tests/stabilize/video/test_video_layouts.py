@@ -5,15 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
-import clipmaker
 import numpy as np
 import pytest
 from av.video.format import VideoFormat
-from av.video.format import names as every_format
+from av.video.format import names as every_format  # type: ignore[attr-defined]
 from numpy.testing import assert_array_equal
 
 from stabilize.video.buffers import frame_layout, new_frame, plane_views
 from stabilize.video.layouts import LAYOUTS, native_layout
+from tests.stabilize.video import clipmaker
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -60,7 +60,7 @@ def test_views_keep_the_memory_alive() -> None:
 def test_upside_down_pictures_are_righted() -> None:
     """FFmpeg's vertical flip only negates the line size."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=96, height=64, format="yuv420p", time_base=Fraction(1, 25))
+    source = graph.add_buffer(width=96, height=64, format=VideoFormat("yuv420p"), time_base=Fraction(1, 25))
     flip, sink = graph.add("vflip"), graph.add("buffersink")
     source.link_to(flip)
     flip.link_to(sink)
@@ -69,6 +69,7 @@ def test_upside_down_pictures_are_righted() -> None:
     upright.pts = 0
     graph.push(upright)
     flipped = graph.pull()
+    assert isinstance(flipped, av.VideoFrame)
     assert flipped.planes[0].line_size < 0
     assert_array_equal(plane_views(flipped, LAYOUTS["yuv420p"])[1], plane_views(upright, LAYOUTS["yuv420p"])[1][::-1])
 

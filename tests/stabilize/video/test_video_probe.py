@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import hostile
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorTrc
-from clipmaker import write
 
 from stabilize.errors import InputError
 from stabilize.video.containers import CONTAINERS, carried
 from stabilize.video.probe import Colour, probe
+from tests.stabilize.video import hostile
+from tests.stabilize.video.clipmaker import write
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -28,7 +28,7 @@ def test_a_plain_clip(tmp_path: Path) -> None:
     info = probe(write(tmp_path / "x.mp4", audio=[{"language": "eng"}]))
     video = info.video
     assert (video.width, video.height, video.pix_fmt, video.codec) == (96, 64, "yuv420p", "h264")
-    assert (video.frames, video.average_rate, video.time_base) == (12, 25, Fraction(1, 12800))
+    assert (video.frames, video.average_rate, video.time_base) == (12, Fraction(25), Fraction(1, 12800))
     assert video.variable_rate is False and video.rotation == 0 and video.hdr is None and not video.interlaced
     assert info.duration_s == pytest.approx(0.48, abs=0.03) and info.size_bytes == os.path.getsize(tmp_path / "x.mp4")
     assert [(t.kind, t.codec, t.language) for t in info.tracks] == [("video", "h264", "und"), ("audio", "aac", "eng")]
@@ -106,7 +106,8 @@ def test_real_clips() -> None:
 def test_colours_have_the_names_that_ffmpeg_gives_them() -> None:
     for kind, attribute in ((ColorPrimaries, "primaries"), (ColorTrc, "transfer")):
         for member in kind:
-            name = getattr(Colour(**{attribute: member.value}), f"{attribute}_name")
+            number: dict[str, Any] = {attribute: member.value}
+            name = getattr(Colour(**number), f"{attribute}_name")
             assert not name.startswith("number")
     assert Colour(9, 18, 9).transfer_name == "arib-std-b67" and Colour(9, 16, 9).transfer_name == "smpte2084"
     assert Colour(1, 1, 99).matrix_name == "number 99"

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import av
-import clipmaker
 import cv2
-import hostile
 import numpy as np
 import pytest
-from clipmaker import number_of, write
 from numpy.testing import assert_allclose, assert_array_equal
 
 from stabilize.errors import InputError
@@ -26,6 +23,8 @@ from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames, read_luma
 from stabilize.video.writer import VideoWriter
+from tests.stabilize.video import clipmaker, hostile
+from tests.stabilize.video.clipmaker import number_of, write
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FFV1_KEEPS = [

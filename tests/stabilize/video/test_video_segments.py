@@ -11,10 +11,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from clipmaker import demuxed, number_of, write
 
 from stabilize.errors import InputError, OutputError, UsageError
-from stabilize.settings import EncodeConfig
+from stabilize.settings import Codec, EncodeConfig
 from stabilize.video.containers import CONTAINERS
 from stabilize.video.plan import plan_output
 from stabilize.video.probe import MediaInfo, probe
@@ -22,6 +21,7 @@ from stabilize.video.reader import read_frames
 from stabilize.video.segments import SegmentWriter, join_segments
 from stabilize.video.span import Span
 from stabilize.video.writer import VideoWriter
+from tests.stabilize.video.clipmaker import demuxed, number_of, write
 
 FRAMES = 40
 BORDERS = (13, 14)  # the middle segment is a single frame
@@ -89,7 +89,7 @@ def test_lossless_segments_have_the_planes_and_times_of_the_whole(tmp_path: Path
     "suffix, codec", [(suffix, codec) for suffix in (".mp4", ".mov", ".mkv", ".ts") for codec in ("h264", "hevc")]
 )
 @pytest.mark.parametrize("uneven", [False, True])
-def test_reordered_pictures_keep_their_times(tmp_path: Path, suffix: str, codec: str, uneven: bool) -> None:
+def test_reordered_pictures_keep_their_times(tmp_path: Path, suffix: str, codec: Codec, uneven: bool) -> None:
     changes = {"pts": [512 * i + 100 * (i % 3) + 4000 * (i > 12) for i in range(FRAMES)]} if uneven else {}
     info, config = source(tmp_path, **changes), EncodeConfig(codec=codec, preset="faster")
     target = tmp_path / f"joined{suffix}"
@@ -119,7 +119,7 @@ EVERY = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec i
 
 
 @pytest.mark.parametrize("suffix, codec", [pair for pair in EVERY if pair[0] not in (".m4v", ".qt", ".mts")])
-def test_segments_of_every_codec_in_every_container(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_segments_of_every_codec_in_every_container(tmp_path: Path, suffix: str, codec: Codec) -> None:
     info, config = source(tmp_path, size=(128, 96)), EncodeConfig(codec=codec, preset=FAST.get(codec))
     target = tmp_path / f"joined{suffix}"
     join_segments(info, encoded(info, target, config), target, config)

@@ -10,15 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import hostile
 import pytest
-from clipmaker import write
 
 from stabilize.errors import UsageError
 from stabilize.video.completeness import Ledger
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_frames, read_luma
 from stabilize.video.span import Span
+from tests.stabilize.video import hostile
+from tests.stabilize.video.clipmaker import write
 
 FRAMES = 60
 UNEVEN = [512 * i + 137 * (i % 3) + 2000 * (i // 20) for i in range(FRAMES)]
@@ -101,7 +101,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Packets that went into decoders."""
     packets: list[Any] = []
     true = Ledger.sent
-    monkeypatch.setattr(Ledger, "sent", lambda ledger, packet: (packets.append(packet.pts), true(ledger, packet)))
+
+    def recorded(ledger: Ledger, packet: Any) -> None:
+        packets.append(packet.pts)
+        true(ledger, packet)
+
+    monkeypatch.setattr(Ledger, "sent", recorded)
     return packets
 
 

@@ -11,13 +11,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import clipmaker
 import numpy as np
 import pytest
-from clipmaker import write
 from numpy.testing import assert_allclose
 
-from stabilize.settings import EncodeConfig
+from stabilize.settings import Codec, EncodeConfig
 from stabilize.video.buffers import plane_views
 from stabilize.video.containers import CONTAINERS
 from stabilize.video.frame import Frame
@@ -26,6 +24,8 @@ from stabilize.video.matroska import display_size
 from stabilize.video.probe import Colour, MediaInfo, probe
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
+from tests.stabilize.video import clipmaker
+from tests.stabilize.video.clipmaker import write
 
 FAST = {"hevc": "ultrafast", "av1": "10", "vp9": "8", "h264": "ultrafast"}
 ONE_NAME_EACH = {container: suffix for suffix, container in reversed(CONTAINERS.items())}
@@ -51,7 +51,7 @@ def frames(info: MediaInfo) -> Iterator[Frame]:
         yield Frame(512 * number, layout, plane_views(clipmaker.picture(number, layout.name), layout), 512)
 
 
-def written(info: MediaInfo, target: Path, codec: str) -> tuple[MediaInfo, str]:
+def written(info: MediaInfo, target: Path, codec: Codec) -> tuple[MediaInfo, str]:
     """What became of it, and all the warnings."""
     with VideoWriter(info, target, EncodeConfig(codec=codec, preset=FAST.get(codec), overwrite=True)) as writer:
         for frame in frames(info):
@@ -60,7 +60,7 @@ def written(info: MediaInfo, target: Path, codec: str) -> tuple[MediaInfo, str]:
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
-def test_colour_tags_are_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: str) -> None:
+def test_colour_tags_are_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
     for primaries, transfer, matrix in COLOURS.values():
         colour = Colour(primaries, transfer, matrix, 1, "left")
         out, said = written(as_if(plain, colour=colour), tmp_path / f"x{suffix}", codec)
@@ -74,7 +74,7 @@ def test_colour_tags_are_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix:
 @pytest.mark.parametrize("suffix, codec", PAIRS)
 @pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "gray"])
 def test_full_range_is_tagged_or_converted(
-    tmp_path: Path, plain: MediaInfo, suffix: str, codec: str, name: str
+    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, name: str
 ) -> None:
     source = as_if(plain, layout=LAYOUTS[name], pix_fmt=name, colour=Colour(1, 1, 1, 2, "left"))
     out, said = written(source, tmp_path / f"x{suffix}", codec)
@@ -88,7 +88,7 @@ def test_full_range_is_tagged_or_converted(
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
-def test_chroma_siting_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: str) -> None:
+def test_chroma_siting_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
     for siting in ("left", "center", "topleft", "bottom"):
         out, said = written(as_if(plain, colour=Colour(1, 1, 1, 1, siting)), tmp_path / f"x{suffix}", codec)
         after = out.video.colour.chroma_location
@@ -100,7 +100,7 @@ def test_chroma_siting_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix
 @pytest.mark.parametrize("suffix, codec", PAIRS)
 @pytest.mark.parametrize("shape", [Fraction(4, 3), Fraction(16, 15), Fraction(40, 33)])
 def test_the_pixel_shape_is_kept_or_named(
-    tmp_path: Path, plain: MediaInfo, suffix: str, codec: str, shape: Fraction
+    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, shape: Fraction
 ) -> None:
     out, said = written(as_if(plain, sample_aspect_ratio=shape), tmp_path / f"x{suffix}", codec)
     assert (out.video.sample_aspect_ratio == shape) == ("pixel shape" not in said)
@@ -123,7 +123,7 @@ def shown_by_ffprobe(path: Path, *entries: str) -> dict[str, Any]:
 @pytest.mark.parametrize("suffix, codec", [p for p in PAIRS if p[0] in (".mkv", ".webm")])
 @pytest.mark.parametrize("shape", ["4:3", "40:33", "8:9", "1:200", "300:1"])
 def test_ffprobe_finds_the_pixel_shape_and_no_fault(
-    tmp_path: Path, plain: MediaInfo, suffix: str, codec: str, shape: str
+    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, shape: str
 ) -> None:
     source = as_if(plain, sample_aspect_ratio=Fraction(shape.replace(":", "/")))
     out, said = written(source, tmp_path / f"x{suffix}", codec)
@@ -164,7 +164,7 @@ def test_display_sizes_have_the_ratio_of_the_picture(size: tuple[int, int], shap
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
 @pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if layout.has_alpha])
-def test_transparency_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: str, name: str) -> None:
+def test_transparency_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, name: str) -> None:
     source = as_if(plain, layout=LAYOUTS[name], pix_fmt=name)
     out, said = written(source, tmp_path / f"x{suffix}", codec)
     assert out.video.layout.has_alpha == ("transparency" not in said)
@@ -178,7 +178,7 @@ def test_transparency_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix:
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_the_shortest_clips(tmp_path: Path, plain: MediaInfo, suffix: str, codec: str, count: int) -> None:
+def test_the_shortest_clips(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, count: int) -> None:
     """x265 gives a single picture an undefined decoding time, which a muxer refuses, or not: hence several times."""
     for _ in range(3):
         target = tmp_path / f"x{suffix}"

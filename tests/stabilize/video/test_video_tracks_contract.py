@@ -7,13 +7,13 @@ from pathlib import Path
 
 import av
 import pytest
-from clipmaker import picture, write
 
-from stabilize.settings import EncodeConfig
+from stabilize.settings import Codec, EncodeConfig
 from stabilize.video.containers import CONTAINERS
 from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
+from tests.stabilize.video.clipmaker import picture, write
 
 FAST = {"vp9": "8", "h264": "ultrafast"}
 
@@ -26,7 +26,7 @@ def two_of_each(folder: Path) -> Path:
 @pytest.mark.parametrize("suffix", CONTAINERS)
 def test_tracks_that_a_container_has_no_room_for_are_known_before_any_work(tmp_path: Path, suffix: str) -> None:
     source, target = two_of_each(tmp_path), tmp_path / f"out{suffix}"
-    codec = "vp9" if suffix == ".webm" else "h264"
+    codec: Codec = "vp9" if suffix == ".webm" else "h264"
     writer = VideoWriter(source, target, EncodeConfig(codec=codec, preset=FAST[codec]))
     writer.rehearse()
     assert not target.exists() and [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
@@ -72,7 +72,7 @@ def test_cover_pictures_are_kept_or_named(tmp_path: Path, suffix: str, via: str)
             setup=lambda out, _: out.add_attachment("front.jpg", "image/jpeg", jpeg),
         )
     assert len(cover_bytes(source)) == 1
-    codec = "vp9" if suffix == ".webm" else None
+    codec: Codec | None = "vp9" if suffix == ".webm" else None
     with VideoWriter(source, tmp_path / f"out{suffix}", EncodeConfig(codec=codec)) as writer:
         for frame in read_frames(source):
             writer.write(frame)

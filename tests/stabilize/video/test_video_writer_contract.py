@@ -6,13 +6,11 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import clipmaker
 import numpy as np
 import pytest
-from clipmaker import number_of, write
 from numpy.testing import assert_allclose
 
-from stabilize.settings import EncodeConfig
+from stabilize.settings import Codec, EncodeConfig
 from stabilize.video.buffers import plane_views
 from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS
@@ -21,6 +19,8 @@ from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
+from tests.stabilize.video import clipmaker
+from tests.stabilize.video.clipmaker import number_of, write
 
 FAST = {"hevc": "ultrafast", "av1": "10", "vp9": "8", "h264": "veryfast"}
 HOME = {"prores": ".mov"}
@@ -88,7 +88,7 @@ def check(info: MediaInfo, name: str, target: Path, config: EncodeConfig) -> Non
 
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("codec", ENCODERS)
-def test_every_layout_through_every_codec(tmp_path: Path, plain: MediaInfo, codec: str, name: str) -> None:
+def test_every_layout_through_every_codec(tmp_path: Path, plain: MediaInfo, codec: Codec, name: str) -> None:
     config = EncodeConfig(codec=codec, preset=FAST.get(codec))
     check(plain, name, tmp_path / f"x{HOME.get(codec, '.mkv')}", config)
 
@@ -102,7 +102,7 @@ def test_every_layout_in_every_container(tmp_path: Path, plain: MediaInfo, suffi
 @pytest.mark.parametrize(
     "suffix, codec", [(suffix, codec) for suffix, c in CONTAINERS.items() for codec in sorted(c.video)]
 )
-def test_every_codec_that_a_container_claims(tmp_path: Path, plain: MediaInfo, suffix: str, codec: str) -> None:
+def test_every_codec_that_a_container_claims(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
     check(plain, "yuv420p", tmp_path / f"x{suffix}", EncodeConfig(codec=codec, preset=FAST.get(codec)))
 
 
@@ -119,7 +119,7 @@ def test_ffv1_is_lossless(tmp_path: Path, plain: MediaInfo, name: str) -> None:
 
 @pytest.mark.parametrize("size", [(161, 91), (16, 16), (17, 33)])
 @pytest.mark.parametrize("codec", ENCODERS)
-def test_odd_and_tiny_sizes(tmp_path: Path, codec: str, size: tuple[int, int]) -> None:
+def test_odd_and_tiny_sizes(tmp_path: Path, codec: Codec, size: tuple[int, int]) -> None:
     source = write(tmp_path / "s.mkv", frames=3, size=size, codec="ffv1", time_base=Fraction(1, 1000))
     target = tmp_path / f"x{HOME.get(codec, '.mkv')}"
     with VideoWriter(source, target, EncodeConfig(codec=codec, preset=FAST.get(codec))) as writer:

@@ -10,16 +10,13 @@ import threading
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import hostile
 import numpy as np
 import pytest
-from clipmaker import decoded, picture, write
-from disk import full_beyond
 
 from stabilize.errors import OutputError, UsageError
-from stabilize.settings import EncodeConfig
+from stabilize.settings import Codec, EncodeConfig
 from stabilize.video.buffers import new_frame, plane_views
 from stabilize.video.codecs import ENCODERS
 from stabilize.video.containers import CONTAINERS, default_output
@@ -28,6 +25,9 @@ from stabilize.video.layouts import LAYOUTS
 from stabilize.video.probe import probe
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
+from tests.stabilize.video import hostile
+from tests.stabilize.video.clipmaker import decoded, picture, write
+from tests.stabilize.video.disk import full_beyond
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_a_clock_that_is_absurdly_fine(tmp_path: Path, suffix: str, scale: int) 
     assert info.video.time_base == Fraction(1, scale)
     for codec in CONTAINERS[suffix].video - {"av1"}:
         target = tmp_path / f"{codec}{suffix}"
-        config = EncodeConfig(codec=codec, preset={"vp9": "8"}.get(codec))
+        config = EncodeConfig(codec=cast(Codec, codec), preset={"vp9": "8"}.get(codec))
         writer = VideoWriter(info, target, config)
         writer.rehearse()
         with writer:
