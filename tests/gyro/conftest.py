@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,4 +48,5 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("work was done")
 
     monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", refuse)
-    monkeypatch.setattr(sys.modules["gyro.lens.calibrate"], "_find_corners", refuse)
+    # By its name: `gyro.lens.calibrate` as an attribute is the function.
+    monkeypatch.setattr(importlib.import_module("gyro.lens.calibrate"), "_find_corners", refuse)

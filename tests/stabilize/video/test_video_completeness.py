@@ -149,7 +149,7 @@ def test_malformed_tags_are_not_heard(tmp_path: Path, tag: str) -> None:
 def test_the_rest_of_a_cut_between_key_frames_is_not_missing(tmp_path: Path) -> None:
     """An edit list hides what lies between the key frame and the cut: frames that nobody wants to see."""
     source = write(tmp_path / "in.mp4", frames=150, options={"g": "50", "bf": "0"})
-    command = ["ffmpeg", "-v", "error", "-ss", "2.2", "-i", source, "-c", "copy", tmp_path / "cut.mp4"]
+    command = ["ffmpeg", "-v", "error", "-ss", "2.2", "-i", str(source), "-c", "copy", str(tmp_path / "cut.mp4")]
     subprocess.run(command, check=True)
     with av.open(str(tmp_path / "cut.mp4")) as container:
         assert sum(packet.is_discard for packet in container.demux(video=0)) == 5
