@@ -158,7 +158,7 @@ def _matched(
         synced, notes = synced_gyro(motion, logs, config.gyro)
         fields = rotation_fields(motion, synced) if synced else None
     except SyncError as error:
-        return None, (f"the gyroscope log was not used, the picture decides: {error}",)
+        return None, (f"the gyroscope log was not used, visual motion alone is used: {error}",)
     step("gyro", frames, frames)
     return fields, notes
 
