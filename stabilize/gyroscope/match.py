@@ -53,7 +53,10 @@ def synced_gyro(
         return None, notes
     log, tracks, sync = match.log, match.tracks, match.sync
     if not sync.accepted:
-        return None, (*notes, f"the gyroscope log {log.source} was not used, visual motion alone is used: {sync.refusal}")
+        return None, (
+            *notes,
+            f"the gyroscope log {log.source} was not used, visual motion alone is used: {sync.refusal}",
+        )
     shift = _lens_shift(tracks, log, sync, match.settings) if log.ois is not None or is_whole(tracks) else None
     lens = _lens(match.settings.lens, sync, tracks.width, tracks.height)
     return SyncedGyro(camera_orientation(log, sync), sync, lens, shift), notes

@@ -43,6 +43,7 @@ def test_euroc_is_calibrated_from_scratch() -> None:
     assert found.evidence.turn_error_deg < 0.1
 
 
+@pytest.mark.slow
 def test_hero7_stabilised_in_the_camera_is_refused() -> None:
     found = _synchronize("hero7_eis.mp4", "hero7_eis.mp4")
     assert found.refusal is not None

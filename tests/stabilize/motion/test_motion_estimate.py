@@ -78,6 +78,7 @@ def test_half_a_picture_of_foreground_does_not_carry_the_camera() -> None:
     assert np.median(_corner_errors_px(motion, "flat-foreground", 2.0)) < 0.1
 
 
+@pytest.mark.slow
 def test_a_tripod_behind_a_moving_foreground_stands_still() -> None:
     motion = _motion("tripod", 2.0)
     still = motion.model == MotionModel.STILL
@@ -98,6 +99,7 @@ def test_reference_mode_does_not_drift() -> None:
     assert np.linalg.norm(a[:2] / a[2] - b[:2] / b[2]) < 0.2
 
 
+@pytest.mark.slow
 def test_a_cut_is_found_and_splits_the_shots() -> None:
     spec = CLIPS["cuts"]
     at = round(spec.cuts[0][0] * spec.fps)
@@ -106,7 +108,12 @@ def test_a_cut_is_found_and_splits_the_shots() -> None:
     assert [s.start for s in motion.shots] == [0, at]
 
 
-@pytest.mark.parametrize("name", ["fade", "fastpan", "flat-exposure"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("fade", marks=SLOW), pytest.param("fastpan", marks=SLOW), "flat-exposure"]
+)
 def test_fades_pans_and_flashes_are_no_cuts(name: str) -> None:
     assert len(_motion(name, 3.0).shots) == 1
 
