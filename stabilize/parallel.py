@@ -14,8 +14,8 @@ from typing import TypeVar
 S = TypeVar("S")
 T = TypeVar("T")
 
-
 MOST_THREADS = 8  # each has a window of work of its own in memory, some 25 MB
+_START_S = 2.0  # a thread that has not begun by then never will
 
 
 def cores() -> int:
@@ -39,7 +39,7 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     Leaving the context ends the thread and closes `items`.
     """
     ready: queue.Queue[T | _End] = queue.Queue(depth)
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
     def put(item: T | _End) -> bool:
         while not stop.is_set():
@@ -52,6 +52,7 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
 
     def draw() -> None:
         error: BaseException | None = None
+        begun.set()
         try:
             for item in items:
                 if not put(item):
@@ -74,12 +75,13 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
             yield item
 
     thread = threading.Thread(target=draw, name="stabilize-prefetch", daemon=True)
-    thread.start()
     try:
+        thread.start()  # a signal may raise in here when the thread already runs, and `join` does not know it yet
         yield take()
     finally:
         stop.set()
-        thread.join()
+        if begun.wait(_START_S):
+            thread.join()
 
 
 def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:

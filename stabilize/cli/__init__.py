@@ -20,4 +20,7 @@ def main(arguments: "list[str] | None" = None) -> None:
     except signals.Interrupted as stopped:
         code = signals.said(stopped)
         signals.ignore()
+        # What was open is closed. A thread that the signal caught at its start may still be inside FFmpeg, and would
+        # crash while the interpreter takes itself apart.
+        os._exit(code)
     raise SystemExit(code)

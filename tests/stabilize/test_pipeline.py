@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -146,6 +150,30 @@ def test_leaving_prefetch_early_closes_the_source() -> None:
     with prefetch(endless(), 2) as items:
         next(items)
     assert closed == [True]
+
+
+def test_prefetch_stopped_while_its_thread_starts_still_ends_that_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that lands inside `Thread.start`: whoever reads the source next must find nobody else in it."""
+    launch = _thread.start_new_thread
+
+    def interrupted(*words: Any) -> None:
+        launch(*words)
+        raise KeyboardInterrupt
+
+    drawn = []
+
+    def source() -> Iterator[int]:
+        while True:
+            drawn.append(time.monotonic())
+            time.sleep(0.01)
+            yield 0
+
+    monkeypatch.setattr(threading, "_start_new_thread", interrupted)
+    with pytest.raises(KeyboardInterrupt), prefetch(source(), 2):
+        raise AssertionError("never entered")
+    left = time.monotonic()
+    time.sleep(0.1)
+    assert all(when < left for when in drawn)
 
 
 MEASURED = """

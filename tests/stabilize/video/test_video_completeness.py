@@ -17,6 +17,7 @@ from tests.stabilize.video.clipmaker import demuxed, write
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FRAMES = 150
+PLACES = 40
 # (suffix, codec, options): with the evidence of a hole in the decoder, in the packets, or in the bytes alone
 HOLED = [
     (".mkv", "libx264", {"bf": "2", "g": "30", "crf": "2"}),
@@ -49,6 +50,8 @@ def report(path: Path) -> ReadReport:
 
 def clip(folder: Path, suffix: str, codec: str, options: dict[str, str]) -> Path:
     base, pix_fmt = base_of(suffix, codec), "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    # One thread: the same bytes on every machine.
+    options = {"threads": "1"} | options
     return write(folder / f"clip{suffix}", frames=FRAMES, codec=codec, options=options, time_base=base, pix_fmt=pix_fmt)
 
 
@@ -63,15 +66,21 @@ def base_of(suffix: str, codec: str) -> Fraction:
 def test_frames_in_a_hole_are_counted(
     tmp_path: Path, suffix: str, codec: str, options: dict[str, str], zeroed: bool
 ) -> None:
+    """One hole in 8 leaves no evidence (packets are counted modulo 16 at best), and is then not counted at all."""
     path = clip(tmp_path, suffix, codec, options)
     whole = path.read_bytes()
     assert report(path).warnings == ()
-    start, end = round(0.45 * len(whole)), round(0.6 * len(whole))
-    path.write_bytes(whole[:start] + bytes(end - start if zeroed else 0) + whole[end:])
-    found = report(path)
-    missing = FRAMES - found.frames
-    assert missing > 5
-    assert found.lost + found.gaps + found.missing == pytest.approx(missing, abs=max(2, 0.1 * missing))
+    unseen = 0
+    for place in range(PLACES):
+        start = round((0.42 + 0.0015 * place) * len(whole))
+        end = start + round((0.12 + 0.0015 * (7 * place % PLACES)) * len(whole))
+        path.write_bytes(whole[:start] + bytes(end - start if zeroed else 0) + whole[end:])
+        found = report(path)
+        missing, counted = FRAMES - found.frames, found.lost + found.gaps + found.missing
+        assert missing > 5
+        assert counted == pytest.approx(missing, abs=max(2, 0.1 * missing)) or counted == 0
+        unseen += counted == 0
+    assert unseen <= PLACES / 8
 
 
 @pytest.mark.parametrize("suffix, codec, options", HOLED)
