@@ -39,7 +39,7 @@ UNEVEN = 1e4  # times the usual interval, and its part
 NODES_LIMIT = 64  # of a mesh, each way
 MESH_LIMIT = 4.0  # units: twice the long side
 STRETCH = (1e-3, 1e3)  # by which a motion between two frames may change areas, anywhere in the frame
-FARTHEST = 16.0  # units that it may move a corner
+SHIFT_UNITS_MAX = 16.0  # by which it may move a corner
 
 
 def _within(fields: Float16, limit: float) -> bool:
@@ -64,7 +64,7 @@ def possible(H_next_prev: Float) -> NDArray[np.bool_]:
         det = np.linalg.det(H_next_prev / H_next_prev[:, 2:, 2:])
         stretch = det[:, None] / image[:, 2] ** 3  # determinant of the Jacobian at each corner
     fair = (stretch > STRETCH[0]) & (stretch < STRETCH[1]) & (image[:, 2] > 0)
-    return np.asarray(fair.all(axis=1) & (moved < FARTHEST))
+    return np.asarray(fair.all(axis=1) & (moved < SHIFT_UNITS_MAX))
 
 
 @dataclass(frozen=True, slots=True)

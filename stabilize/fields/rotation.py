@@ -1,6 +1,6 @@
-"""How a camera turned, and where its lens puts a ray: what a gyroscope gives and a path of rotations stands on.
+"""The rotation of a camera and its lens: what a gyroscope log gives, and what a path of rotations is computed from.
 
-Camera axes: x right, y down, z forward. A picture's lines are exposed one after the other; each has its own rotation.
+Camera axes: x right, y down, z forward. With a rolling shutter, every line of a frame has its own rotation.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from stabilize import spool
 from stabilize.checks import check_array
 from stabilize.core import Float
 
-BANDS = 17  # times within the readout at which a camera's rotation is kept; linear in between
-SHUTTER_ROUNDS = 3  # in which a point's place and the line that exposes it find each other
-LARGEST_TURN_RAD = 4.0  # of a rotation vector: half a turn, and room for rounding
-LARGEST_SHIFT = 1.0  # units, of a stabilising lens
-BEYOND = 16.0  # units: where a ray is put that no lens shows
+BANDS = 17  # times within the readout at which the rotation is stored; linear in between
+SHUTTER_ITERATIONS = 3  # of a point and the line that exposes it, each computed from the other
+ROTVEC_RAD_MAX = 4.0  # half a turn, and room for rounding
+LENS_SHIFT_UNITS_MAX = 1.0  # of optical stabilisation
+OFF_FRAME_UNITS = 16.0  # coordinate that stands for a ray outside the lens
 
 
 class UnitLens(Protocol):
@@ -31,33 +31,33 @@ class UnitLens(Protocol):
         """Focal length in units, in the middle of the picture."""
 
     def rays(self, points: Float) -> Float:
-        """Unit rays (..., 3) of points (..., 2); NaN where there is none."""
+        """Unit rays (..., 3) of points (..., 2); NaN where a point has none."""
 
     def points(self, rays: Float) -> Float:
-        """Points (..., 2) of rays (..., 3); NaN for rays that the lens does not show."""
+        """Points (..., 2) of rays (..., 3); NaN for rays outside the lens."""
 
     def facts(self) -> Mapping[str, Any]:
-        """Model and numbers, as JSON takes them."""
+        """Model and parameters, as JSON values."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraRotation:
-    """The camera of n frames: which ray of the world falls where in each."""
+    """The rotation of a camera over n frames, line by line, and its lens."""
 
     orientation: Float
-    """(n, 3) rotation vectors of R_world_cam, when the middle line is exposed."""
+    """(n, 3) rotation vectors of R_world_cam, at the time of the middle line."""
     line_turn: Float
     """(n, BANDS, 3) rotation vectors of R_line_middle, from first to last line, linear in between."""
     line_shift: Float
-    """(n, BANDS, 2) by which a stabilising lens moved the picture, units."""
+    """(n, BANDS, 2) shift of the picture by optical stabilisation, units."""
     by_columns: bool
-    """Whether lines are columns."""
+    """Whether the lines of the rolling shutter are columns."""
     known: NDArray[np.bool_]
-    """(n,) whether the log covers the frame."""
+    """(n,) whether the log covers each frame."""
     gravity: bool
     """Whether the world's z axis points up."""
     half_extent: tuple[float, float]
-    """Of the picture, units."""
+    """Of the frame, units."""
     lens: UnitLens
     """The lens."""
 
@@ -68,41 +68,41 @@ class CameraRotation:
         check_array(self.line_shift, "line_shift", np.float64, (frames, BANDS, 2))
         check_array(self.known, "known", np.bool_, (frames,))
         for name, limit in (
-            ("orientation", LARGEST_TURN_RAD),
-            ("line_turn", LARGEST_TURN_RAD),
-            ("line_shift", LARGEST_SHIFT),
+            ("orientation", ROTVEC_RAD_MAX),
+            ("line_turn", ROTVEC_RAD_MAX),
+            ("line_shift", LENS_SHIFT_UNITS_MAX),
         ):
             values = getattr(self, name)
             if not all((np.abs(values[part]) <= limit).all() for part in spool.chunks(frames, values)):
                 raise ValueError(f"{name} must be finite, and within {limit:g}")
 
-    def places(self, frames: slice, rays: Float) -> Float:
-        """Where rays (n, k, 3), in the camera's axes at the middle line of some frames, fall in them: (n, k, 2) units.
+    def project(self, frames: slice, rays: Float) -> Float:
+        """Points (n, k, 2), units, of rays (n, k, 3) in the camera's axes at the middle line of some frames.
 
-        A point is exposed when its own line is; which line that is depends on where it falls, so its place is found by
-        iteration. NaN where the lens shows no such ray.
+        A point is exposed at the time of its line, and which line that is depends on the point: both are found by
+        iteration. NaN for rays outside the lens.
         """
         turn, shift = self.line_turn[frames], self.line_shift[frames]
-        place = self.lens.points(rays)
-        for _ in range(SHUTTER_ROUNDS):
-            rotvec, shifted = self._at_lines(turn, shift, place)
-            place = self.lens.points(turned(rotvec, rays)) + shifted
-        return place
+        points = self.lens.points(rays)
+        for _ in range(SHUTTER_ITERATIONS):
+            rotvec, shifted = self._at_lines(turn, shift, points)
+            points = self.lens.points(rotate_rays(rotvec, rays)) + shifted
+        return points
 
-    def _at_lines(self, turn: Float, shift: Float, place: Float) -> tuple[Float, Float]:
-        """Rotation vectors (n, k, 3) and shifts (n, k, 2) of the lines that expose places (n, k, 2)."""
+    def _at_lines(self, turn: Float, shift: Float, points: Float) -> tuple[Float, Float]:
+        """Rotation vectors (n, k, 3) and shifts (n, k, 2) of the lines that expose points (n, k, 2)."""
         axis, last = (0 if self.by_columns else 1), BANDS - 1
-        line = np.nan_to_num((place[..., axis] / self.half_extent[axis] + 1) / 2 * last).clip(0, last)
+        line = np.nan_to_num((points[..., axis] / self.half_extent[axis] + 1) / 2 * last).clip(0, last)
         left = np.minimum(line.astype(np.intp), last - 1)
         share, frame = (line - left)[..., None], np.arange(len(turn))[:, None]
         return tuple(band[frame, left] * (1 - share) + band[frame, left + 1] * share for band in (turn, shift))
 
 
-def turned(rotvec: Float, rays: Float) -> Float:
-    """Rays (..., 3) by rotation vectors (..., 3): Rodrigues' formula."""
+def rotate_rays(rotvec: Float, rays: Float) -> Float:
+    """Rays (..., 3) rotated by rotation vectors (..., 3), with Rodrigues' formula."""
     square = np.sum(rotvec * rotvec, axis=-1, keepdims=True)
     angle = np.sqrt(square)
     once = np.cross(rotvec, rays)
     twice = np.cross(rotvec, once)
-    # sin(a) / a and (1 - cos(a)) / a^2, which is sinc^2(a / 2) / 2: both defined where nothing turns.
+    # sin(a) / a and (1 - cos(a)) / a^2, which is sinc^2(a / 2) / 2: both are defined at an angle of 0.
     return np.asarray(rays + np.sinc(angle / np.pi) * once + np.sinc(angle / (2 * np.pi)) ** 2 / 2 * twice)

@@ -11,7 +11,7 @@ from gyro.lens import Lens, project, unproject
 from stabilize import spool
 from stabilize.core import Float, Float32, FrameGeometry, Motion
 from stabilize.fields.grid import node_positions
-from stabilize.fields.rotation import BANDS, LARGEST_SHIFT, CameraRotation
+from stabilize.fields.rotation import BANDS, LENS_SHIFT_UNITS_MAX, CameraRotation
 from stabilize.fuse import RotationFields
 from stabilize.gyroscope.lens import PictureLens
 from stabilize.gyroscope.match import SyncedGyro
@@ -45,7 +45,7 @@ def camera_rotation(motion: Motion, gyro: SyncedGyro) -> CameraRotation:
         lines = _line_times(gyro, time_s[part])
         turn[part] = _turns(gyro, time_s[part])
         moved = _shift_units(gyro, lines.ravel(), geometry).reshape(*lines.shape, 2)
-        shift[part] = moved.clip(-LARGEST_SHIFT, LARGEST_SHIFT)
+        shift[part] = moved.clip(-LENS_SHIFT_UNITS_MAX, LENS_SHIFT_UNITS_MAX)
     return CameraRotation(
         orientation=gyro.track.evaluate(time_s).as_rotvec(),
         line_turn=turn,

@@ -1,8 +1,8 @@
-"""The crop window inside the frame: the constraint as the solver sees it, and as it truly is on the final field.
+"""The crop window inside the frame: the linear constraint of the solver, and the true one on the final field.
 
-The solver's constraint is linear: the four corners of the placed window stay inside the frame less a margin for each
-side and frame. The true one is on the field after the wobble. `margins` measures how much further out the field reaches
-than its corners do.
+In the solver, the four corners of the placed window stay inside the frame less a margin per side and frame. In truth,
+the field with its wobble has to stay inside the frame. `margins` measures how much further out the field reaches than
+the window.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from stabilize.core import CameraPath, Float, FrameGeometry
 from stabilize.fields.grid import sample
 
 SIDES = ("right", "bottom", "left", "top")
-CHUNK = 512  # frames whose borders are in memory at once
-BORDER_NODES = 33  # along each edge of the output where the true constraint is checked while solving
+CHUNK_FRAMES = 512  # whose borders are in memory at once
+BORDER_NODES = 33  # along each edge of the output, where the true constraint is checked
 
 
 def half_span(geometry: FrameGeometry) -> Float:
-    """Half extents (2,) in units between the outermost pixels' centres: samples within them lie in the picture."""
+    """Half extents (2,) in units from centre to centre of the outermost pixels: samples within lie in the picture."""
     pixels = np.array([(geometry.width - 1) * geometry.pixel_aspect, geometry.height - 1.0])
     return np.asarray(np.maximum(pixels, 1e-3) / 2 / geometry.half_long_px)
 
 
 def corner_rows(span: Float) -> tuple[Float, Float]:
-    """Rows g (9, 4) and the side (8,) that each belongs to; the last row is the least scale: -a <= -least."""
+    """Constraint rows (9, 4) on a pose, and the index (8,) in SIDES of the first eight.
+
+    Those are the coordinates of the corners. The last row is the lower bound of the scale: -a <= -minimum.
+    """
     rows, sides = [], []
     for sx in (-1, 1):
         for sy in (-1, 1):
@@ -51,20 +54,23 @@ def place(points: Float, pose: Float) -> Float:
     return np.stack([a * px - b * py + x, b * px + a * py + y], axis=-1)
 
 
-def reach(points: Float) -> Float:
+def extents(points: Float) -> Float:
     """How far points (n, p, 2) reach right, down, left, up: (n, 4)."""
     high, low = points.max(axis=1), points.min(axis=1)
     return np.concatenate([high, -low], axis=1)
 
 
 def margins(camera: CameraPath, pose: Float, part: slice) -> tuple[Float, Float]:
-    """For the frames of `part`: margin (n, 4) the wobble takes from each side, and how far the field goes out (n,)."""
+    """The margin (n, 4) that the wobble needs at each side, and how far the field leaves the frame (n,), units.
+
+    Both are for crop poses (n, 4) of the frames of `part`; a field that lies inside leaves the frame by 0 or less.
+    """
     span = half_span(camera.geometry)
-    taken, outside = np.empty((len(pose), 4)), np.empty(len(pose))
-    for chunk in spool.chunks(len(pose), camera.wobble, size=CHUNK):
+    margin, outside = np.empty((len(pose), 4)), np.empty(len(pose))
+    for chunk in spool.chunks(len(pose), camera.wobble, size=CHUNK_FRAMES):
         rectified = place(border_points(span), pose[chunk])
         wobble = camera.wobble[part.start + chunk.start : part.start + chunk.stop]
-        outer = reach(rectified + sample(wobble, rectified, camera.geometry.half_extent))
-        taken[chunk] = outer - reach(rectified)
+        outer = extents(rectified + sample(wobble, rectified, camera.geometry.half_extent))
+        margin[chunk] = outer - extents(rectified)
         outside[chunk] = (outer - np.tile(span, 2)).max(axis=1)
-    return taken, outside
+    return margin, outside

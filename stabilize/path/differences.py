@@ -19,13 +19,15 @@ from stabilize.fields.similarity import Complex, inverse
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """r_t = sum_j factor[j, t] B_{t+j} + offset_t: one order of difference; complex, for z and w alike.
+    """One order of difference of n poses, complex, for z and w alike: r_t = sum_j factor[j, t] B_{t+j} + offset_t.
 
-    `factor` (order + 1, m), `offset` (m, 2), with m = n - order rows for n poses.
+    It has m = n - order rows.
     """
 
     factor: Complex
+    """(order + 1, m)."""
     offset: Complex
+    """(m, 2)."""
 
     def __call__(self, poses: Complex) -> Complex:
         """Linear part on poses (n, 2): (m, 2)."""
@@ -42,15 +44,15 @@ class Difference:
 
 
 def _complex(quotient: ArrayLike) -> Complex:
-    """What numpy's stubs take for real: a complex array divided by a real one."""
+    """A complex array divided by a real one, which numpy's stubs call real."""
     return np.asarray(quotient, np.complex128)
 
 
 def differences(steps: Complex, interval: Float, orders: int = 3) -> list[Difference]:
     """Operators of orders 1 to `orders` for steps (n-1, 2) from each frame to the next.
 
-    `interval` (n-1,) is the time between frames in units of the usual interval, so that uneven frames do not look like
-    shake.
+    `interval` (n-1,) is the time between frames in units of the median interval, so that frames at uneven times do not
+    look like shake.
     """
     back = inverse(steps)
     ones = np.ones(len(back), complex)

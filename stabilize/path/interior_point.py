@@ -3,10 +3,10 @@
     minimise   sum_k sum_i weight_k[i] * |r_k[i]|   (or weight/2 * r^2)   +  cost . B
     subject to g B_t <= limit_t  for every frame t
 
-General solvers see 30 unknowns a frame once every absolute value has its slack (clarabel: 1.4 ms a frame, and memory to
-match). Here slacks are eliminated by hand, each Newton step is one banded Cholesky factorisation of 4 unknowns a frame,
-and time and memory are linear in the number of frames. Steps follow Mehrotra's predictor-corrector (SIAM J. Optim.
-2(4), 1992).
+General solvers carry 30 unknowns per frame, as every absolute value has its slack (clarabel: 1.4 ms per frame, and
+memory to match). Here slacks are eliminated by hand: each Newton step is one banded Cholesky factorisation of 4
+unknowns per frame, and time and memory are linear in the number of frames. Steps follow Mehrotra's predictor-corrector
+(SIAM J. Optim. 2(4), 1992).
 """
 
 from __future__ import annotations
@@ -18,54 +18,67 @@ from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
 from stabilize.core import Float
 from stabilize.errors import SolveError
-from stabilize.fields.similarity import Complex, to_complex, to_real
+from stabilize.fields.similarity import to_complex, to_real
 from stabilize.path.differences import Difference
 from stabilize.settings import Loss
 
-MAX_ITERATIONS = 60
-ENOUGH = 1e-2  # mean complementarity against the objective with which a path is still accepted
-BALANCE = 0.05  # share of the cost by which the forces on a pose may be out of balance at the end
-BACK_OFF = 0.9  # share of the way to the nearest boundary
-UNSETTLED = "the path did not settle: try another --smoothness, or --set path.loss=l2, and report the clip"
+ITERATIONS_MAX = 60
+ACCEPTED_GAP_MAX = 1e-2  # mean complementarity against the objective, after the last iteration
+DUAL_RESIDUAL_MAX = 0.05  # share of the cost, at convergence
+STEP_SHARE = 0.9  # share of the way to the nearest boundary
+NOT_CONVERGED = "the path solver did not converge: try another --smoothness, or --set path.loss=l2, and report the clip"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A weighted norm of a difference: `weight` (m, 4) for (a, b, x, y), all positive."""
+    """A weighted norm of a difference."""
 
     difference: Difference
+    """Of m rows."""
     weight: Float
+    """(m, 4) for (a, b, x, y), all positive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Objective `terms` and `cost` (n, 4); constraints `g` (c, 4), common to all frames, with `limit` (n, c).
-
-    `start` (n, 4) lies strictly inside.
-    """
+    """An objective over n poses, and its constraints."""
 
     terms: tuple[Term, ...]
+    """Norms of the objective."""
     cost: Float
+    """(n, 4) linear part of the objective."""
     g: Float
+    """(c, 4) constraint rows, the same for all frames."""
     limit: Float
+    """(n, c) upper bounds of g B_t."""
     start: Float
+    """(n, 4) poses strictly inside the constraints."""
     loss: Loss = "l1"
+    """The norm."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Primal pose, split residuals u - v = r with duals y, constraint slacks and multipliers."""
+    """An iterate: primal and dual variables, all but `pose` and `y` positive."""
 
     pose: Float
+    """(n, 4)."""
     u: list[Float]
+    """(m, 4) of each term: the positive part of the residual, r = u - v; not used in L2."""
     v: list[Float]
+    """(m, 4) of each term: its negative part."""
     y: list[Float]
+    """(m, 4) of each term: dual of r = u - v, within the term's weight either way."""
     slack: Float
+    """(n, c) of each constraint."""
     multiplier: Float
+    """(n, c) of each constraint."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Direction:
+    """A step of each variable of a `_State`."""
+
     pose: Float
     u: list[Float]
     v: list[Float]
@@ -129,11 +142,11 @@ def _factorise(band: Float) -> Float:
     try:
         return np.asarray(cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False))
     except LinAlgError as error:
-        raise SolveError(UNSETTLED) from error
+        raise SolveError(NOT_CONVERGED) from error
 
 
-def _start(problem: Problem) -> _State:
-    """A start whose multipliers carry the cost: one far from dual feasible costs thirty short steps on the way."""
+def _initial_state(problem: Problem) -> _State:
+    """The start, with multipliers that balance the cost: far from dual feasible it would need thirty steps more."""
     residuals = [_residual(term, problem.start) for term in problem.terms]
     slack = problem.limit - problem.start @ problem.g.T
     if slack.min() <= 0:
@@ -150,8 +163,7 @@ def _start(problem: Problem) -> _State:
     )
 
 
-def _gap(problem: Problem, s: _State) -> float:
-    """Mean complementarity."""
+def _mean_complementarity(problem: Problem, s: _State) -> float:
     total = float(np.sum(s.slack * s.multiplier))
     count = s.slack.size
     if problem.loss == "l1":
@@ -161,7 +173,7 @@ def _gap(problem: Problem, s: _State) -> float:
     return total / count
 
 
-def _elastic(problem: Problem, s: _State) -> list[Float]:
+def _difference_weights(problem: Problem, s: _State) -> list[Float]:
     """The diagonal D that stands for the eliminated u, v (L1), or the weight itself (L2)."""
     if problem.loss == "l2":
         return [t.weight for t in problem.terms]
@@ -210,14 +222,14 @@ def _direction(  # noqa: PLR0917
     return _Direction(pose, du, dv, dy, -toward - gap, centre + barrier * (toward + gap))
 
 
-def _reach(value: Float, step: Float) -> float:
-    """Largest share of `step` that keeps `value` positive."""
+def _step_limit(value: Float, step: Float) -> float:
+    """The largest step length that keeps `value` positive."""
     falling = step < 0
     return float(np.min(value[falling] / -step[falling], initial=np.inf)) if falling.any() else np.inf
 
 
-def _unbalanced(problem: Problem, s: _State) -> float:
-    """Largest component of the dual residual against the cost's."""
+def _dual_residual(problem: Problem, s: _State) -> float:
+    """Largest component of the dual residual, as a share of the largest cost."""
     n, size = len(s.pose), float(np.abs(problem.cost).max())
     if size == 0:
         return 0.0
@@ -228,16 +240,16 @@ def _unbalanced(problem: Problem, s: _State) -> float:
     return float(np.abs(rest).max()) / size
 
 
-def _steps(problem: Problem, s: _State, d: _Direction) -> tuple[float, float]:
-    """Shares of the step that stay inside: primal, dual."""
-    primal, dual = _reach(s.slack, d.slack), _reach(s.multiplier, d.multiplier)
+def _step_lengths(problem: Problem, s: _State, d: _Direction) -> tuple[float, float]:
+    """Primal and dual step lengths that stay inside."""
+    primal, dual = _step_limit(s.slack, d.slack), _step_limit(s.multiplier, d.multiplier)
     if problem.loss == "l1":
         for k, term in enumerate(problem.terms):
-            primal = min(primal, _reach(s.u[k], d.u[k]), _reach(s.v[k], d.v[k]))
-            dual = min(dual, _reach(term.weight - s.y[k], -d.y[k]), _reach(term.weight + s.y[k], d.y[k]))
-    if problem.loss == "l2":  # a quadratic objective ties the two
+            primal = min(primal, _step_limit(s.u[k], d.u[k]), _step_limit(s.v[k], d.v[k]))
+            dual = min(dual, _step_limit(term.weight - s.y[k], -d.y[k]), _step_limit(term.weight + s.y[k], d.y[k]))
+    if problem.loss == "l2":  # a quadratic objective needs one length for both
         primal = dual = min(primal, dual)
-    return min(1.0, BACK_OFF * primal), min(1.0, BACK_OFF * dual)
+    return min(1.0, STEP_SHARE * primal), min(1.0, STEP_SHARE * dual)
 
 
 def _advance(s: _State, d: _Direction, primal: float, dual: float) -> _State:
@@ -267,32 +279,29 @@ def solve(problem: Problem, tolerance: float = 1e-5) -> Float:
 
     Raises SolveError where the start is not inside, or no convergence is reached.
     """
-    with np.errstate(all="ignore"):  # what overflows does not settle, and is refused
+    with np.errstate(all="ignore"):  # what overflows does not converge, and raises SolveError
         return _solve(problem, tolerance)
 
 
 def _solve(problem: Problem, tolerance: float) -> Float:
-    state = _start(problem)
+    state = _initial_state(problem)
     n = len(problem.start)
-    for _ in range(MAX_ITERATIONS):
-        mu = _gap(problem, state)
+    for _ in range(ITERATIONS_MAX):
+        mu = _mean_complementarity(problem, state)
         scale = max(abs(objective(problem, state.pose)) / (n * 4), 1e-9)
         if not (np.isfinite(mu + scale) and np.isfinite(state.pose).all()):
-            raise SolveError(UNSETTLED)
-        if mu < tolerance * scale and _unbalanced(problem, state) < BALANCE:
+            raise SolveError(NOT_CONVERGED)
+        if mu < tolerance * scale and _dual_residual(problem, state) < DUAL_RESIDUAL_MAX:
             break
-        d = _elastic(problem, state)
+        d = _difference_weights(problem, state)
         factor = _factorise(_normal_band(problem, d, state.multiplier / state.slack, n))
         affine = _direction(problem, state, factor, d, 0.0, None)
-        trial = _advance(state, affine, *_steps(problem, state, affine))
-        target = mu * (_gap(problem, trial) / mu) ** 3
+        trial = _advance(state, affine, *_step_lengths(problem, state, affine))
+        target = mu * (_mean_complementarity(problem, trial) / mu) ** 3
         step = _direction(problem, state, factor, d, max(target, 1e-3 * tolerance * scale), affine)
-        state = _advance(state, step, *_steps(problem, state, step))
+        state = _advance(state, step, *_step_lengths(problem, state, step))
     else:
-        # Every iterate lies inside the crop; one that is near the best will do, if the last digits do not come.
-        if mu > ENOUGH * scale or not np.isfinite(state.pose).all():
-            raise SolveError(UNSETTLED)
+        # Every iterate lies inside the crop; one that is near the optimum is accepted.
+        if mu > ACCEPTED_GAP_MAX * scale or not np.isfinite(state.pose).all():
+            raise SolveError(NOT_CONVERGED)
     return state.pose
-
-
-__all__ = ["Complex", "Problem", "Term", "objective", "solve"]

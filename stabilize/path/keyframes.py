@@ -8,8 +8,8 @@ from stabilize.core import Float
 from stabilize.settings import KeyFrames
 
 
-def at_times(setting: float | KeyFrames, time_s: Float) -> Float:
-    """A setting's value (n,) at times (n,) since the first frame: linear between key frames, held before and after."""
+def values_at(setting: float | KeyFrames, time_s: Float) -> Float:
+    """A setting's values (n,) at times (n,): linear between key frames, constant before the first, after the last."""
     if isinstance(setting, tuple):
         times, values = zip(*setting, strict=True)
         return np.asarray(np.interp(time_s, times, values))

@@ -1,6 +1,6 @@
-"""How shaky a path is, as the solver itself sees it, and what a report says of it.
+"""How shaky a path is, computed from its poses alone, and what a report says of it.
 
-The judge of results is the package `metrics`.
+Results are judged on pixels by the package `metrics`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from stabilize.fields.similarity import Complex, compose, to_complex
 from stabilize.fields.smoothing import gaussian_mean, in_frames
 from stabilize.path.similarity import poses_along
 
-SIGMA_S = 0.5
+SHAKE_SIGMA_S = 0.5  # of the Gaussian smooth that shake is measured against
 
 
 class SolvedPath(StablePath, Protocol):
-    """What every solver makes: a path with what a report tells of it."""
+    """The result of every solver: a path, and what a report says of it."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left as filmed, and why, for a person."""
+        """For the user: what was left as filmed, and why."""
 
     @property
-    def kept(self) -> Float:
-        """(n,) share of the picture's width that is still shown."""
+    def width_share(self) -> Float:
+        """(n,) share of the frame's width that is still shown."""
 
     def poses(self) -> tuple[Complex, Complex]:
         """(n, 2) each: rotation and shift in units, added up over the frames, of the input and of the output."""
@@ -36,10 +36,10 @@ class SolvedPath(StablePath, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shake:
-    """RMS distance of a path from its own smooth one, over half a second."""
+    """RMS distance of a path from its own Gaussian smooth (sigma 0.5 s)."""
 
     shift_percent: float
-    """Of the long side."""
+    """Percent of the long side."""
     roll_deg: float
     """Of the rotation in the picture plane."""
 
@@ -55,33 +55,33 @@ class Evidence:
     unmeasured: int
     """Pairs within a shot in which the picture showed no motion."""
     gyro_used: bool
-    """Whether a gyroscope had its share."""
+    """Whether a gyroscope log was used."""
     crop_kept: float
     """Mean share of the picture's area that is still shown."""
     least_crop_kept: float
-    """Least share."""
+    """The lowest such share."""
     shake_before: Shake
     """Of the input."""
     shake_after: Shake
     """Of the output."""
     notes: tuple[str, ...] = ()
-    """For a person."""
+    """For the user."""
 
     def __post_init__(self) -> None:
         if not all(0 <= share < np.inf for share in (self.crop_kept, self.least_crop_kept)) or self.unmeasured < 0:
-            raise ValueError("what is kept and what is unmeasured must be finite, and 0 or more")
+            raise ValueError("shares of the crop and unmeasured pairs must be finite, and 0 or more")
 
 
 def evidence(path: SolvedPath, unmeasured: int, gyro_used: bool, notes: tuple[str, ...]) -> Evidence:
-    """Of a path that was solved, with notes of earlier stages."""
-    area = path.kept**2
+    """What a report says of a solved path; `notes` are those of earlier stages."""
+    area = path.width_share**2
     before, after = shake(path)
-    said = tuple(dict.fromkeys((*notes, *path.notes)))
-    return Evidence(unmeasured, gyro_used, float(area.mean()), float(area.min()), before, after, said)
+    all_notes = tuple(dict.fromkeys((*notes, *path.notes)))
+    return Evidence(unmeasured, gyro_used, float(area.mean()), float(area.min()), before, after, all_notes)
 
 
 def shake(path: SolvedPath) -> tuple[Shake, Shake]:
-    """Of the input and of the output."""
+    """Shake of the input and of the output."""
     before, after = path.poses()
     return _shake(before, path), _shake(after, path)
 
@@ -94,24 +94,24 @@ def not_worse(camera: CameraPath, shot: slice, pose: Float, interval_s: float) -
     before = poses_along(camera.step[shot.start : shot.stop - 1])
     after = compose(before, to_complex(pose))
     zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])
-    sigma = in_frames(SIGMA_S, interval_s)
-    for measure in (lambda w: _quick(w.real, sigma) + 1j * _quick(w.imag, sigma), lambda w: np.diff(w, 2)):
-        was, is_ = measure(before[:, 1]), measure(after[:, 1])
-        if _rms(np.abs(is_) * zoom[: len(is_)]) > _rms(np.abs(was)) * (1 + 1e-6):
+    sigma = in_frames(SHAKE_SIGMA_S, interval_s)
+    for high_pass in (lambda w: _high_pass(w.real, sigma) + 1j * _high_pass(w.imag, sigma), lambda w: np.diff(w, 2)):
+        filmed, stable = high_pass(before[:, 1]), high_pass(after[:, 1])
+        if _rms(np.abs(stable) * zoom[: len(stable)]) > _rms(np.abs(filmed)) * (1 + 1e-6):
             return False
     return True
 
 
 def _shake(poses: Complex, path: StablePath) -> Shake:
-    sigma = in_frames(SIGMA_S, path.timeline.interval_s)
+    sigma = in_frames(SHAKE_SIGMA_S, path.timeline.interval_s)
     shifts, rolls = [np.zeros(0)], [np.zeros(0)]
     for shot in path.shots:
-        shifts.append(np.abs(_quick(poses[shot, 1].real, sigma) + 1j * _quick(poses[shot, 1].imag, sigma)))
-        rolls.append(_quick(np.unwrap(np.angle(poses[shot, 0])), sigma))
+        shifts.append(np.abs(_high_pass(poses[shot, 1].real, sigma) + 1j * _high_pass(poses[shot, 1].imag, sigma)))
+        rolls.append(_high_pass(np.unwrap(np.angle(poses[shot, 0])), sigma))
     return Shake(50 * _rms(np.concatenate(shifts)), float(np.degrees(_rms(np.concatenate(rolls)))))
 
 
-def _quick(signal: Float, sigma: float) -> Float:
+def _high_pass(signal: Float, sigma: float) -> Float:
     return signal - gaussian_mean(signal, sigma)
 
 

@@ -1,8 +1,8 @@
 """The camera's rotation, smoothed, under the crop: CameraRotation -> RotationPath.
 
-Orientations are averaged as matrices and brought back to rotations, the chordal mean (Hartley et al., Rotation
-averaging, IJCV 2013), with a Gaussian over the smoothing horizon. Where the output would leave the picture, the virtual
-camera is pulled towards the real one, as far as it takes and smoothly in time.
+Orientations are smoothed by chordal means (Hartley et al., Rotation averaging, IJCV 2013): Gaussian means of rotation
+matrices over the smoothing horizon, projected back to rotations. Where the output would leave the frame, the virtual
+camera is turned back towards the real one, as far as needed and smoothly in time.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from scipy.spatial.transform import Rotation
 
 from stabilize.core import CameraPath, Float, FrameGeometry
 from stabilize.errors import SolveError, UsageError
-from stabilize.fields.rotation import CameraRotation, turned
+from stabilize.fields.rotation import CameraRotation, rotate_rays
 from stabilize.fields.smoothing import gaussian_mean, in_frames
 from stabilize.path.crop import border_points, half_span
-from stabilize.path.keyframes import at_times
+from stabilize.path.keyframes import values_at
 from stabilize.path.rotation import RotationPath, pinhole_rays
 from stabilize.settings import AxisStrength, PathConfig
 
-SAFETY = 2e-3  # units kept free at each side: the picture between the points that are checked
+SAFETY_UNITS = 2e-3  # kept free at each side: the field between the points that are checked
 BORDER_NODES = 17  # along each edge of the output where it is checked
-CHUNK = 256  # frames whose borders are in memory at once
-HALVINGS = 10  # of the way between the real and the smooth orientation, and of the zoom
-ROUNDS = 8  # in which what is still outside after smoothing in time is pulled further
-GIVE_WAY = 0.7  # by which the share of smoothing shrinks where it is outside still
-FADE_S, MOST_FADE = 0.5, 60  # over which a pull spreads; frames
-SHORTEST_FRAMES = 0.1  # of a smoothing horizon: less smooths nothing
-LEVELS = 6  # of smoothing, between which it is blended where the horizon of smoothing varies
-LEAST_UP, SURE_UP = 0.2, 0.4  # of the vertical that lies in the picture: below, there is no horizon; above, it counts
-MOST_UNKNOWN = 0.05  # share of the frames that a log need not cover
+CHUNK_FRAMES = 256  # whose borders are in memory at once
+BISECTIONS = 10  # of the share of smoothing, and of the zoom: to a thousandth of their range
+ROUNDS_MAX = 8  # after each of which frames that are outside still get less smoothing, or more zoom
+SHARE_FACTOR = 0.7  # of the share of smoothing in the next round, where a frame is outside
+FADE_S, FADE_FRAMES_MAX = 0.5, 60  # before and after a frame with less smoothing or more zoom
+SIGMA_FRAMES_MIN = 0.1  # a shorter horizon smooths nothing
+SIGMA_LEVELS = 6  # means that are blended where the smoothing horizon varies over time
+UP_MIN, UP_FULL = 0.2, 0.4  # length of the vertical in the picture: no levelling below, full levelling above
+UNKNOWN_SHARE_MAX = 0.05  # of the frames, that the log need not cover
 NO_LOG = (
     "the solver 'rotation' needs a gyroscope log that agrees with the picture, and there is none: name one with "
     "--gyro, or use --solver l1"
@@ -45,54 +45,59 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Shot:
-    """The frames of one shot, and what binds their path."""
+    """The frames of one shot, and the limits of their path."""
 
     geometry: FrameGeometry
+    """Of each frame."""
     camera: CameraRotation
+    """The real camera, of the whole video."""
     frames: slice
+    """The n frames of the shot."""
     focal: float
-    """Of the virtual camera, units."""
+    """Of the virtual camera at zoom 1, units."""
     zoom_limit: Float
-    """(n,) the most that the crop allows."""
-    fade: int
-    """Frames over which a pull spreads, each way."""
+    """(n,) the largest zoom that the crop allows."""
+    fade_frames: int
+    """Frames before and after one with less smoothing or more zoom, over which that fades."""
 
     @property
     def real(self) -> Rotation:
-        """R_world_cam."""
+        """R_world_cam of the n frames."""
         return Rotation.from_rotvec(self.camera.orientation[self.frames])
 
     def outside(self, virtual: Rotation, zoom: Float) -> Float:
-        """How far the output's border goes out of the picture (n,), units; infinite where the lens shows it nowhere."""
+        """How far the output's border leaves the frame (n,), units; infinite where it leaves the lens."""
         border = border_points(half_span(self.geometry), BORDER_NODES)
-        span = half_span(self.geometry) - SAFETY
+        span = half_span(self.geometry) - SAFETY_UNITS
         back, rays = (self.real.inv() * virtual).as_rotvec(), pinhole_rays(border, self.focal * zoom)
         out = np.empty(len(zoom))
-        for start in range(0, len(zoom), CHUNK):
-            part = slice(start, start + CHUNK)
-            frames = slice(self.frames.start + start, min(self.frames.start + start + CHUNK, self.frames.stop))
-            place = self.camera.places(frames, turned(back[part, None], rays[part]))
-            out[part] = np.nan_to_num(np.abs(place) - span, nan=np.inf).max(axis=(1, 2))
+        for start in range(0, len(zoom), CHUNK_FRAMES):
+            part = slice(start, start + CHUNK_FRAMES)
+            frames = slice(self.frames.start + start, min(self.frames.start + start + CHUNK_FRAMES, self.frames.stop))
+            source_units = self.camera.project(frames, rotate_rays(back[part, None], rays[part]))
+            out[part] = np.nan_to_num(np.abs(source_units) - span, nan=np.inf).max(axis=(1, 2))
         return out
 
 
 def solve_rotation(
     camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None = None
 ) -> RotationPath:
-    """The virtual camera's path. Raises UsageError where no log says how the camera turned, SolveError where the crop
-    does not even hold the picture with its rolling shutter taken out.
+    """The path of the virtual camera.
+
+    Raises UsageError where there is no log that covers the video, SolveError where the crop leaves no room even for
+    correcting rolling shutter and lens.
     """
     if rotation is None:
         raise UsageError(NO_LOG)
     time_s, interval_s, frames = camera.timeline.time_s, camera.timeline.interval_s, len(camera.timeline)
-    focal = _filled_focal(camera.geometry, rotation)
+    focal = _filling_focal(camera.geometry, rotation)
     virtual, zoom = np.empty((frames, 3)), np.empty(frames)
     for part in camera.shots:
-        limit = 1 / (1 - at_times(config.max_crop, time_s[part]))
-        fade = min(round(in_frames(FADE_S, interval_s)), MOST_FADE)
-        shot = _Shot(camera.geometry, rotation, part, focal, limit, fade)
-        wanted = _wanted(shot, config, time_s[part], interval_s)
-        inside = _pulled_in(shot, wanted)
+        limit = 1 / (1 - values_at(config.max_crop, time_s[part]))
+        fade_frames = min(round(in_frames(FADE_S, interval_s)), FADE_FRAMES_MAX)
+        shot = _Shot(camera.geometry, rotation, part, focal, limit, fade_frames)
+        target = _target(shot, config, time_s[part], interval_s)
+        inside = _turn_into_frame(shot, target)
         virtual[part], zoom[part] = inside.as_rotvec(), _zoom(shot, inside, config)
         if progress:
             progress(part.stop, frames)
@@ -102,38 +107,40 @@ def solve_rotation(
 
 
 def _notes(rotation: CameraRotation, time_s: Float) -> tuple[str, ...]:
-    """Raises UsageError where too much is unknown."""
+    """For the user: what the log does not cover. Raises UsageError where that is too much."""
     unknown = np.flatnonzero(~rotation.known)
     if not len(unknown):
         return ()
     ends = f"{time_s[unknown[0]]:.2f} and {time_s[unknown[-1]]:.2f} s"
-    if len(unknown) > MOST_UNKNOWN * len(time_s):
+    if len(unknown) > UNKNOWN_SHARE_MAX * len(time_s):
         raise UsageError(
             f"the gyroscope log does not cover {len(unknown)} of {len(time_s)} frames, between {ends}: use --solver l1"
         )
-    return (f"the gyroscope log does not cover {len(unknown)} frames, between {ends}: they are taken to turn evenly",)
+    return (
+        f"the gyroscope log does not cover {len(unknown)} frames, between {ends}: they are assumed to turn at a constant rate",
+    )
 
 
-def _filled_focal(geometry: FrameGeometry, rotation: CameraRotation) -> float:
-    """The lens's own focal length, or as much longer as it takes for the lens to fill a pinhole's picture."""
+def _filling_focal(geometry: FrameGeometry, rotation: CameraRotation) -> float:
+    """The lens's focal length, or as much longer as needed for the lens to fill the picture of a pinhole camera."""
     border, span = border_points(half_span(geometry), BORDER_NODES), half_span(geometry)
-    for longer in np.geomspace(1, 10, 200):
-        place = rotation.lens.points(pinhole_rays(border, np.array([rotation.lens.focal * longer])))[0]
-        if (np.abs(place) <= span + SAFETY).all():
-            return float(rotation.lens.focal * longer)
+    for factor in np.geomspace(1, 10, 200):
+        source_units = rotation.lens.points(pinhole_rays(border, np.array([rotation.lens.focal * factor])))[0]
+        if (np.abs(source_units) <= span + SAFETY_UNITS).all():
+            return float(rotation.lens.focal * factor)
     raise SolveError(
         "the lens cannot fill the picture of a camera without distortion: check --lens, or use --solver l1"
     )
 
 
-def _wanted(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float) -> Rotation:
-    """The virtual orientation before any crop is thought of: smooth, of the strengths asked for, and level."""
+def _target(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float) -> Rotation:
+    """The virtual orientations without regard to the crop: smoothed with the strength of each axis, and levelled."""
     real = shot.real
     matrices = real.as_matrix()
     if config.tripod:
         smooth = _nearest_rotations(np.broadcast_to(matrices.mean(axis=0), matrices.shape))
     else:
-        smooth = _smooth(matrices, at_times(config.smoothness_s, time_s) / interval_s)
+        smooth = _smooth(matrices, values_at(config.smoothness_s, time_s) / interval_s)
     share = _strengths(config.strength, shot.geometry, time_s)
     virtual = real * Rotation.from_rotvec(share * (real.inv() * smooth).as_rotvec())
     if config.horizon_deg is None or not shot.camera.gravity:
@@ -143,17 +150,17 @@ def _wanted(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float) -
 
 def _smooth(matrices: Float, sigma: Float) -> Rotation:
     """Chordal Gaussian means of rotation matrices (n, 3, 3), over `sigma` (n,) frames."""
-    sigma = np.maximum(sigma, SHORTEST_FRAMES)
-    least, most = float(sigma.min()), float(sigma.max())
-    if least == most:
-        return _nearest_rotations(gaussian_mean(matrices, in_frames(least, 1.0)))
-    levels = np.geomspace(least, most, LEVELS)
+    sigma = np.maximum(sigma, SIGMA_FRAMES_MIN)
+    lowest, highest = float(sigma.min()), float(sigma.max())
+    if lowest == highest:
+        return _nearest_rotations(gaussian_mean(matrices, in_frames(lowest, 1.0)))
+    levels = np.geomspace(lowest, highest, SIGMA_LEVELS)
     mean = np.zeros_like(matrices)
     for lower, upper in pairwise(levels):
         share = (np.log(sigma / lower) / np.log(upper / lower)).clip(0, 1)[:, None, None]
         start, end = (gaussian_mean(matrices, in_frames(level, 1.0)) for level in (lower, upper))
-        here = ((sigma >= lower) & (sigma <= upper))[:, None, None]
-        mean = np.where(here, (1 - share) * start + share * end, mean)
+        between = ((sigma >= lower) & (sigma <= upper))[:, None, None]
+        mean = np.where(between, (1 - share) * start + share * end, mean)
     return _nearest_rotations(mean)
 
 
@@ -165,52 +172,53 @@ def _nearest_rotations(matrices: Float) -> Rotation:
 
 
 def _strengths(strength: AxisStrength, geometry: FrameGeometry, time_s: Float) -> Float:
-    """Shares (n, 3) of the rotation about the camera's x, y and z axes: the first moves the picture along y."""
+    """Shares (n, 3) of the rotation about the camera's x, y and z axes: about x the picture moves along y."""
     x, y = (strength.y, strength.x) if geometry.lies_on_its_side else (strength.x, strength.y)
-    return np.column_stack([at_times(share, time_s) for share in (y, x, strength.roll)])
+    return np.column_stack([values_at(share, time_s) for share in (y, x, strength.roll)])
 
 
 def _levelling(virtual: Rotation, limit: float) -> Rotation:
-    """The rolls that bring the horizon within a limit (radians) of level, counted from the nearest quarter turn."""
+    """The rolls that bring the horizon within a limit (radians) of level, relative to the nearest quarter turn."""
     up = virtual.inv().apply([0.0, 0.0, 1.0])
     lean = -up[:, 1] + 1j * up[:, 0]
     quarter_turns = np.round(np.angle(lean.mean()) / (np.pi / 2))
     roll = np.angle(lean * np.exp(-0.5j * np.pi * quarter_turns))
-    counts = ((np.abs(lean) - LEAST_UP) / (SURE_UP - LEAST_UP)).clip(0, 1)
-    return Rotation.from_rotvec(np.column_stack([0 * roll, 0 * roll, counts * (roll - roll.clip(-limit, limit))]))
+    weight = ((np.abs(lean) - UP_MIN) / (UP_FULL - UP_MIN)).clip(0, 1)
+    return Rotation.from_rotvec(np.column_stack([0 * roll, 0 * roll, weight * (roll - roll.clip(-limit, limit))]))
 
 
-def _pulled_in(shot: _Shot, wanted: Rotation) -> Rotation:
-    """The wanted orientations, pulled towards the real ones until the output lies inside at the largest zoom."""
+def _turn_into_frame(shot: _Shot, target: Rotation) -> Rotation:
+    """The target orientations, turned back towards the real ones until the output lies inside at the largest zoom."""
     real = shot.real
-    way = (real.inv() * wanted).as_rotvec()
+    smoothing = (real.inv() * target).as_rotvec()
+    none, whole = np.zeros(len(smoothing)), np.ones(len(smoothing))
 
-    def at(share: Float) -> Rotation:
-        return real * Rotation.from_rotvec(share[:, None] * way)
+    def turned_by(share: Float) -> Rotation:
+        return real * Rotation.from_rotvec(share[:, None] * smoothing)
 
-    if (shot.outside(at(np.zeros(len(way))), shot.zoom_limit) > 0).any():
+    if (shot.outside(turned_by(none), shot.zoom_limit) > 0).any():
         raise SolveError("rolling shutter and lens leave the crop no room: raise --max-crop, or use --solver l1")
-    most = _bisected(lambda share: shot.outside(at(share), shot.zoom_limit) <= 0, np.zeros(len(way)), np.ones(len(way)))
-    for _ in range(ROUNDS):
-        share = _below(most, shot.fade)
-        outside = shot.outside(at(share), shot.zoom_limit) > 0
+    share_max = _bisect(lambda share: shot.outside(turned_by(share), shot.zoom_limit) <= 0, none, whole)
+    for _ in range(ROUNDS_MAX):
+        share = _smooth_below(share_max, shot.fade_frames)
+        outside = shot.outside(turned_by(share), shot.zoom_limit) > 0
         if not outside.any():
-            return at(share)
-        most = np.where(outside, np.minimum(share * GIVE_WAY, most), most)
-    most[outside] = 0  # there nothing is smoothed, which is inside
-    share = _below(most, shot.fade)
-    return at(np.where(shot.outside(at(share), shot.zoom_limit) > 0, 0.0, share))
+            return turned_by(share)
+        share_max = np.where(outside, np.minimum(share * SHARE_FACTOR, share_max), share_max)
+    share_max[outside] = 0  # without smoothing these frames are inside
+    share = _smooth_below(share_max, shot.fade_frames)
+    return turned_by(np.where(shot.outside(turned_by(share), shot.zoom_limit) > 0, 0.0, share))
 
 
 def _zoom(shot: _Shot, virtual: Rotation, config: PathConfig) -> Float:
-    """The least zoom (n,) that holds the output inside: smooth in time, or one for all."""
+    """The smallest zoom (n,) with which the output lies inside: smooth in time, or one for all frames."""
     ones = np.ones_like(shot.zoom_limit)
-    need = _bisected(lambda zoom: shot.outside(virtual, zoom) <= 0, shot.zoom_limit, ones)
+    need = _bisect(lambda zoom: shot.outside(virtual, zoom) <= 0, shot.zoom_limit, ones)
     if config.zoom == "static":
-        one = np.full_like(need, need.max())
-        return one if (shot.outside(virtual, one) <= 0).all() else np.maximum(one, shot.zoom_limit)
-    for _ in range(ROUNDS):
-        zoom = np.minimum(_above(need, shot.fade), shot.zoom_limit)
+        same = np.full_like(need, need.max())
+        return same if (shot.outside(virtual, same) <= 0).all() else np.maximum(same, shot.zoom_limit)
+    for _ in range(ROUNDS_MAX):
+        zoom = np.minimum(_smooth_above(need, shot.fade_frames), shot.zoom_limit)
         outside = shot.outside(virtual, zoom) > 0
         if not outside.any():
             return zoom
@@ -218,27 +226,27 @@ def _zoom(shot: _Shot, virtual: Rotation, config: PathConfig) -> Float:
     return np.where(outside, shot.zoom_limit, zoom)
 
 
-def _bisected(fits: Callable[[Float], NDArray[np.bool_]], good: Float, wish: Float) -> Float:
-    """For each frame the value nearest to the wish that fits, on the way there from one that does."""
-    good, bad = np.where(fits(wish), wish, good), wish
-    for _ in range(HALVINGS):
+def _bisect(fits: Callable[[Float], NDArray[np.bool_]], good: Float, target: Float) -> Float:
+    """For each frame the value nearest to the target that fits, by bisection from a good one, which does."""
+    good, bad = np.where(fits(target), target, good), target
+    for _ in range(BISECTIONS):
         middle = (good + bad) / 2
         fitting = fits(middle)
         good, bad = np.where(fitting, middle, good), np.where(fitting, bad, middle)
     return good
 
 
-def _below(values: Float, reach: int) -> Float:
+def _smooth_below(values: Float, radius: int) -> Float:
     """A smooth curve that is nowhere above values (n,)."""
-    return _even(minimum_filter1d(values, 2 * reach + 1, mode="nearest"), reach)
+    return _bell_mean(minimum_filter1d(values, 2 * radius + 1, mode="nearest"), radius)
 
 
-def _above(values: Float, reach: int) -> Float:
+def _smooth_above(values: Float, radius: int) -> Float:
     """A smooth curve that is nowhere below values (n,)."""
-    return _even(maximum_filter1d(values, 2 * reach + 1, mode="nearest"), reach)
+    return _bell_mean(maximum_filter1d(values, 2 * radius + 1, mode="nearest"), radius)
 
 
-def _even(values: Float, reach: int) -> Float:
-    """The mean under a bell that ends within `reach`: of a running extreme over as far it passes no value."""
-    bell = np.hanning(2 * reach + 3)[1:-1]
+def _bell_mean(values: Float, radius: int) -> Float:
+    """The mean under a bell of this radius: that of a running extreme over the same radius crosses no value."""
+    bell = np.hanning(2 * radius + 3)[1:-1]
     return np.asarray(convolve1d(values, bell / bell.sum(), mode="nearest"))

@@ -1,4 +1,4 @@
-"""A path of similarities: one crop pose for each frame, and the camera's wobble around it."""
+"""A path of similarities: a crop pose per frame, and the camera's wobble around it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from stabilize import spool
 from stabilize.checks import check_array
-from stabilize.core import FARTHEST, CameraPath, Float, FrameGeometry, Timeline, WarpField
+from stabilize.core import SHIFT_UNITS_MAX, CameraPath, Float, FrameGeometry, Timeline, WarpField
 from stabilize.fields.grid import sample
 from stabilize.fields.similarity import Complex, compose, inverse, to_complex, to_real
 from stabilize.fields.warp import output_nodes, warp_field
 from stabilize.path.crop import place
-from stabilize.path.moment import moment
+from stabilize.path.neighbours import frames_around
 
 
 def poses_along(step: Float) -> Complex:
-    """Shift and rotation of frames along their steps (n-1, 4), without zoom: it would scale what comes after."""
+    """Poses (n, 2), rotation and shift, along steps (n-1, 4); without zoom, which would scale all that follows."""
     steps = inverse(to_complex(step))
     turn = np.concatenate([[0.0], np.cumsum(np.angle(steps[:, 0]))])
     shift = steps[:, 1] * np.exp(1j * turn[:-1])
@@ -26,20 +26,20 @@ def poses_along(step: Float) -> Complex:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityPath:
-    """The solved path; what a renderer needs of it is `core.StablePath`."""
+    """A solved path, as a renderer needs it (`core.StablePath`) and with what a report says of it."""
 
     camera: CameraPath
-    """How the camera moved, and what is always taken out."""
+    """How the camera moved, and the wobble that is always removed."""
     crop_pose: Float
     """(n, 4) similarities (a, b, x, y), unit frame, that place the output picture in each rectified frame:
     p_rectified = [[a, -b], [b, a]] p_output + (x, y); hypot(a, b) is the share of the frame's width that stays."""
     notes: tuple[str, ...] = ()
-    """What was left as filmed, and why, for a person."""
+    """For the user: what was left as filmed, and why."""
 
     def __post_init__(self) -> None:
         check_array(self.crop_pose, "crop_pose", np.float64, (len(self.camera.timeline), 4))
-        if not (np.abs(self.crop_pose) <= FARTHEST).all() or not self.kept.all():
-            raise ValueError(f"crop_pose must be finite, have a scale above 0, and lie within {FARTHEST:g} units")
+        if not (np.abs(self.crop_pose) <= SHIFT_UNITS_MAX).all() or not self.width_share.all():
+            raise ValueError(f"crop_pose must be finite, have a scale above 0, and be within {SHIFT_UNITS_MAX:g} units")
 
     @property
     def timeline(self) -> Timeline:
@@ -54,7 +54,7 @@ class SimilarityPath:
         return self.camera.shots
 
     @property
-    def kept(self) -> Float:
+    def width_share(self) -> Float:
         """(n,) share of the frame's width that is still shown."""
         return np.asarray(np.hypot(self.crop_pose[:, 0], self.crop_pose[:, 1]))
 
@@ -66,8 +66,8 @@ class SimilarityPath:
     def field(self, source: int, time_s: float) -> WarpField:
         """Where each pixel of the output at `time_s` comes from in frame `source`, any frame of the same shot.
 
-        The output's pose is carried to frame `source` through the camera's steps; what that frame wobbles by is its
-        own. Raises ValueError for a frame of another shot.
+        The output's pose is carried to frame `source` through the camera's steps; the wobble is that of frame `source`.
+        Raises ValueError for a frame of another shot.
         """
         rectified = place(output_nodes(self.geometry), to_real(self._pose(source, time_s)[None]))
         wobble = self.camera.wobble[source : source + 1]
@@ -77,19 +77,19 @@ class SimilarityPath:
         return field
 
     def _pose(self, source: int, time_s: float) -> Complex:
-        """Where the output at a time lies in rectified frame `source`: (2,).
+        """The pose (2,) of the output at a time in rectified frame `source`.
 
-        Between two frames the output's path is linear, so in whichever frame's coordinates it is taken: the maps
-        between frames are linear in the pose.
+        Between two frames the output's path is linear, in the coordinates of any frame: the maps between frames are
+        linear in the pose.
         """
-        before, after, share = moment(self, source, time_s)
-        pose = self._carried(before, source)
+        before, after, share = frames_around(self, source, time_s)
+        pose = self._carry(before, source)
         if share > 0:
-            pose = (1 - share) * pose + share * self._carried(after, source)
+            pose = (1 - share) * pose + share * self._carry(after, source)
         return np.asarray(pose, np.complex128)
 
-    def _carried(self, frame: int, source: int) -> Complex:
-        """The crop pose of one frame in the coordinates of another: (2,)."""
+    def _carry(self, frame: int, source: int) -> Complex:
+        """The crop pose (2,) of one frame in the coordinates of another."""
         pose: Complex = to_complex(self.crop_pose[frame : frame + 1])[0]
         for step in to_complex(self.camera.step[frame:source]):
             pose = compose(step, pose)

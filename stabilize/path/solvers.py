@@ -1,4 +1,4 @@
-"""Everything that finds a path, by name."""
+"""The path solvers, by name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from stabilize.settings import PathConfig, SolverName
 Progress = Callable[[int, int], None]
 """progress(done, total): frames."""
 Solver = Callable[[CameraPath, CameraRotation | None, PathConfig, Progress | None], SolvedPath]
-"""From how the camera moved, and how it turned where a gyroscope says so, to a path inside the crop. Raises SolveError
-where there is none, UsageError where the solver needs what is not there."""
+"""From the camera path, and the camera's rotation where there is a gyroscope log, to a path inside the crop. Raises
+SolveError where there is none, UsageError where the solver needs a log and there is none."""
 
 
 def _l1(
     camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None
 ) -> SolvedPath:
-    """The steadiest path of similarities; rotation has its share in the camera's steps and wobble already."""
+    """The steadiest path of similarities; the camera path already includes what the log says of its rotation."""
     path = solve_path(camera, config, progress)
     return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
 
@@ -30,7 +30,7 @@ def _l1(
 def _rotation(
     camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None
 ) -> SolvedPath:
-    """A virtual camera that turns smoothly. Loaded when it is asked for: SciPy's rotations take memory."""
+    """A virtual camera that turns smoothly. Loaded on demand: SciPy's rotations take memory."""
     from stabilize.path.rotation_solver import solve_rotation
 
     return solve_rotation(camera, rotation, config, progress)

@@ -14,7 +14,7 @@ from stabilize.core import CameraPath, Float, FrameGeometry
 from stabilize.fields.similarity import to_complex, to_real
 from stabilize.path.differences import Difference, differences
 from stabilize.path.interior_point import Term
-from stabilize.path.keyframes import at_times
+from stabilize.path.keyframes import values_at
 from stabilize.settings import AxisStrength, PathConfig
 
 # Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y. Chosen on the
@@ -45,7 +45,7 @@ class SolverInput:
 
     def max_crop(self, frames: slice) -> Float:
         """The share of the width (n,) that may be cropped from each frame."""
-        return at_times(self.config.max_crop, self.time_s[frames])
+        return values_at(self.config.max_crop, self.time_s[frames])
 
 
 def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
@@ -64,7 +64,7 @@ def objective_terms(data: SolverInput, frames: slice) -> tuple[Term, ...]:
     strength = _stored_strength(config.strength, camera.geometry)
     steps = to_complex(_scaled_steps(camera.step[pairs], strength, time_s[:-1]))
     interval, trust = data.intervals[pairs], camera.weight[pairs]
-    horizon_frames = at_times(config.smoothness_s, time_s) / data.interval_s
+    horizon_frames = values_at(config.smoothness_s, time_s) / data.interval_s
     horizon_frames = np.minimum(horizon_frames, HORIZON_FRAMES_MAX)[:, None]
     terms = []
     for order, difference in enumerate(differences(steps, interval), start=1):
@@ -91,7 +91,7 @@ def _scaled_steps(step: Float, strength: AxisStrength, time_s: Float) -> Float:
     """The share of the camera's steps (n, 4) that is to be removed, by axis; zoom is left whole."""
     if strength == AxisStrength():
         return step
-    x, y, roll = (at_times(share, time_s) for share in (strength.x, strength.y, strength.roll))
+    x, y, roll = (values_at(share, time_s) for share in (strength.x, strength.y, strength.roll))
     z = np.exp(1j * np.angle(to_complex(step)[:, 0]) * roll) * np.abs(to_complex(step)[:, 0])
     w = step[:, 2] * x + 1j * step[:, 3] * y
     return to_real(np.stack([z, w], axis=1))

@@ -78,7 +78,7 @@ def test_a_saved_path_gives_the_same_fields(kind: str, tmp_path: Path) -> None:
         for time_s in (path.timeline.time_at(frame), 0.02 if frame < 4 else 0.4):
             one, other = path.field(frame, time_s), loaded.field(frame, time_s)
             np.testing.assert_array_equal(one.source_px, other.source_px)
-    np.testing.assert_array_equal(path.kept, loaded.kept)
+    np.testing.assert_array_equal(path.width_share, loaded.width_share)
 
 
 def test_notes_without_end_do_not_make_a_file_that_cannot_be_read(tmp_path: Path) -> None:

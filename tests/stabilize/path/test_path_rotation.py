@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from gyro.lens import Lens
 from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairStatus, Timeline, field_nodes
 from stabilize.errors import SolveError, UsageError
-from stabilize.fields.rotation import BANDS, CameraRotation, turned
+from stabilize.fields.rotation import BANDS, CameraRotation, rotate_rays
 from stabilize.fuse import camera_path
 from stabilize.gyroscope.lens import PictureLens
 from stabilize.path.measure import SolvedPath, shake
@@ -273,4 +273,4 @@ def test_rays_turn_by_any_angle_as_the_matrix_says() -> None:
     rng = np.random.default_rng(0)
     for size in (0.0, 1e-9, 1e-3, 1.0, 3.1):
         rotvec, rays = rng.normal(0, size, (20, 3)), rng.normal(size=(20, 3))
-        np.testing.assert_allclose(turned(rotvec, rays), Rotation.from_rotvec(rotvec).apply(rays), atol=1e-12)
+        np.testing.assert_allclose(rotate_rays(rotvec, rays), Rotation.from_rotvec(rotvec).apply(rays), atol=1e-12)
