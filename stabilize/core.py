@@ -22,66 +22,68 @@ from stabilize.spool import chunks
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-Float16 = NDArray[np.float16]  # fields of small displacements, kept for every frame: 11 bits of a thousandth
+Float16 = NDArray[np.float16]  # fields of small displacements, one per frame: 11 bits are enough for them
 Int = NDArray[np.int64]
 UInt8 = NDArray[np.uint8]
-ROUNDING_TICKS = 1e-3  # by which a time in seconds may miss the frame's pts that it was made of
-
-
-TIME_LIMIT = 1 << 62  # of a pts: differences of two are whole numbers of 64 bits still
-RATIO_LIMIT = 1 << 31  # of either part of a time base, as in every container
-SIDE_LIMIT = 1 << 16  # pixels
+ROUNDING_TICKS = 1e-3  # by which a time in seconds may differ from the pts that it was computed from
+PTS_RANGE_MAX = 1 << 62  # so that differences of two fit in 64 bits
+TIME_BASE_MAX = 1 << 31  # of its numerator and denominator, as in every container
+SIDE_PX_MAX = 1 << 16
 QUARTER_TURNS_DEG = (0, 90, 180, 270)
-ASPECT_LIMIT = 1e10  # more than any ratio of two numbers of 32 bits
-USUAL_S = 1 / 30  # between two frames, where nothing says so
-LEAST_INTERVAL_S = 1e-4  # below, a clock is damaged: nobody shows 10,000 frames a second
-UNEVEN = 1e4  # times the usual interval, and its part
-NODES_LIMIT = 64  # of a mesh, each way
-MESH_LIMIT = 4.0  # units: twice the long side
-STRETCH = (1e-3, 1e3)  # by which a motion between two frames may change areas, anywhere in the frame
-SHIFT_UNITS_MAX = 16.0  # by which it may move a corner
+ASPECT_MAX = 1e10  # more than any ratio of two numbers of 32 bits
+DEFAULT_INTERVAL_S = 1 / 30  # of a single frame, or a damaged clock
+INTERVAL_S_MIN = 1e-4  # a clock with more than 10,000 frames per second is damaged
+INTERVAL_RATIO_MAX = 1e4  # of an interval to the median one, either way
+MESH_NODES_MAX = 64  # along either side
+MESH_UNITS_MAX = 4.0  # twice the long side
+AREA_RATIO_MIN, AREA_RATIO_MAX = 1e-3, 1e3  # of a motion between two frames, anywhere in the frame
+SHIFT_UNITS_MAX = 16.0  # of a corner of the frame between two frames
 
 
 def _within(fields: Float16, limit: float) -> bool:
-    """Whether all is finite, and no larger."""
+    """Whether all values are finite, and within the limit."""
     return all(bool((np.abs(fields[part]) <= limit).all()) for part in chunks(len(fields), fields))
 
 
 def check_shots(shots: tuple[slice, ...], frames: int) -> None:
+    """Raises ValueError where shots do not cover frames 0 to `frames` - 1, each once and in order."""
     edges = [0, *(shot.stop for shot in shots)]
     tiled = [(shot.start, shot.stop) for shot in shots] == list(pairwise(edges)) and edges[-1] == frames
     require(tiled and edges == sorted(set(edges)), "shots must follow one another from first frame to last")
 
 
 def possible(H_next_prev: Float) -> NDArray[np.bool_]:
-    """Which homographies (n, 3, 3) a camera can have made between two frames: of the unit frame's corners none goes to
-    infinity or far away, and the picture is neither folded nor crushed.
+    """Which homographies (n, 3, 3) a camera can have made between two frames.
+
+    No corner of the unit frame goes to infinity or far away, and the picture is neither folded nor crushed.
     """
     corners = np.array([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1.0]]).T
-    with np.errstate(all="ignore"):  # what is not finite is refused
+    with np.errstate(all="ignore"):  # values that are not finite fail the comparisons
         image = H_next_prev / H_next_prev[:, 2:, 2:] @ corners
         moved = np.abs(image[:, :2] / image[:, 2:] - corners[:2]).max(axis=(1, 2))
         det = np.linalg.det(H_next_prev / H_next_prev[:, 2:, 2:])
-        stretch = det[:, None] / image[:, 2] ** 3  # determinant of the Jacobian at each corner
-    fair = (stretch > STRETCH[0]) & (stretch < STRETCH[1]) & (image[:, 2] > 0)
-    return np.asarray(fair.all(axis=1) & (moved < SHIFT_UNITS_MAX))
+        area_ratio = det[:, None] / image[:, 2] ** 3  # determinant of the Jacobian at each corner
+    unfolded = (area_ratio > AREA_RATIO_MIN) & (area_ratio < AREA_RATIO_MAX) & (image[:, 2] > 0)
+    return np.asarray(unfolded.all(axis=1) & (moved < SHIFT_UNITS_MAX))
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When each frame is shown: strictly increasing integer `pts` (n,) in units of `time_base` seconds."""
+    """When each of n frames is shown."""
 
     pts: Int
+    """(n,) strictly increasing, in units of `time_base`."""
     time_base: Fraction
+    """Seconds."""
 
     def __post_init__(self) -> None:
         require(self.pts.ndim == 1 and self.pts.dtype == np.int64, "pts must be a 1-D int64 array")
         require(self.time_base > 0, "time_base must be positive")
         parts = self.time_base.numerator, self.time_base.denominator
-        require(max(parts) <= RATIO_LIMIT, "time_base must be a ratio of two numbers of 32 bits")
+        require(max(parts) <= TIME_BASE_MAX, "time_base must be a ratio of two numbers of 32 bits")
         require(bool(np.all(self.pts[1:] > self.pts[:-1])), "pts must increase strictly")
         ends = self.pts[[0, -1]].tolist() if len(self.pts) else [0, 0]
-        require(ends[1] - ends[0] < TIME_LIMIT, "pts must lie within 2^62 of each other")
+        require(ends[1] - ends[0] < PTS_RANGE_MAX, "pts must lie within 2^62 of each other")
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -102,9 +104,9 @@ class Timeline:
         return before if pts - self.pts[before] < self.pts[after] - pts else after
 
     def locate(self, time_s: float) -> tuple[int, float]:
-        """The frame that is shown at a time, and how far it is on the way to the next one, 0 to 1.
+        """The frame shown at a time, and the share of its interval that has passed, 0 to 1.
 
-        Before the first frame it is the first, from the last on the last.
+        Before the first frame it is the first, and from the last on the last, with a share of 0.
         """
         ticks = time_s / float(self.time_base)
         if abs(ticks - round(ticks)) < ROUNDING_TICKS:
@@ -117,27 +119,22 @@ class Timeline:
 
     @property
     def interval_s(self) -> float:
-        """The usual (median) time between two frames; 1/30 s where there are fewer or the clock is damaged."""
-        return self._median_s if self._median_s >= LEAST_INTERVAL_S else USUAL_S
+        """Median time between two frames; 1/30 s for a single frame or a damaged clock."""
+        return self._median_s if self._median_s >= INTERVAL_S_MIN else DEFAULT_INTERVAL_S
 
     @property
     def intervals(self) -> Float:
-        """Times between neighbours (n-1,) in units of the usual one; bounded, or the last digits of what is computed
-        with them were lost.
-        """
-        return np.asarray((np.diff(self.time_s) / self._median_s).clip(1 / UNEVEN, UNEVEN))
+        """Times (n-1,) between neighbouring frames in units of the median; bounded, for the precision of sums."""
+        return np.asarray((np.diff(self.time_s) / self._median_s).clip(1 / INTERVAL_RATIO_MAX, INTERVAL_RATIO_MAX))
 
     @property
     def _median_s(self) -> float:
-        return float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else USUAL_S
+        return float(np.median(np.diff(self.pts)) * float(self.time_base)) if len(self.pts) > 1 else DEFAULT_INTERVAL_S
 
 
 @dataclass(frozen=True, slots=True)
 class FrameGeometry:
-    """The stored picture, and how it is shown.
-
-    The *unit frame* has its origin at the centre, square units, 1 = half the long side; it is of the stored picture.
-    """
+    """The stored picture and its unit frame: origin at the centre, square units, 1 = half the long side."""
 
     width: int
     """Stored pixels."""
@@ -146,15 +143,15 @@ class FrameGeometry:
     pixel_aspect: float = 1.0
     """Width of a pixel in pixel heights."""
     rotation: int = 0
-    """Degrees clockwise that players turn the picture by."""
+    """Degrees clockwise by which players rotate the picture."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
             side = getattr(self, name)
-            fits = isinstance(side, int) and 0 < side <= SIDE_LIMIT
-            require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_LIMIT}")
+            fits = isinstance(side, int) and 0 < side <= SIDE_PX_MAX
+            require(fits, f"{name} must be a whole number of pixels, 1 to {SIDE_PX_MAX}")
         require(isinstance(self.pixel_aspect, int | float), "pixel_aspect must be a number")
-        require(1 / ASPECT_LIMIT <= self.pixel_aspect <= ASPECT_LIMIT, "pixel_aspect must be positive and finite")
+        require(1 / ASPECT_MAX <= self.pixel_aspect <= ASPECT_MAX, "pixel_aspect must be positive and finite")
         known = isinstance(self.rotation, int) and self.rotation in QUARTER_TURNS_DEG
         require(known, f"rotation must be one of {', '.join(map(str, QUARTER_TURNS_DEG))} degrees")
 
@@ -193,9 +190,9 @@ class FrameGeometry:
 
 
 class PairStatus(IntEnum):
-    """What became of the motion between two frames.
+    """The outcome of measuring the motion between two frames.
 
-    Only `OK` and `FAINT` carry a measurement, the latter a rough one; the path bridges the rest; `CUT` splits it.
+    `OK` and `FAINT` carry a measurement, `FAINT` a rough one. `CUT` splits the path; all others are bridged.
     """
 
     OK = 0
@@ -208,7 +205,7 @@ class PairStatus(IntEnum):
 
 
 class MotionModel(IntEnum):
-    """The rung of the model ladder that the evidence supported."""
+    """The motion model that the evidence supported, from simple to general."""
 
     NONE = 0
     STILL = 1
@@ -223,29 +220,30 @@ def _check_mesh(mesh: Float16, name: str, count: int) -> None:
     whole = mesh.ndim == 4 and (mesh.shape[0], mesh.shape[3]) == (count, 2)
     require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
     fewest, most = sorted(mesh.shape[1:3])
-    require(fewest >= 2 and most <= NODES_LIMIT, f"{name} must have 2 to {NODES_LIMIT} nodes each way")
-    require(_within(mesh, MESH_LIMIT), f"{name} must be finite, and within {MESH_LIMIT:g} units")
+    require(fewest >= 2 and most <= MESH_NODES_MAX, f"{name} must have 2 to {MESH_NODES_MAX} nodes each way")
+    require(_within(mesh, MESH_UNITS_MAX), f"{name} must be finite, and within {MESH_UNITS_MAX:g} units")
 
 
 @dataclass(frozen=True, slots=True)
 class PairMotion:
-    """Motion from one frame to the next in the unit frame, with its quality.
-
-    `H_next_prev` (3, 3); `mesh` (rows, cols, 2) float16 is what the background moves beyond it, at mesh nodes of the
-    previous frame (next = H(prev) + mesh); `coverage` the share of the picture's area that supports it; `residual` the
-    median distance of the inliers, in units.
-    """
+    """Motion from one frame to the next in the unit frame, with its quality: next = H(prev) + mesh."""
 
     status: PairStatus
+    """Whether it was measured, or why not."""
     model: MotionModel
+    """NONE where it was not measured."""
     H_next_prev: Float
+    """(3, 3)."""
     mesh: Float16
+    """(rows, cols, 2) motion of the background beyond H, units, at mesh nodes of the previous frame."""
     coverage: float
+    """Share of the picture's area that supports the motion."""
     residual: float
+    """Median distance of the inliers, units."""
 
     @property
     def measured(self) -> bool:
-        """Whether there is a motion."""
+        """Whether the motion was measured."""
         return self.status in (PairStatus.OK, PairStatus.FAINT)
 
 
@@ -253,7 +251,7 @@ class PairMotion:
 class Motion:
     """The motion of a whole video: n frames, n - 1 pairs.
 
-    All geometry is in the unit frame, and so independent of the analysis size.
+    All geometry is in the unit frame, independent of the size at which frames were analysed.
     """
 
     timeline: Timeline
@@ -273,11 +271,11 @@ class Motion:
     sharpness: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
     """(n,) mean gradient of each frame."""
     matches: Matches = field(default_factory=no_matches)
-    """What synchronisation with a gyroscope needs; of a long video only in part."""
+    """For synchronisation with a gyroscope log; of a long video only in part."""
 
     def __post_init__(self) -> None:
         frames = len(self.timeline)
-        require(frames > 0, "a motion needs a frame")
+        require(frames > 0, "a motion needs at least one frame")
         pairs = frames - 1
         check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
         _check_mesh(self.mesh, "mesh", pairs)
@@ -294,13 +292,13 @@ class Motion:
             highest = max(kind)
             require(bool((getattr(self, name) <= highest).all()), f"{name} must be a {kind.__name__}, 0 to {highest}")
         contradiction = self.measured == (self.model == MotionModel.NONE)
-        require(not contradiction.any(), "status and model contradict: a pair has a model where it is measured")
+        require(not contradiction.any(), "status and model contradict: pairs have a model where they are measured")
         for name, most in (("coverage", 1), ("residual", np.inf), ("sharpness", np.inf)):
             values = getattr(self, name)
-            fine = np.isfinite(values) & (values >= 0) & (values <= most)
-            require(bool(fine.all()), f"{name} must be finite, and 0 to {most}")
+            valid = np.isfinite(values) & (values >= 0) & (values <= most)
+            require(bool(valid.all()), f"{name} must be finite, and 0 to {most}")
         wrong = np.flatnonzero(~possible(self.H_next_prev)).tolist()
-        require(not wrong, f"H_next_prev is no motion between two frames at pair {wrong[:1]}")
+        require(not wrong, f"H_next_prev of pair {wrong[:1]} is no motion that a camera can make")
 
     @property
     def mesh_shape(self) -> tuple[int, int]:
@@ -322,7 +320,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class CameraPath:
-    """How the camera moved, split into what the path solver decides on and what is always removed."""
+    """The camera's motion, split into steps, which the path solver may keep or remove, and wobble, which is removed."""
 
     timeline: Timeline
     """Of n frames."""
@@ -332,7 +330,7 @@ class CameraPath:
     """(n-1, 4) similarities (a, b, x, y), unit frame, from each frame's *rectified* picture to the next one's:
     p_next = [[a, -b], [b, a]] p_prev + (x, y)."""
     weight: Float
-    """(n-1,) how far each step binds the path, 0 to 1."""
+    """(n-1,) trust in each step, 0 to 1: the factor of its terms in the solver."""
     wobble: Float16
     """(n, rows, cols, 2): where a rectified point p is found in the real frame, p + wobble(p): rolling shutter, lens
     shift, parallax, perspective. Nodes spread edge to edge."""
@@ -356,33 +354,32 @@ class CameraPath:
 
 
 def field_nodes(count: int, length: int) -> Float:
-    """Where the `count` nodes of a WarpField lie along an output side of `length` pixels: from edge to edge, in pixel
-    coordinates (the first pixel's centre is 0).
+    """Pixel coordinates of the `count` nodes of a WarpField along an output side of `length` pixels, edge to edge.
+
+    The centre of the first pixel is 0.
     """
     return np.asarray(np.linspace(-0.5, length - 0.5, count))
 
 
 @dataclass(frozen=True, slots=True)
 class WarpField:
-    """Backward map of one frame: `source_px` (rows, cols, 2) float32 luma pixel coordinates (x, y) in the source.
-
-    Nodes lie over the output as `field_nodes` says, in both directions; between nodes the map is bilinear.
-    """
+    """Backward map of one frame, at nodes that `field_nodes` places over the output; bilinear between them."""
 
     source_px: Float32
+    """(rows, cols, 2) luma pixel coordinates (x, y) in the source."""
 
     def __post_init__(self) -> None:
         require(self.source_px.ndim == 3 and self.source_px.shape[2] == 2, "source_px must be (rows, cols, 2)")
-        require(min(self.source_px.shape[:2]) >= 2, "a field needs two nodes each way")
+        require(min(self.source_px.shape[:2]) >= 2, "a field needs at least two nodes along either side")
         require(bool(np.isfinite(self.source_px).all()), "a field must be finite")
 
 
 class StablePath(Protocol):
-    """A path as a renderer sees it: it gives fields. Who solved it, and how, does not show."""
+    """A path as a renderer needs it: it gives fields, whatever solver it comes from."""
 
     @property
     def timeline(self) -> Timeline:
-        """Of the frames that it was made for."""
+        """Times of the input frames."""
 
     @property
     def geometry(self) -> FrameGeometry:
@@ -395,5 +392,5 @@ class StablePath(Protocol):
     def field(self, source: int, time_s: float) -> WarpField:
         """Where each pixel of the output at `time_s`, seconds since the first frame, comes from in frame `source`.
 
-        Any time will do, between frames too, and any frame of the shot. Raises ValueError for a frame of another shot.
+        The time may lie between frames; `source` is any frame of the same shot. Raises ValueError for another shot's.
         """

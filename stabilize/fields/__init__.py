@@ -1,1 +1,1 @@
-"""Fields over the picture: what motion, path and render all stand on."""
+"""Fields over the picture, and groups of maps: what motion, path and rendering share."""

@@ -1,4 +1,4 @@
-"""The output's nodes, and the WarpField of what they show: how every path makes its fields."""
+"""The output's nodes, and the WarpField of their source points: used by every kind of path."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def output_nodes(geometry: FrameGeometry) -> Float:
 
 
 def warp_field(source: Float, geometry: FrameGeometry) -> WarpField:
-    """The field of the places (rows * cols, 2), in units of the source frame, that the output's nodes show."""
+    """The field of source points (rows * cols, 2), units, one for each node of the output."""
     return WarpField(geometry.to_px(source).reshape(*NODES, 2).astype(np.float32))

@@ -116,9 +116,8 @@ def _notes(rotation: CameraRotation, time_s: Float) -> tuple[str, ...]:
         raise UsageError(
             f"the gyroscope log does not cover {len(unknown)} of {len(time_s)} frames, between {ends}: use --solver l1"
         )
-    return (
-        f"the gyroscope log does not cover {len(unknown)} frames, between {ends}: they are assumed to turn at a constant rate",
-    )
+    missing = f"the gyroscope log does not cover {len(unknown)} frames, between {ends}"
+    return (f"{missing}: the camera is assumed to turn at a constant rate there",)
 
 
 def _filling_focal(geometry: FrameGeometry, rotation: CameraRotation) -> float:

@@ -1,4 +1,4 @@
-"""What passes between the stages is checked where it is made: no stage after it has to doubt it."""
+"""The dataclasses between the stages check their values, so that no later stage has to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _turn(degrees: float) -> np.ndarray:
         np.array([[1, 0.3, 0], [0, 1, 0], [0.2, 0.2, 1]]),
     ],
 )
-def test_what_a_camera_can_do_is_possible(H: np.ndarray) -> None:
+def test_a_homography_that_a_camera_can_make_is_possible(H: np.ndarray) -> None:
     assert possible(H[None]).tolist() == [True]
 
 
@@ -47,12 +47,12 @@ def test_what_a_camera_can_do_is_possible(H: np.ndarray) -> None:
         np.diag([1e300, 1e300, 1e-300]),
     ],
 )
-def test_what_no_camera_can_do_is_not(H: np.ndarray) -> None:
+def test_a_homography_that_no_camera_can_make_is_not_possible(H: np.ndarray) -> None:
     assert possible(np.stack([np.eye(3), H])).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
-    "pts, time_base, said",
+    "pts, time_base, message",
     [
         ([0, 1, 1], Fraction(1, 30), "strictly"),
         ([2**62, -(2**62), 2**63 - 1], Fraction(1, 30), "strictly"),  # differences of 64 bits would wrap around
@@ -63,12 +63,12 @@ def test_what_no_camera_can_do_is_not(H: np.ndarray) -> None:
         ([0, 1], Fraction(10**400), "32 bits"),
     ],
 )
-def test_times_that_are_none_are_refused(pts: list[int], time_base: Fraction, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_times_are_refused(pts: list[int], time_base: Fraction, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Timeline(np.array(pts, np.int64), time_base)
 
 
-def test_the_usual_interval_is_that_of_a_film() -> None:
+def test_the_interval_is_the_median_and_1_30_s_for_a_damaged_clock() -> None:
     frames = np.arange(9, dtype=np.int64)
     assert Timeline(frames, Fraction(1, 25)).interval_s == pytest.approx(1 / 25)
     assert Timeline(frames, Fraction(1, 960)).interval_s == pytest.approx(1 / 960)
@@ -77,19 +77,19 @@ def test_the_usual_interval_is_that_of_a_film() -> None:
         assert damaged.interval_s == pytest.approx(1 / 30)
 
 
-def test_intervals_are_in_units_of_the_usual_one_whatever_the_clock() -> None:
+def test_intervals_are_bounded_and_in_units_of_the_median() -> None:
     pts = np.array([0, 10, 20, 45, 55, 65, 65 + 2**61, 66 + 2**61], np.int64)
     for time_base in (Fraction(1, 250), Fraction(1, 2**31)):
-        found = Timeline(pts, time_base).intervals
-        np.testing.assert_allclose(found[:5], [1, 1, 2.5, 1, 1])
-        assert 10 < found[5] <= 1e4 and 1e-4 <= found[6] < 0.2
+        intervals = Timeline(pts, time_base).intervals
+        np.testing.assert_allclose(intervals[:5], [1, 1, 2.5, 1, 1])
+        assert 10 < intervals[5] <= 1e4 and 1e-4 <= intervals[6] < 0.2
 
 
 @pytest.mark.parametrize(
     "width, height, aspect",
     [(0, 9, 1.0), (9, -1, 1.0), (10**9, 9, 1.0), (9.5, 9, 1.0), ("9", 9, 1.0), (9, 9, 0.0), (9, 9, float("nan"))],
 )
-def test_a_picture_has_a_size(width: int, height: int, aspect: float) -> None:
+def test_a_frame_without_a_valid_size_is_refused(width: int, height: int, aspect: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         FrameGeometry(width, height, aspect)
 
@@ -120,7 +120,7 @@ def test_shots_cover_every_frame_once(shots: tuple[slice, ...]) -> None:
         replace(_path(), shots=shots)
 
 
-def test_a_path_of_no_numbers_is_refused() -> None:
+def test_a_path_that_is_not_finite_is_refused() -> None:
     path = _path()
     pose = np.tile([1.0, 0, 0, 0], (6, 1))
     assert SimilarityPath(path, pose).notes == ()
@@ -132,7 +132,7 @@ def test_a_path_of_no_numbers_is_refused() -> None:
             replace(path, step=step)
 
 
-def test_a_geometry_is_turned_by_quarters_only() -> None:
+def test_a_rotation_is_a_multiple_of_90_degrees() -> None:
     assert [FrameGeometry(64, 48, 1.0, turn).lies_on_its_side for turn in (0, 90, 180, 270)] == [False, True] * 2
     for turn in (45, -90, 360, 90.0, "90"):
         with pytest.raises(ValueError, match="rotation"):

@@ -77,7 +77,7 @@ def test_points_at_infinity_go_where_the_fields_say(name: str) -> None:
         real = nodes + fields.shutter[i].reshape(-1, 2)
         looks = true.directions_world(geometry.to_px(real), i)
         expected = true.project(true.position_m[i] + 1e7 * looks, i + 1)
-        ideal = nodes + fields.turned[i].reshape(-1, 2)
+        ideal = nodes + fields.displacement[i].reshape(-1, 2)
         found = ideal + sample(fields.shutter[i + 1][None], ideal[None], geometry.half_extent)[0]
         errors.append((geometry.to_px(found) - expected)[inner])
         moved.append((expected - geometry.to_px(nodes))[inner])

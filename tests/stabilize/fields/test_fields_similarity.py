@@ -23,9 +23,9 @@ def _matrix(pose: np.ndarray) -> np.ndarray:
 
 @given(_SIMILARITY, _SIMILARITY)
 def test_composition_is_that_of_matrices(outer: tuple[float, ...], inner: tuple[float, ...]) -> None:
-    one, other = _real(outer), _real(inner)  # type: ignore[arg-type]
-    both = to_real(compose(to_complex(one), to_complex(other)))
-    np.testing.assert_allclose(_matrix(both), _matrix(one) @ _matrix(other), atol=1e-12)
+    a, b = _real(outer), _real(inner)  # type: ignore[arg-type]
+    product = to_real(compose(to_complex(a), to_complex(b)))
+    np.testing.assert_allclose(_matrix(product), _matrix(a) @ _matrix(b), atol=1e-12)
 
 
 @given(_SIMILARITY)

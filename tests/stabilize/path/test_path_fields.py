@@ -15,7 +15,7 @@ from stabilize.path.similarity import SimilarityPath
 
 GEOMETRY = FrameGeometry(320, 180, 1.25)
 FRAMES = 9
-PTS = np.array([0, 3, 6, 10, 13, 16, 19, 25, 28], np.int64)  # of uneven pace
+PTS = np.array([0, 3, 6, 10, 13, 16, 19, 25, 28], np.int64)  # at uneven intervals
 
 
 def _matrix(a: float, b: float, x: float, y: float) -> np.ndarray:
@@ -27,7 +27,7 @@ def _parameters(matrix: np.ndarray) -> np.ndarray:
 
 
 class _World:
-    """A camera with known poses (world from frame), crops in it, and a shift of each real frame as its wobble."""
+    """A camera with known poses (world from frame), crop poses, and a shift of each real frame as its wobble."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_every_frame_shows_the_same_world(time_s: float) -> None:
     assert np.ptp(shown[0], axis=(0, 1)).min() > 0.5
 
 
-def test_a_frame_at_its_own_time_is_cropped_by_its_own_pose() -> None:
+def test_the_field_of_a_frame_at_its_time_is_that_of_its_crop_pose() -> None:
     world = _World()
     path = world.path()
     for i in range(FRAMES):
@@ -74,7 +74,7 @@ def test_a_frame_at_its_own_time_is_cropped_by_its_own_pose() -> None:
         np.testing.assert_allclose(field[[0, 0, -1, -1], [0, -1, 0, -1]], GEOMETRY.to_px(expected), atol=1e-4)
 
 
-def test_between_two_frames_the_output_is_between_them() -> None:
+def test_the_output_is_linear_between_two_frames() -> None:
     world = _World(1)
     path = world.path()
     for i in range(FRAMES - 1):
@@ -85,16 +85,17 @@ def test_between_two_frames_the_output_is_between_them() -> None:
             np.testing.assert_allclose(world.shown(path, i, time_s), between, atol=1e-5)
 
 
-def test_a_film_that_runs_backwards_is_cropped_the_same() -> None:
+def test_a_reversed_video_has_the_same_fields() -> None:
     forward, backward = _World(2), _World(2)
     backward.world_frame = forward.world_frame[::-1]
     backward.crop, backward.wobble = forward.crop[::-1], forward.wobble[::-1]
     path = forward.path()
     mirrored = backward.path()
-    turned = Timeline(np.ascontiguousarray(PTS[-1] - PTS[::-1]), Fraction(1, 30))
+    reversed_timeline = Timeline(np.ascontiguousarray(PTS[-1] - PTS[::-1]), Fraction(1, 30))
     camera = mirrored.camera
     mirrored = SimilarityPath(
-        CameraPath(turned, GEOMETRY, camera.step, camera.weight, camera.wobble, camera.shots), mirrored.crop_pose
+        CameraPath(reversed_timeline, GEOMETRY, camera.step, camera.weight, camera.wobble, camera.shots),
+        mirrored.crop_pose,
     )
     for time_s in (0.0, 0.12, 0.31, 0.77, PTS[-1] / 30):
         for source in range(FRAMES):
@@ -103,11 +104,11 @@ def test_a_film_that_runs_backwards_is_cropped_the_same() -> None:
             np.testing.assert_allclose(one, other, atol=2e-3)
 
 
-def test_nothing_is_carried_across_a_cut() -> None:
+def test_no_pose_is_carried_across_a_cut() -> None:
     world = _World()
     path = world.path((slice(0, 4), slice(4, FRAMES)))
     last = path.field(3, path.timeline.time_at(3)).source_px
-    np.testing.assert_array_equal(path.field(3, 12.5 / 30).source_px, last)  # until the next shot's first frame
+    np.testing.assert_array_equal(path.field(3, 12.5 / 30).source_px, last)  # until the first frame of the next shot
     for source, frame in ((4, 3), (3, 4), (0, 8)):
         with pytest.raises(ValueError, match="another shot"):
             path.field(source, path.timeline.time_at(frame))

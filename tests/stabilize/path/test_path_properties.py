@@ -1,5 +1,6 @@
-"""What holds of every path: it is finite, inside and the same twice; a camera that is mirrored, turned or run backwards
-has the mirrored, turned, reversed path.
+"""Properties of every path: it is finite, inside the frame and reproducible.
+
+A camera that is mirrored, rotated or reversed in time has the mirrored, rotated or reversed path.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ from stabilize.settings import PathConfig
 
 WIDE, SQUARE = FrameGeometry(640, 360), FrameGeometry(360, 360)
 NODES = (7, 9)
-WITHIN = 2e-3  # units: a thousandth of the width
+TOLERANCE_UNITS = 2e-3  # a thousandth of the width
 
 
 @dataclass(frozen=True)
 class Take:
-    """A camera as hypothesis draws it."""
+    """A camera path as hypothesis draws it."""
 
     frames: int
     seed: int
     shake: float
     wobble: float
     cut: int | None
-    turns: bool = True
-    """Whether it rolls and zooms as well."""
+    rolls: bool = True
+    """Whether it rolls and zooms as well as shifts."""
 
     def camera(self, geometry: FrameGeometry = WIDE) -> CameraPath:
-        """It walks, and shakes about its way; wobble is smooth over the picture."""
+        """It walks steadily and shakes on the way; its wobble is smooth over the frame."""
         rng = np.random.default_rng(self.seed)
         n = self.frames
-        gone = np.arange(n) / 100  # on its way
-        roll = rng.normal(0, self.shake / 3, n) + gone * rng.normal(0, 0.2)
+        walked = np.arange(n) / 100
+        roll = rng.normal(0, self.shake / 3, n) + walked * rng.normal(0, 0.2)
         scale = np.exp(rng.normal(0, self.shake / 10, n))
-        place = rng.normal(0, self.shake, (n, 2)) + np.outer(gone, rng.normal(0, 0.3, 2))
-        turn = scale * np.exp(1j * roll) if self.turns else np.ones(n, complex)
+        place = rng.normal(0, self.shake, (n, 2)) + np.outer(walked, rng.normal(0, 0.3, 2))
+        turn = scale * np.exp(1j * roll) if self.rolls else np.ones(n, complex)
         pose = np.stack([turn, place @ [1, 1j]], axis=1)
         step = to_real(compose(inverse(pose[1:]), pose[:-1]))
         rough = rng.normal(0, 4 * self.wobble, (n, *NODES, 2))
@@ -55,13 +56,13 @@ class Take:
         return CameraPath(timeline, geometry, step, np.ones(n - 1), wobble, shots)
 
 
-def takes(most_frames: int, most_shake: float, **fixed: object) -> st.SearchStrategy[Take]:
+def takes(frames_max: int, shake_max: float, **fixed: object) -> st.SearchStrategy[Take]:
     parts = {
-        "frames": st.integers(1, most_frames),
+        "frames": st.integers(1, frames_max),
         "seed": st.integers(0, 2**32 - 1),
-        "shake": st.floats(0, most_shake),
+        "shake": st.floats(0, shake_max),
         "wobble": st.sampled_from([0.0, 0.002, 0.006]),
-        "cut": st.none() | st.integers(1, most_frames - 1),
+        "cut": st.none() | st.integers(1, frames_max - 1),
     }
     return st.builds(Take, **(parts | {name: st.just(value) for name, value in fixed.items()}))
 
@@ -78,12 +79,12 @@ CONFIGS = st.builds(
 
 @settings(max_examples=25, deadline=None)
 @given(takes(200, 0.3), CONFIGS)
-def test_a_path_is_finite_inside_and_the_same_twice(take: Take, config: PathConfig) -> None:
+def test_a_path_is_finite_inside_and_reproducible(take: Take, config: PathConfig) -> None:
     camera = take.camera()
     try:
         path = solve_path(camera, config)
     except SolveError:
-        return  # wobble without room: said, and not shown
+        return  # the wobble leaves no room
     assert np.isfinite(path.crop_pose).all()
     np.testing.assert_array_equal(solve_path(camera, config).crop_pose, path.crop_pose)
     whole = slice(0, take.frames)
@@ -104,26 +105,26 @@ def test_a_mirrored_camera_has_the_mirrored_path(take: Take, config: PathConfig)
     camera = take.camera()
     wobble = np.ascontiguousarray(camera.wobble[:, :, ::-1] * np.array([-1, 1], np.float16))
     mirrored = replace(camera, step=camera.step * MIRROR, wobble=wobble)
-    np.testing.assert_allclose(_poses(mirrored, config), _poses(camera, config) * MIRROR, atol=WITHIN)
+    np.testing.assert_allclose(_poses(mirrored, config), _poses(camera, config) * MIRROR, atol=TOLERANCE_UNITS)
 
 
 @settings(max_examples=10, deadline=None)
 @given(takes(120, 0.05, wobble=0.002), SMOOTH)
-def test_a_camera_on_its_side_has_the_path_on_its_side(take: Take, config: PathConfig) -> None:
+def test_a_rotated_camera_has_the_rotated_path(take: Take, config: PathConfig) -> None:
     """By a quarter turn: x goes to y, and y to -x."""
     camera = take.camera(SQUARE)
 
-    def aside(poses: np.ndarray) -> np.ndarray:
+    def rotated(poses: np.ndarray) -> np.ndarray:
         return np.column_stack([poses[:, :2], -poses[:, 3], poses[:, 2]])
 
-    turned = np.rot90(camera.wobble, -1, axes=(1, 2))
-    wobble = np.ascontiguousarray(np.stack([-turned[..., 1], turned[..., 0]], axis=-1))
-    found = _poses(replace(camera, step=aside(camera.step), wobble=wobble), config)
-    np.testing.assert_allclose(found, aside(_poses(camera, config)), atol=WITHIN)
+    rotated_wobble = np.rot90(camera.wobble, -1, axes=(1, 2))
+    wobble = np.ascontiguousarray(np.stack([-rotated_wobble[..., 1], rotated_wobble[..., 0]], axis=-1))
+    poses = _poses(replace(camera, step=rotated(camera.step), wobble=wobble), config)
+    np.testing.assert_allclose(poses, rotated(_poses(camera, config)), atol=TOLERANCE_UNITS)
 
 
-def _reversed_path_is_off_by(take: Take, config: PathConfig) -> float:
-    """The most by which a pose of the film that runs backwards differs, units."""
+def _error_of_reversed_path(take: Take, config: PathConfig) -> float:
+    """The largest difference of a pose from that of the reversed video, units."""
     camera = take.camera()
     step = to_real(inverse(to_complex(camera.step)))[::-1]
     reverse = replace(camera, step=np.ascontiguousarray(step), wobble=np.ascontiguousarray(camera.wobble[::-1]))
@@ -131,13 +132,13 @@ def _reversed_path_is_off_by(take: Take, config: PathConfig) -> float:
 
 
 @settings(max_examples=10, deadline=None)
-@given(takes(120, 0.05, wobble=0.002, cut=None, turns=False), SMOOTH)
-def test_a_film_that_runs_backwards_has_the_reversed_path(take: Take, config: PathConfig) -> None:
-    assert _reversed_path_is_off_by(take, config) < WITHIN
+@given(takes(120, 0.05, wobble=0.002, cut=None, rolls=False), SMOOTH)
+def test_a_reversed_video_has_the_reversed_path(take: Take, config: PathConfig) -> None:
+    assert _error_of_reversed_path(take, config) < TOLERANCE_UNITS
 
 
 @settings(max_examples=10, deadline=None)
 @given(takes(120, 0.05, wobble=0.002, cut=None), SMOOTH)
-def test_a_film_that_rolls_and_runs_backwards_has_nearly_the_reversed_path(take: Take, config: PathConfig) -> None:
-    """L1 counts along the axes of a frame, and of two that are turned one has to be chosen."""
-    assert _reversed_path_is_off_by(take, config) < 10 * WITHIN
+def test_a_reversed_video_with_roll_has_nearly_the_reversed_path(take: Take, config: PathConfig) -> None:
+    """L1 is along the axes of the earlier frame of a pair, which is the later one in reverse."""
+    assert _error_of_reversed_path(take, config) < 10 * TOLERANCE_UNITS
