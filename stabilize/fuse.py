@@ -39,7 +39,7 @@ class RotationFields:
     displacement: Float32
     """(n-1, rows, cols, 2) of the nodes from frame to frame, by rotation alone and without rolling shutter."""
     shutter: Float32
-    """(n, rows, cols, 2) displacement by rolling shutter of the points at the nodes."""
+    """(n, rows, cols, 2) displacement by rolling shutter, from rectified to real frames."""
     known: Mask
     """(n-1,) whether the log covers each pair."""
     level: Float | None = None

@@ -89,7 +89,7 @@ def shake(path: SolvedPath) -> tuple[Shake, Shake]:
 def not_worse(camera: CameraPath, shot: slice, pose: Float, interval_s: float) -> bool:
     """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input has.
 
-    Both are in pixels of the output. `interval_s` is the usual time between frames.
+    Both are in pixels of the output. `interval_s` is the median time between frames.
     """
     before = poses_along(camera.step[shot.start : shot.stop - 1])
     after = compose(before, to_complex(pose))
