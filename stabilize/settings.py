@@ -35,7 +35,6 @@ KeyFrames: TypeAlias = tuple[tuple[float, float], ...]
 FlowName: TypeAlias = Literal["klt", "dis"]
 Zoom: TypeAlias = Literal["dynamic", "static"]
 SolverName: TypeAlias = Literal["l1", "rotation"]
-Loss: TypeAlias = Literal["l1", "l2"]
 Interpolation: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 BackendName: TypeAlias = Literal["cpu", "torch"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
@@ -283,13 +282,6 @@ class PathConfig(Settings):
             choices={"dynamic": "it follows the need", "static": "one crop for the whole shot"},
         ),
     ] = "dynamic"
-    loss: Annotated[
-        Loss,
-        about(
-            "Norm of the path's differences.",
-            choices={"l1": "still and even pieces, as from a tripod and a dolly", "l2": "always slightly moving"},
-        ),
-    ] = "l1"
     tripod: Annotated[bool, about("Hold the camera still wherever the crop allows.")] = False
     strength: Annotated[
         AxisStrength,

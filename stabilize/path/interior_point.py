@@ -1,7 +1,9 @@
-"""A primal-dual interior-point solver: banded differences in an L1 or L2 norm under per-frame linear constraints.
+"""A primal-dual interior-point solver: banded differences in Huber's norm under per-frame linear constraints.
 
-    minimise   sum_k sum_i weight_k[i] * |r_k[i]|   (or weight/2 * r^2)   +  cost . B
+    minimise   sum_k sum_i h(r_k[i]; weight_k[i], knee_k[i])  +  cost . B
     subject to g B_t <= limit_t  for every frame t
+
+with h(r) = weight r^2 / (2 knee) where |r| <= knee, weight (|r| - knee / 2) beyond (Huber 1964); a knee of 0 gives L1.
 
 General solvers carry 30 unknowns per frame, as every absolute value has its slack (clarabel: 1.4 ms per frame, and
 memory to match). Here slacks are eliminated by hand: each Newton step is one banded Cholesky factorisation of 4
@@ -20,13 +22,12 @@ from stabilize.core import Float
 from stabilize.errors import SolveError
 from stabilize.fields.similarity import to_complex, to_real
 from stabilize.path.differences import Difference
-from stabilize.settings import Loss
 
 ITERATIONS_MAX = 60
 ACCEPTED_GAP_MAX = 1e-2  # mean complementarity against the objective, after the last iteration
 DUAL_RESIDUAL_MAX = 0.05  # share of the cost, at convergence
 STEP_SHARE = 0.9  # share of the way to the nearest boundary
-NOT_CONVERGED = "the path solver did not converge: try another --smoothness, or --set path.loss=l2, and report the clip"
+NOT_CONVERGED = "the path solver did not converge: try another --smoothness, and report the clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,14 @@ class Term:
     difference: Difference
     """Of m rows."""
     weight: Float
-    """(m, 4) for (a, b, x, y), all positive."""
+    """(m, 4) for (a, b, x, y), all positive: the slope of the norm beyond the knee."""
+    knee: float = 0.0
+    """Residual up to which the norm is quadratic."""
+
+    @property
+    def compliance(self) -> Float:
+        """(m, 4) residual per force in the quadratic part."""
+        return self.knee / self.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,6 @@ class Problem:
     """(n, c) upper bounds of g B_t."""
     start: Float
     """(n, 4) poses strictly inside the constraints."""
-    loss: Loss = "l1"
-    """The norm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,11 @@ class _State:
     pose: Float
     """(n, 4)."""
     u: list[Float]
-    """(m, 4) of each term: the positive part of the residual, r = u - v; not used in L2."""
+    """(m, 4) of each term: the positive part of the residual beyond the knee, r = u - v + compliance y."""
     v: list[Float]
     """(m, 4) of each term: its negative part."""
     y: list[Float]
-    """(m, 4) of each term: dual of r = u - v, within the term's weight either way."""
+    """(m, 4) of each term: the force, dual of the residual, within the term's weight either way."""
     slack: Float
     """(n, c) of each constraint."""
     multiplier: Float
@@ -166,19 +172,17 @@ def _initial_state(problem: Problem) -> _State:
 def _mean_complementarity(problem: Problem, s: _State) -> float:
     total = float(np.sum(s.slack * s.multiplier))
     count = s.slack.size
-    if problem.loss == "l1":
-        for term, u, v, y in zip(problem.terms, s.u, s.v, s.y, strict=True):
-            total += float(np.sum(u * (term.weight - y)) + np.sum(v * (term.weight + y)))
-            count += 2 * u.size
+    for term, u, v, y in zip(problem.terms, s.u, s.v, s.y, strict=True):
+        total += float(np.sum(u * (term.weight - y)) + np.sum(v * (term.weight + y)))
+        count += 2 * u.size
     return total / count
 
 
 def _difference_weights(problem: Problem, s: _State) -> list[Float]:
-    """The diagonal D that stands for the eliminated u, v (L1), or the weight itself (L2)."""
-    if problem.loss == "l2":
-        return [t.weight for t in problem.terms]
+    """The diagonal D that stands for the eliminated u, v."""
     return [
-        1 / (u / (t.weight - y) + v / (t.weight + y)) for t, u, v, y in zip(problem.terms, s.u, s.v, s.y, strict=True)
+        1 / (u / (t.weight - y) + v / (t.weight + y) + t.compliance)
+        for t, u, v, y in zip(problem.terms, s.u, s.v, s.y, strict=True)
     ]
 
 
@@ -189,18 +193,11 @@ def _direction(  # noqa: PLR0917
     n = len(s.pose)
     rhs = -problem.cost - s.multiplier @ problem.g
     shift: list[Float] = []
-    l1 = problem.loss == "l1"
     for k, term in enumerate(problem.terms):
-        r = _residual(term, s.pose)
         up, down = term.weight - s.y[k], term.weight + s.y[k]
-        if l1:
-            second_u = affine.u[k] * -affine.y[k] if affine else 0.0
-            second_v = affine.v[k] * affine.y[k] if affine else 0.0
-            b = r - (target - second_u) / up + (target - second_v) / down
-            rhs -= _adjoint(term, s.y[k] + d[k] * b, n)
-        else:
-            b = r
-            rhs -= _adjoint(term, d[k] * b, n)
+        second_u, second_v = _second_order(affine, k)
+        b = _residual(term, s.pose) - (target - second_u) / up + (target - second_v) / down - term.compliance * s.y[k]
+        rhs -= _adjoint(term, s.y[k] + d[k] * b, n)
         shift.append(b)
     second = affine.slack * affine.multiplier if affine else 0.0
     gap = s.pose @ problem.g.T + s.slack - problem.limit
@@ -211,15 +208,18 @@ def _direction(  # noqa: PLR0917
     toward = pose @ problem.g.T
     du, dv, dy = [], [], []
     for k, term in enumerate(problem.terms):
-        step_y = d[k] * (_linear(term, pose) + shift[k]) if l1 else np.zeros_like(shift[k])
+        step_y = d[k] * (_linear(term, pose) + shift[k])
+        up, down = term.weight - s.y[k], term.weight + s.y[k]
+        second_u, second_v = _second_order(affine, k)
         dy.append(step_y)
-        if l1:
-            up, down = term.weight - s.y[k], term.weight + s.y[k]
-            second_u = affine.u[k] * -affine.y[k] if affine else 0.0
-            second_v = affine.v[k] * affine.y[k] if affine else 0.0
-            du.append((target - second_u + s.u[k] * step_y) / up - s.u[k])
-            dv.append((target - second_v - s.v[k] * step_y) / down - s.v[k])
+        du.append((target - second_u + s.u[k] * step_y) / up - s.u[k])
+        dv.append((target - second_v - s.v[k] * step_y) / down - s.v[k])
     return _Direction(pose, du, dv, dy, -toward - gap, centre + barrier * (toward + gap))
+
+
+def _second_order(affine: _Direction | None, k: int) -> tuple[Float | float, Float | float]:
+    """Mehrotra's second-order terms of the complementarity of u and v, for one term."""
+    return (-affine.u[k] * affine.y[k], affine.v[k] * affine.y[k]) if affine else (0.0, 0.0)
 
 
 def _step_limit(value: Float, step: Float) -> float:
@@ -235,28 +235,24 @@ def _dual_residual(problem: Problem, s: _State) -> float:
         return 0.0
     rest = problem.cost + s.multiplier @ problem.g
     for k, term in enumerate(problem.terms):
-        forces = s.y[k] if problem.loss == "l1" else term.weight * _residual(term, s.pose)
-        rest += _adjoint(term, forces, n)
+        rest += _adjoint(term, s.y[k], n)
     return float(np.abs(rest).max()) / size
 
 
 def _step_lengths(problem: Problem, s: _State, d: _Direction) -> tuple[float, float]:
     """Primal and dual step lengths that stay inside."""
     primal, dual = _step_limit(s.slack, d.slack), _step_limit(s.multiplier, d.multiplier)
-    if problem.loss == "l1":
-        for k, term in enumerate(problem.terms):
-            primal = min(primal, _step_limit(s.u[k], d.u[k]), _step_limit(s.v[k], d.v[k]))
-            dual = min(dual, _step_limit(term.weight - s.y[k], -d.y[k]), _step_limit(term.weight + s.y[k], d.y[k]))
-    if problem.loss == "l2":  # a quadratic objective needs one length for both
-        primal = dual = min(primal, dual)
+    for k, term in enumerate(problem.terms):
+        primal = min(primal, _step_limit(s.u[k], d.u[k]), _step_limit(s.v[k], d.v[k]))
+        dual = min(dual, _step_limit(term.weight - s.y[k], -d.y[k]), _step_limit(term.weight + s.y[k], d.y[k]))
     return min(1.0, STEP_SHARE * primal), min(1.0, STEP_SHARE * dual)
 
 
 def _advance(s: _State, d: _Direction, primal: float, dual: float) -> _State:
     return _State(
         pose=s.pose + primal * d.pose,
-        u=[u + primal * du for u, du in zip(s.u, d.u, strict=True)] if d.u else s.u,
-        v=[v + primal * dv for v, dv in zip(s.v, d.v, strict=True)] if d.v else s.v,
+        u=[u + primal * du for u, du in zip(s.u, d.u, strict=True)],
+        v=[v + primal * dv for v, dv in zip(s.v, d.v, strict=True)],
         y=[y + dual * dy for y, dy in zip(s.y, d.y, strict=True)],
         slack=s.slack + primal * d.slack,
         multiplier=s.multiplier + dual * d.multiplier,
@@ -268,8 +264,15 @@ def objective(problem: Problem, pose: Float) -> float:
     total = float(np.sum(problem.cost * pose))
     for term in problem.terms:
         r = _residual(term, pose)
-        total += float(np.sum(term.weight * (np.abs(r) if problem.loss == "l1" else r * r / 2)))
+        total += float(np.sum(term.weight * _huber(np.abs(r), term.knee)))
     return total
+
+
+def _huber(size: Float, knee: float) -> Float:
+    """Huber's norm of absolute residuals, with slope 1 beyond the knee."""
+    if knee == 0:
+        return size
+    return np.asarray(np.where(size <= knee, size**2 / (2 * knee), size - knee / 2))
 
 
 def solve(problem: Problem, tolerance: float = 1e-5) -> Float:

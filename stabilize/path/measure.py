@@ -11,10 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from stabilize.core import CameraPath, Float, StablePath
-from stabilize.fields.similarity import Complex, compose, to_complex
+from stabilize.core import Float, StablePath
+from stabilize.fields.similarity import Complex
 from stabilize.fields.smoothing import gaussian_mean, in_frames
-from stabilize.path.similarity import poses_along
 
 SHAKE_SIGMA_S = 0.5  # of the Gaussian smooth that shake is measured against
 
@@ -86,32 +85,17 @@ def shake(path: SolvedPath) -> tuple[Shake, Shake]:
     return _shake(before, path), _shake(after, path)
 
 
-def not_worse(camera: CameraPath, shot: slice, pose: Float, interval_s: float) -> bool:
-    """Whether crop poses (n, 4) of one shot leave neither more jitter nor more acceleration than the input has.
-
-    Both are in pixels of the output. `interval_s` is the median time between frames.
-    """
-    before = poses_along(camera.step[shot.start : shot.stop - 1])
-    after = compose(before, to_complex(pose))
-    zoom = 1 / np.hypot(pose[:, 0], pose[:, 1])
-    sigma = in_frames(SHAKE_SIGMA_S, interval_s)
-    for high_pass in (lambda w: _high_pass(w.real, sigma) + 1j * _high_pass(w.imag, sigma), lambda w: np.diff(w, 2)):
-        filmed, stable = high_pass(before[:, 1]), high_pass(after[:, 1])
-        if _rms(np.abs(stable) * zoom[: len(stable)]) > _rms(np.abs(filmed)) * (1 + 1e-6):
-            return False
-    return True
-
-
 def _shake(poses: Complex, path: StablePath) -> Shake:
     sigma = in_frames(SHAKE_SIGMA_S, path.timeline.interval_s)
     shifts, rolls = [np.zeros(0)], [np.zeros(0)]
     for shot in path.shots:
-        shifts.append(np.abs(_high_pass(poses[shot, 1].real, sigma) + 1j * _high_pass(poses[shot, 1].imag, sigma)))
-        rolls.append(_high_pass(np.unwrap(np.angle(poses[shot, 0])), sigma))
+        shifts.append(np.abs(high_pass(poses[shot, 1].real, sigma) + 1j * high_pass(poses[shot, 1].imag, sigma)))
+        rolls.append(high_pass(np.unwrap(np.angle(poses[shot, 0])), sigma))
     return Shake(50 * _rms(np.concatenate(shifts)), float(np.degrees(_rms(np.concatenate(rolls)))))
 
 
-def _high_pass(signal: Float, sigma: float) -> Float:
+def high_pass(signal: Float, sigma: float) -> Float:
+    """What a signal (n,) has beyond its Gaussian mean over `sigma` samples."""
     return signal - gaussian_mean(signal, sigma)
 
 

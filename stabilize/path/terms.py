@@ -1,6 +1,9 @@
 """What the path solver minimises: weighted differences of the output path, and the lean of its horizon.
 
-First, second and third differences are those of Grundmann, Kwatra, Essa 2011, with zoom as a variable.
+The differences are those of Grundmann, Kwatra, Essa 2011, with zoom as a variable. Their L1 norm leaves the largest
+swings of the camera in the output, for they cost it no more than as many small ones. Speed and acceleration are
+therefore weighed by their squares up to what a camera does at most (Huber's norm); the zoom has an L1 term as well, and
+so keeps one speed for as long as it can.
 """
 
 from __future__ import annotations
@@ -17,15 +20,41 @@ from stabilize.path.interior_point import Term
 from stabilize.path.keyframes import values_at
 from stabilize.settings import AxisStrength, PathConfig
 
-# Weights of the first to third difference, for a time of one frame; columns a (zoom), b (roll), x, y. Chosen on the
-# real clips for the least jitter at equal field of view. Zoom has no first-order term: walking forward is a steady
-# zoom, and no shake.
-DIFFERENCE_WEIGHTS = np.array([[0.03, 1.0, 1.0, 1.0], [0.9, 3.0, 3.0, 3.0], [0.03, 0.1, 0.1, 0.1]])
 HORIZON_FRAMES_MAX = 3000  # of smoothing: the weights grow with its third power
 # Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
 HORIZON_WEIGHT = 300.0
 TRIPOD_WEIGHT = 100.0  # of the first difference in tripod mode, for a time of one frame
-WEIGHT_MIN = 1e-6  # the solver needs weights above 0; they also decide where the L2 objective is flat
+STILL = np.array([1.0, 0.0], complex)  # the step of a camera that does not move
+WEIGHT_MIN = 1e-6  # the solver needs weights above 0
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """A norm of one order of difference of the output path, or of the crop alone.
+
+    With x the difference in units per horizon^order: curvature x^2 / 2 up to the knee, linear beyond.
+    """
+
+    order: int
+    """Of the difference: 1 is velocity, 2 acceleration."""
+    curvature: tuple[float, float, float, float]
+    """For zoom, roll, x and y; the slope where the knee is 0."""
+    knee: float
+    """Units per second^order; 0: linear from 0 on."""
+
+
+# Chosen by the ablation in benchmarks/README.md ("Natural paths"). The knees are a whip pan of one width per second,
+# and its start within a fifth of it.
+PATH_PENALTIES = (
+    Penalty(1, (0.0, 675.0, 112.5, 112.5), 2.0),
+    Penalty(2, (0.0, 67.5, 11.25, 11.25), 10.0),
+    Penalty(2, (0.0, 0.225, 0.225, 0.225), 0.0),
+)
+# Of the crop's own zoom, whatever the camera's: walking forward is a steady zoom, and no shake.
+ZOOM_PENALTIES = (
+    Penalty(2, (11.25, 0.0, 0.0, 0.0), 10.0),
+    Penalty(2, (4.05, 0.0, 0.0, 0.0), 0.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +83,52 @@ def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
     return SolverInput(camera, config, timeline.time_s, timeline.intervals, timeline.interval_s)
 
 
-def objective_terms(data: SolverInput, frames: slice) -> tuple[Term, ...]:
-    """Weighted differences of the output path over some frames of one shot, and its lean where a horizon is set.
+def objective_terms(data: SolverInput, frames: slice, zoom_factor: Float) -> tuple[Term, ...]:
+    """Weighted differences over some frames of one shot, and the lean where a horizon is set.
 
-    In tripod mode the first difference has a weight that outweighs all others.
+    `zoom_factor` (n,) multiplies the penalties of the zoom. In tripod mode the path's speed has a weight that outweighs
+    all others.
     """
     camera, config, time_s = data.camera, data.config, data.time_s[frames]
     pairs = slice(frames.start, frames.stop - 1)
     strength = _stored_strength(config.strength, camera.geometry)
     steps = to_complex(_scaled_steps(camera.step[pairs], strength, time_s[:-1]))
     interval, trust = data.intervals[pairs], camera.weight[pairs]
-    horizon_frames = values_at(config.smoothness_s, time_s) / data.interval_s
-    horizon_frames = np.minimum(horizon_frames, HORIZON_FRAMES_MAX)[:, None]
-    terms = []
-    for order, difference in enumerate(differences(steps, interval), start=1):
-        horizon = horizon_frames[: difference.factor.shape[1]]
-        tripod = config.tripod and order == 1
-        weight = np.full(4, TRIPOD_WEIGHT) * horizon if tripod else DIFFERENCE_WEIGHTS[order - 1] * horizon**order
-        terms.append(Term(difference, np.maximum(weight * _lowest_trust(trust, order)[:, None], WEIGHT_MIN)))
+    horizon_frames = np.minimum(values_at(config.smoothness_s, time_s) / data.interval_s, HORIZON_FRAMES_MAX)
+    of_path = differences(steps, interval, orders=2)
+    of_crop = differences(np.tile(STILL, (len(steps), 1)), interval, orders=2)
+    terms = [
+        _penalty_term(penalty, of_path, horizon_frames, data.interval_s, trust)
+        for penalty in PATH_PENALTIES
+        if not (config.tripod and penalty.order == 1)
+    ]
+    if config.tripod:
+        terms.append(Term(of_path[0], np.tile(TRIPOD_WEIGHT * horizon_frames[:-1, None], (1, 4))))
+    terms += [_penalty_term(p, of_crop, horizon_frames, data.interval_s, zoom_factor[:-1]) for p in ZOOM_PENALTIES]
     if config.horizon_deg is not None and camera.level is not None:
         terms += _horizon_terms(camera.level[frames], np.radians(config.horizon_deg))
     return tuple(terms)
 
 
-def _lowest_trust(trust: Float, order: int) -> Float:
-    """The lowest trust (n - order,) among the `order` neighbouring steps that each difference spans."""
-    return np.asarray(sliding_window_view(trust, order).min(axis=1))
+def _penalty_term(
+    penalty: Penalty, by_order: list[Difference], horizon_frames: Float, interval_s: float, factor: Float
+) -> Term:
+    """The penalty over the frames of a window, times the lowest of the factors (n-1,) of the steps it spans.
+
+    Of a window that is too short for its order, the highest there is.
+    """
+    order = min(penalty.order, len(by_order))
+    difference = by_order[order - 1]
+    horizon = horizon_frames[: difference.factor.shape[1], None]
+    knee = penalty.knee * interval_s**order
+    scale = horizon ** (2 * order) * knee if knee else horizon**order
+    weight = np.array(penalty.curvature) * scale * _lowest(factor, order)[:, None]
+    return Term(difference, np.maximum(weight, WEIGHT_MIN), knee)
+
+
+def _lowest(factor: Float, order: int) -> Float:
+    """The lowest factor (n - order,) among the `order` neighbouring steps (n-1,) that each difference spans."""
+    return np.asarray(sliding_window_view(factor, order).min(axis=1))
 
 
 def _stored_strength(strength: AxisStrength, geometry: FrameGeometry) -> AxisStrength:
