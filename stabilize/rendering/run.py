@@ -16,7 +16,7 @@ from stabilize.rendering.window import Window, frames_ahead, windows
 from stabilize.settings import EncodeConfig, RenderConfig
 from stabilize.video.buffers import new_frame
 from stabilize.video.frame import Frame
-from stabilize.video.opened import opened
+from stabilize.video.open_input import reopen
 from stabilize.video.probe import MediaInfo
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
@@ -42,7 +42,7 @@ def render_video(
     warp = open_backend(config, info.video.colour.chroma_location)
     composer = COMPOSERS["crop"]
     depth = max(1, FRAMES_AHEAD - frames_ahead(composer.after))  # the window holds the others
-    with opened(info) as source, VideoWriter(source, target, encode) as writer:
+    with reopen(info) as source, VideoWriter(source, target, encode) as writer:
         reading = read_frames(source)
         with prefetch(reading, depth) as frames:
             sources = Matching(frames, path.timeline, str(info.path))

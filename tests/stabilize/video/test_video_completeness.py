@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from stabilize.video.completeness import frames_in_gaps, undecoded_pictures
+from stabilize.video.completeness import count_in_gaps, count_undecoded
 from stabilize.video.reader import ReadReport, read_luma
 from tests.stabilize.video.clipmaker import demuxed, write
 
@@ -167,16 +167,16 @@ def test_the_rest_of_a_cut_between_key_frames_is_not_missing(tmp_path: Path) -> 
 
 def test_gaps_count_only_beside_damage() -> None:
     packets = np.array([*range(0, 400, 40), *range(1000, 1400, 40)])
-    assert frames_in_gaps(packets, np.array([], np.int64)) == 0
-    assert frames_in_gaps(packets, np.array([360])) == 15
-    assert frames_in_gaps(packets, np.array([1000 + 2 * 40])) == 15  # frames are decoded in another order
-    assert frames_in_gaps(packets, np.array([0])) == 0
+    assert count_in_gaps(packets, np.array([], np.int64)) == 0
+    assert count_in_gaps(packets, np.array([360])) == 15
+    assert count_in_gaps(packets, np.array([1000 + 2 * 40])) == 15  # frames are decoded in another order
+    assert count_in_gaps(packets, np.array([0])) == 0
 
 
 def test_two_fields_make_one_picture() -> None:
     frames = np.arange(0, 100, 4)
     fields = frames + 2
-    assert undecoded_pictures(fields, frames, interlaced=True) == 0
-    assert undecoded_pictures(fields, frames, interlaced=False) == len(fields)
+    assert count_undecoded(fields, frames, interlaced=True) == 0
+    assert count_undecoded(fields, frames, interlaced=False) == len(fields)
     kept = np.delete(frames, [5, 6])
-    assert undecoded_pictures(np.setdiff1d(np.union1d(frames, fields), kept), kept, interlaced=True) == 2
+    assert count_undecoded(np.setdiff1d(np.union1d(frames, fields), kept), kept, interlaced=True) == 2

@@ -16,7 +16,7 @@ import pytest
 from av.video.reformatter import ColorPrimaries, ColorTrc
 
 from stabilize.errors import InputError
-from stabilize.video.containers import CONTAINERS, carried
+from stabilize.video.containers import CONTAINERS, check_tracks
 from stabilize.video.probe import Colour, probe
 from tests.stabilize.video import hostile
 from tests.stabilize.video.clipmaker import write
@@ -79,9 +79,9 @@ def test_chapters_and_carriage(tmp_path: Path) -> None:
         write(tmp_path / "x.mp4", audio=[{}], subtitle="mov_text", setup=lambda out, _: out.set_chapters([chapter]))
     )
     assert [(c.title, c.end_s) for c in info.chapters] == [("Start", 0.1)]
-    reasons = {track.kind: reason for track, reason in carried(info, CONTAINERS[".mp4"])}
+    reasons = {track.kind: reason for track, reason in check_tracks(info, CONTAINERS[".mp4"])}
     assert set(reasons.values()) == {None}
-    reasons = {track.kind: reason for track, reason in carried(info, CONTAINERS[".mkv"])}
+    reasons = {track.kind: reason for track, reason in check_tracks(info, CONTAINERS[".mkv"])}
     assert reasons["audio"] is None and "mov_text" in str(reasons["subtitle"])
 
 

@@ -150,7 +150,7 @@ def test_a_truncated_file_gives_what_is_left_and_says_so(tmp_path: Path, builder
 def test_repeated_and_backward_times_are_mended_and_counted(tmp_path: Path) -> None:
     reading = read_frames(hostile.repeated_pts(tmp_path))
     times = [frame.pts for frame in reading]
-    assert len(times) == 12 and reading.report.mended_pts == 2
+    assert len(times) == 12 and reading.report.repaired_pts == 2
     assert times[4:6] == [160, 200] and times[7:] == [280, 320, 360, 400, 440]
 
 
@@ -183,7 +183,7 @@ def test_a_file_that_was_replaced_since_it_was_probed(tmp_path: Path, change: di
     with pytest.raises(InputError, match="changed or replaced"), VideoWriter(info, tmp_path / "out.mp4"):
         pass
     with pytest.raises(InputError, match="changed or replaced"):
-        VideoWriter(info, tmp_path / "out.mp4").rehearse()
+        VideoWriter(info, tmp_path / "out.mp4").dry_run()
     assert [file.name for file in tmp_path.iterdir()] == ["x.mp4"]
 
 

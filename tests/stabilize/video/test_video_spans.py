@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stabilize.errors import UsageError
-from stabilize.video.completeness import Ledger
+from stabilize.video.completeness import DecodeRecord
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_frames, read_luma
 from stabilize.video.span import Span
@@ -100,13 +100,13 @@ def hashes(info: MediaInfo, span: Span) -> list[tuple[int, int, str]]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Packets that went into decoders."""
     packets: list[Any] = []
-    true = Ledger.sent
+    original = DecodeRecord.add_sent
 
-    def recorded(ledger: Ledger, packet: Any) -> None:
+    def recorded(record: DecodeRecord, packet: Any) -> None:
         packets.append(packet.pts)
-        true(ledger, packet)
+        original(record, packet)
 
-    monkeypatch.setattr(Ledger, "sent", recorded)
+    monkeypatch.setattr(DecodeRecord, "add_sent", recorded)
     return packets
 
 
@@ -122,7 +122,7 @@ def test_a_part_is_what_the_whole_has_there(name: str, tmp_path: Path, sent: lis
         assert hashes(info, Span(times[first], stop)) == whole[first:last], (first, last)
     sent.clear()
     late = Span(times[-10] + 1, times[-8] + 1)  # between two frames, where the clock is fine enough
-    assert hashes(info, late) == [frame for frame in whole if late.holds(frame[0])] != []
+    assert hashes(info, late) == [frame for frame in whole if late.contains(frame[0])] != []
     assert (len(sent) < FRAMES / 2) == kind.seeks
 
 
@@ -137,14 +137,14 @@ def test_neighbouring_spans_give_each_frame_once_and_small_pictures_are_the_same
 
 @pytest.mark.parametrize("name", hostile.READABLE)
 def test_spans_of_hostile_files(name: str, tmp_path: Path) -> None:
-    """Whatever had to be mended in the whole is mended in the same way in a part."""
+    """Whatever is repaired in a full read is repaired in the same way in a part."""
     info = probe(hostile.READABLE[name](tmp_path))
     reading = read_frames(info)
     times = [frame.pts for frame in reading]
-    mended = reading.report.mended_pts > 0
+    times_repaired = reading.report.repaired_pts > 0
     whole = hashes(info, Span())
     for first in range(0, len(times), 5):
-        span = Span(times[first], times[first + 3] if first + 3 < len(times) else None, times_mended=mended)
+        span = Span(times[first], times[first + 3] if first + 3 < len(times) else None, times_repaired=times_repaired)
         assert hashes(info, span) == whole[first : first + 3 if span.stop is not None else None]
 
 
@@ -165,9 +165,9 @@ def test_a_clock_that_begins_anew_is_known_from_a_read_of_the_whole(tmp_path: Pa
     info = probe(hostile.with_times(tmp_path / "x.mkv", 240, {n: 40 * (n - 110) for n in range(115, 240)}))
     reading = read_frames(info)
     times = [frame.pts for frame in reading]
-    assert times == [40 * n for n in range(240)] and reading.report.mended_pts
+    assert times == [40 * n for n in range(240)] and reading.report.repaired_pts
     whole = hashes(info, Span())
-    assert hashes(info, Span(times[120], times[125], times_mended=True)) == whole[120:125]
+    assert hashes(info, Span(times[120], times[125], times_repaired=True)) == whole[120:125]
     assert hashes(info, Span(times[120], times[125])) != whole[120:125]  # what comes before is not in the file there
 
 

@@ -103,7 +103,7 @@ def test_the_pixel_shape_is_kept_or_named(
     tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, shape: Fraction
 ) -> None:
     out, said = written(as_if(plain, sample_aspect_ratio=shape), tmp_path / f"x{suffix}", codec)
-    assert (out.video.sample_aspect_ratio == shape) == ("pixel shape" not in said)
+    assert (out.video.sample_aspect_ratio == shape) == ("pixel aspect ratio" not in said)
     assert out.video.sample_aspect_ratio == shape or suffix not in (".mp4", ".mov", ".mkv", ".webm")
 
 
@@ -129,7 +129,7 @@ def test_ffprobe_finds_the_pixel_shape_and_no_fault(
     out, said = written(source, tmp_path / f"x{suffix}", codec)
     shown = shown_by_ffprobe(out.path, "sample_aspect_ratio", "nb_read_frames")
     assert shown["sample_aspect_ratio"] == shape and int(shown["nb_read_frames"]) == FRAMES
-    assert "pixel shape" not in said
+    assert "pixel aspect ratio" not in said
 
 
 @ffprobe_needed

@@ -7,14 +7,14 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stabilize.video.timestamps import PresentationClock, mended
+from stabilize.video.timestamps import PresentationClock, repair_times
 
 stamps = st.lists(st.one_of(st.none(), st.integers(-1000, 100_000)), max_size=80)
 
 
 def mend(pts: list[int | None], step: int = 40) -> tuple[list[int], int]:
     calls: list[None] = []
-    result = list(mended(((t, i) for i, t in enumerate(pts)), step, lambda: calls.append(None)))
+    result = list(repair_times(((t, i) for i, t in enumerate(pts)), step, lambda: calls.append(None)))
     assert [item for _, item in result] == list(range(len(pts)))
     return [t for t, _ in result], len(calls)
 

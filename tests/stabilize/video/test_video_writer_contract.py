@@ -76,7 +76,7 @@ def check(info: MediaInfo, name: str, target: Path, config: EncodeConfig) -> Non
     assert_allclose(seconds, 0.04 * np.arange(FRAMES), atol=5.1e-4)
     assert full <= (written.colour.range == 2) or writer.plan.encoding.encoder.codec == "prores"
     kept = written.layout.bits >= LAYOUTS[name].bits
-    assert kept or any(f"{name} pictures are written as" in warning for warning in writer.warnings)
+    assert kept or any(f"{name} frames are written as" in warning for warning in writer.warnings)
     for ours, theirs in zip(sent, got, strict=True):
         before, after = components(ours, full), components(theirs, written.colour.range == 2)
         assert number_of(after[0]) == number_of(before[0])

@@ -194,7 +194,7 @@ CHAPTERS = [
 
 
 def rich(path: Path) -> Path:
-    """Two sound tracks, subtitles, chapters, dates, places and the names of things."""
+    """Two sound tracks, subtitles, chapters, dates, places and names."""
 
     def setup(out: Any, stream: Any) -> None:
         out.set_chapters(CHAPTERS)
