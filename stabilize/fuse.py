@@ -165,7 +165,7 @@ def _neighbourhoods(fields: Float32 | Float16, reach: int) -> Iterator[tuple[sli
     and the neighbourhood, `reach` further on both sides and as it was before any change.
     """
     before = fields[:0].copy()
-    size = max(spool.CHUNK, reach)
+    size = max(spool.CHUNK_FRAMES, reach)
     for part in spool.chunks(len(fields), fields, size=size):
         near = np.concatenate([before, fields[part.start : part.stop + reach]])
         own = slice(len(before), len(before) + part.stop - part.start)

@@ -93,7 +93,7 @@ def measure(
     with read(source, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
-        return motion, (*reading.report.warnings, *spool.note(motion.mesh))
+        return motion, (*reading.report.warnings, *spool.memory_warning(motion.mesh))
 
 
 def _duration_s(info: MediaInfo) -> float:
@@ -201,7 +201,7 @@ def stabilize_video(
     config = config or Config()
     info = _probed(source)
     seconds: dict[str, float] = {}
-    with spool.beside(target):
+    with spool.use_folder_of(target):
         with reopen(info) as video:  # once for what is to be refused and for the analysis
             _prepare(video, target, config)
             logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
@@ -209,7 +209,7 @@ def stabilize_video(
                 motion, notes = measure(video, config, progress, matches=logs is not None)
         solution = _solution(motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
-        spool.trim()
+        spool.trim_heap()
         return _result(info, target, solution.after(seconds, notes), config, progress)
 
 
@@ -228,7 +228,7 @@ def stabilize_motion(
     with reopen(info) as video:
         _prepare(video, target, config)
     logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
-    with spool.beside(target):
+    with spool.use_folder_of(target):
         return _result(info, target, _solution(motion, logs, config, progress), config, progress)
 
 
@@ -244,7 +244,7 @@ def stabilize_path(
     info = _probed(source)
     with reopen(info) as video:
         _prepare(video, target, config)
-    with spool.beside(target):
+    with spool.use_folder_of(target):
         return _result(info, target, solution, config, progress)
 
 

@@ -157,7 +157,7 @@ def _solve_shot(task: _Task, shot: slice, keep: float) -> Float:
 
     def solved(window: slice, real: Float | None) -> Float:
         pose = _solve_window(task, window, keep, real)
-        spool.trim()  # or each window leaves something behind
+        spool.trim_heap()  # or each window leaves something behind
         return pose
 
     def joined(pool: ThreadPoolExecutor, real: Float | None = None) -> Float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from localfiles.reading import PathLike
 from stabilize.core import StablePath
-from stabilize.parallel import in_order, prefetch
+from stabilize.parallel import map_in_order, prefetch
 from stabilize.rendering.backends import Warp, open_backend
 from stabilize.rendering.compose import COMPOSERS, Composer
 from stabilize.rendering.matching import Matching, SourceFrame, check_video
@@ -68,4 +68,4 @@ def output_frames(
 
     around = windows(sources, path.shots, composer.before, composer.after)
     plans = ((window, slot) for window in around for slot in schedule(window.centre, window.following))
-    return in_order(made, plans, min(MAX_WORKERS, os.cpu_count() or 1))
+    return map_in_order(made, plans, min(MAX_WORKERS, os.cpu_count() or 1))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from stabilize import solve
-from stabilize.artifacts import MATCHES, MOTION, fingerprint, load_motion, save_motion
+from stabilize.artifacts import MATCH_ARRAYS, MOTION, fingerprint, load_motion, save_motion
 from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timeline
 from stabilize.errors import InputError, MotionError, SolveError
 from stabilize.matches import Matches
@@ -61,7 +61,7 @@ def test_a_saved_motion_comes_back_as_it_was(tmp_path: Path) -> None:
     assert loaded.timeline.time_base == motion.timeline.time_base
     for name in ("H_next_prev", "mesh", "status", "model", "coverage", "residual", "sharpness"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(motion, name))
-    for name in MATCHES:
+    for name in MATCH_ARRAYS:
         np.testing.assert_array_equal(getattr(loaded.matches, name), getattr(motion.matches, name))
     assert [p.name for p in tmp_path.iterdir()] != [] and not list(tmp_path.glob("*.part"))
 

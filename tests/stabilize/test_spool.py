@@ -50,19 +50,19 @@ def test_without_room_for_a_file_the_array_is_in_memory(monkeypatch: pytest.Monk
     array[:] = VALUES
     spool.release(array)
     np.testing.assert_array_equal(array, VALUES)
-    (said,) = spool.note(array[5:], spool.zeros((2, 2), np.float32))
+    (said,) = spool.memory_warning(array[5:], spool.zeros((2, 2), np.float32))
     assert "TMPDIR" in said and str(spool.folders()[0]) in said
 
 
 def test_an_array_in_a_file_or_of_nothing_is_nothing_to_note() -> None:
-    assert spool.note(spool.zeros((10, 4), np.float32)[2:], spool.zeros((0, 4), np.float32)) == ()
-    assert spool.note(np.zeros(3)) != ()
+    assert spool.memory_warning(spool.zeros((10, 4), np.float32)[2:], spool.zeros((0, 4), np.float32)) == ()
+    assert spool.memory_warning(np.zeros(3)) != ()
 
 
 def test_where_room_cannot_be_reserved_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     array = spool.zeros((300_000, 2), np.float64)  # 4.6 blocks
-    assert spool.note(array) == () and not array.any()
+    assert spool.memory_warning(array) == () and not array.any()
     array[-1] = 7
     assert array.sum() == 14
 
@@ -79,24 +79,24 @@ def _mounts(folder: Path, kind: str, tmp_path: Path) -> str:
 @pytest.mark.parametrize("kind", ["tmpfs", "ramfs"])
 def test_a_folder_in_memory_is_none_for_files(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(spool, "LAST_RESORT", str(tmp_path))
-    monkeypatch.setattr(spool, "MOUNTS", _mounts(tmp_path, "ext4", tmp_path))
+    monkeypatch.setattr(spool, "FALLBACK_FOLDER", str(tmp_path))
+    monkeypatch.setattr(spool, "MOUNT_TABLE", _mounts(tmp_path, "ext4", tmp_path))
     assert spool.folders() == [tmp_path]
-    monkeypatch.setattr(spool, "MOUNTS", _mounts(tmp_path, kind, tmp_path))
+    monkeypatch.setattr(spool, "MOUNT_TABLE", _mounts(tmp_path, kind, tmp_path))
     assert spool.folders() == []
-    assert "there is none" in spool.note(spool.zeros((4, 4), np.float32))[0]
+    assert "there is none" in spool.memory_warning(spool.zeros((4, 4), np.float32))[0]
 
 
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="/dev/shm is no file system of its own")
 def test_the_output_s_folder_goes_before_the_last_resort(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/dev/shm")
-    monkeypatch.setattr(spool, "MOUNTS", _mounts(Path("/dev/shm"), "tmpfs", tmp_path))
+    monkeypatch.setattr(spool, "MOUNT_TABLE", _mounts(Path("/dev/shm"), "tmpfs", tmp_path))
     assert Path("/dev/shm") not in spool.folders() and tmp_path not in spool.folders()
-    with spool.beside(tmp_path / "out.mp4"):
+    with spool.use_folder_of(tmp_path / "out.mp4"):
         assert spool.folders()[0] == tmp_path
-        assert spool.note(spool.zeros((4, 4), np.float32)) == ()
+        assert spool.memory_warning(spool.zeros((4, 4), np.float32)) == ()
     assert tmp_path not in spool.folders()
-    with spool.beside("/dev/shm/out.mp4"):
+    with spool.use_folder_of("/dev/shm/out.mp4"):
         assert Path("/dev/shm") not in spool.folders()
 
 
@@ -108,8 +108,8 @@ def test_a_full_folder_leaves_it_to_the_next(monkeypatch: pytest.MonkeyPatch, tm
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.TemporaryFile", crowded)
-    monkeypatch.setattr(spool, "MOUNTS", str(tmp_path / "absent"))
-    with spool.beside(tmp_path / "out.mp4"):
+    monkeypatch.setattr(spool, "MOUNT_TABLE", str(tmp_path / "absent"))
+    with spool.use_folder_of(tmp_path / "out.mp4"):
         spool.zeros((4, 4), np.float32)
         assert asked == spool.folders() and tmp_path in asked
 

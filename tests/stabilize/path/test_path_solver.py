@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from stabilize.core import CameraPath, FrameGeometry, Timeline, field_nodes
 from stabilize.errors import SolveError
 from stabilize.fields.similarity import compose, inverse, to_complex, to_real
-from stabilize.parallel import MOST_THREADS, cores
+from stabilize.parallel import THREADS_MAX, cores
 from stabilize.path import interior_point as ip
 from stabilize.path.crop import half_span, margins
 from stabilize.path.differences import differences
@@ -408,7 +408,7 @@ def test_the_frames_of_many_shots_are_found_at_once() -> None:
 
 
 def test_the_number_of_cores_does_not_show_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= cores() <= MOST_THREADS
+    assert 1 <= cores() <= THREADS_MAX
     camera, poses = _camera(_walk(WINDOW + 2 * OVERLAP, 3)), []
     for count in (1, 4):
         monkeypatch.setattr("stabilize.path.solve.cores", lambda count=count: count)
