@@ -24,7 +24,7 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_a_rotated_clip_plays_upright(tmp_path: Path, suffix: str, degrees: int) -> None:
+def test_rotation_is_kept(tmp_path: Path, suffix: str, degrees: int) -> None:
     source = write(tmp_path / "in.mp4", setup=lambda _, stream: stream.set_display_rotation(-degrees))
     assert probe(source).video.rotation == degrees
     transcode(source, tmp_path / f"out{suffix}")
@@ -32,7 +32,7 @@ def test_a_rotated_clip_plays_upright(tmp_path: Path, suffix: str, degrees: int)
         assert next(a.decode(video=0)).rotation == next(b.decode(video=0)).rotation != 0
 
 
-def test_mirroring_survives_in_mp4(tmp_path: Path) -> None:
+def test_mirroring_is_kept_in_mp4(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", setup=lambda _, stream: stream.set_display_rotation(90, hflip=True))
     transcode(source, tmp_path / "out.mp4")
     assert probe(source).video.display_matrix == probe(tmp_path / "out.mp4").video.display_matrix is not None
@@ -40,7 +40,7 @@ def test_mirroring_survives_in_mp4(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
-def test_the_phone_clip_keeps_its_rotation_by_ffprobe(tmp_path: Path) -> None:
+def test_rotation_of_a_phone_clip_is_kept_according_to_ffprobe(tmp_path: Path) -> None:
     source = DATA / "clips" / "rotated180.mp4"
     transcode(source, tmp_path / "out.mp4", preset="ultrafast")
     command = [
@@ -54,15 +54,15 @@ def test_the_phone_clip_keeps_its_rotation_by_ffprobe(tmp_path: Path) -> None:
         "-of",
         "csv=p=0",
     ]
-    said = [
+    rotations = [
         subprocess.run([*command, p], capture_output=True, text=True, check=True).stdout
         for p in (source, tmp_path / "out.mp4")
     ]
-    assert said[0] == said[1] and "180" in said[0]
+    assert rotations[0] == rotations[1] and "180" in rotations[0]
 
 
-def test_the_matrix_of_a_quarter_turn(tmp_path: Path) -> None:
-    """FFmpeg's matrix of 90 degrees clockwise: (x, y) of the picture goes to (-y, x)."""
+def test_display_matrix_of_90_degrees(tmp_path: Path) -> None:
+    """FFmpeg's matrix for 90 degrees clockwise maps (x, y) of the frame to (-y, x)."""
     matrix = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
     source = write(tmp_path / "in.mp4", setup=lambda _, stream: stream.set_display_matrix(matrix))
     video = probe(source).video
@@ -70,7 +70,7 @@ def test_the_matrix_of_a_quarter_turn(tmp_path: Path) -> None:
     assert struct.pack("=5i", *video.display_matrix[:5]) == struct.pack("=5i", *matrix[:5])
 
 
-def tagged(_: Any, stream: Any) -> None:
+def set_colour_tags(_: Any, stream: Any) -> None:
     context = stream.codec_context
     context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, 16, 9, 1
     context.sample_aspect_ratio = Fraction(4, 3)
@@ -79,9 +79,11 @@ def tagged(_: Any, stream: Any) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_colour_tags_siting_and_pixel_shape_survive(tmp_path: Path, codec: str, suffix: str) -> None:
+def test_colour_tags_siting_and_pixel_aspect_are_kept(tmp_path: Path, codec: str, suffix: str) -> None:
     quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
-    source = write(tmp_path / f"in{suffix}", codec=codec, time_base=Fraction(1, 1000), setup=tagged, options=quiet)
+    source = write(
+        tmp_path / f"in{suffix}", codec=codec, time_base=Fraction(1, 1000), setup=set_colour_tags, options=quiet
+    )
     transcode(source, tmp_path / f"out{suffix}")
     before, after = probe(source).video, probe(tmp_path / f"out{suffix}").video
     assert before.colour == after.colour
@@ -90,21 +92,21 @@ def test_colour_tags_siting_and_pixel_shape_survive(tmp_path: Path, codec: str, 
     assert before.sample_aspect_ratio == after.sample_aspect_ratio == Fraction(4, 3)
 
 
-def hdr10(path: Path) -> Path:
+def write_hdr10(path: Path) -> Path:
     display = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
     return write(
         path,
         codec="libx265",
         pix_fmt="yuv420p10le",
         frames=4,
-        setup=tagged,
+        setup=set_colour_tags,
         options={"x265-params": f"log-level=none:{display}"},
     )
 
 
 @pytest.mark.parametrize("codec", ["hevc", "av1", "h264"])
-def test_hdr10_survives_where_the_encoder_can_carry_it(tmp_path: Path, codec: str) -> None:
-    source = hdr10(tmp_path / "in.mp4")
+def test_hdr10_is_kept_by_encoders_that_support_it(tmp_path: Path, codec: str) -> None:
+    source = write_hdr10(tmp_path / "in.mp4")
     hdr = probe(source).video.hdr
     assert hdr is not None and hdr.light_level == (1000, 400) and hdr.luminance == (10_000_000, 1)
     assert hdr.primaries == ((34000, 16000), (13250, 34500), (7500, 3000), (15635, 16450))
@@ -117,19 +119,21 @@ def test_hdr10_survives_where_the_encoder_can_carry_it(tmp_path: Path, codec: st
     assert after.hdr.luminance == pytest.approx(hdr.luminance, abs=2)
 
 
-def test_hdr10_that_cannot_be_carried_is_named(tmp_path: Path) -> None:
-    writer = transcode(hdr10(tmp_path / "in.mp4"), tmp_path / "out.mkv", codec="ffv1")
+def test_loss_of_hdr10_is_reported(tmp_path: Path) -> None:
+    writer = transcode(write_hdr10(tmp_path / "in.mp4"), tmp_path / "out.mkv", codec="ffv1")
     assert any("HDR10" in warning for warning in writer.warnings)
 
 
-def test_a_creation_time_that_is_read_twice_is_written_as_one_time() -> None:
-    once = clean_metadata({"creation_time": "2017-04-17T19:27:57.000000Z;2017-04-17T19:27:57.000000Z", "title": "a;b"})
-    assert once == {"creation_time": "2017-04-17T19:27:57.000000Z", "title": "a;b"}
+def test_duplicate_creation_time_is_written_once() -> None:
+    cleaned = clean_metadata(
+        {"creation_time": "2017-04-17T19:27:57.000000Z;2017-04-17T19:27:57.000000Z", "title": "a;b"}
+    )
+    assert cleaned == {"creation_time": "2017-04-17T19:27:57.000000Z", "title": "a;b"}
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_metadata_that_is_no_utf8_is_kept_byte_for_byte(tmp_path: Path, suffix: str) -> None:
-    """Latin-1 in a title, as old cameras and taggers write it; no PyAV may decode it strictly, or lose a byte."""
+def test_non_utf8_metadata_is_kept_byte_for_byte(tmp_path: Path, suffix: str) -> None:
+    """A Latin-1 title, as old cameras and tag editors write it, must not fail to decode or lose a byte."""
 
     def setup(out: Any, _stream: Any) -> None:
         out.metadata["title"] = "caf??"
@@ -142,7 +146,7 @@ def test_metadata_that_is_no_utf8_is_kept_byte_for_byte(tmp_path: Path, suffix: 
     assert b"caf\xe9\xff" in (tmp_path / f"out{suffix}").read_bytes()
 
 
-def test_foreign_bytes_in_metadata_go_through(tmp_path: Path) -> None:
+def test_invalid_bytes_in_metadata_are_kept(tmp_path: Path) -> None:
     source = hostile.wild_metadata(tmp_path)
     transcode(source, tmp_path / "out.mkv")
     assert b"\xff\xfeA\x80\x1b[31m" in (tmp_path / "out.mkv").read_bytes()

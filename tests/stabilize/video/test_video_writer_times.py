@@ -19,7 +19,7 @@ from tests.stabilize.video.transcoding import exact_times, transcode
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".nut"])
 @pytest.mark.parametrize("builder", [hostile.variable_rate, hostile.one_frame, hostile.late_start])
-def test_times_survive(tmp_path: Path, suffix: str, builder: Any) -> None:
+def test_frame_times_are_kept(tmp_path: Path, suffix: str, builder: Any) -> None:
     source = builder(tmp_path)
     writer = transcode(source, tmp_path / f"out{suffix}")
     before, after = exact_times(source), exact_times(tmp_path / f"out{suffix}")
@@ -32,7 +32,7 @@ def test_times_survive(tmp_path: Path, suffix: str, builder: Any) -> None:
 
 
 @pytest.mark.parametrize("codec", ["hevc", "av1", "vp9", "prores", "ffv1"])
-def test_variable_times_survive_every_encoder(tmp_path: Path, codec: str) -> None:
+def test_variable_frame_times_are_kept_by_every_encoder(tmp_path: Path, codec: str) -> None:
     source = write(tmp_path / "in.mov", frames=40, pts=[200 * i * i + 512 * i for i in range(40)])
     target = tmp_path / {"ffv1": "out.mkv", "prores": "out.mov"}.get(codec, "out.mp4")
     transcode(source, target, codec=codec)
@@ -42,14 +42,14 @@ def test_variable_times_survive_every_encoder(tmp_path: Path, codec: str) -> Non
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 600), Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 10**6)])
-def test_odd_time_bases_stay_exact(tmp_path: Path, base: Fraction) -> None:
+def test_unusual_time_bases_are_kept(tmp_path: Path, base: Fraction) -> None:
     source = write(tmp_path / "in.mov", rate=Fraction(30000, 1001), time_base=base)
     transcode(source, tmp_path / "out.mov")
     assert exact_times(source) == exact_times(tmp_path / "out.mov")
     assert probe(source).video.time_base == probe(tmp_path / "out.mov").video.time_base
 
 
-def test_avi_and_transport_streams_keep_their_times(tmp_path: Path) -> None:
+def test_avi_and_mpegts_keep_frame_times(tmp_path: Path) -> None:
     avi = write(
         tmp_path / "in.avi", codec="ffv1", time_base=Fraction(1, 25), pts=[0, 1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15]
     )
@@ -60,7 +60,7 @@ def test_avi_and_transport_streams_keep_their_times(tmp_path: Path) -> None:
     assert exact_times(stream) == exact_times(tmp_path / "out.ts")
 
 
-def test_the_last_frame_keeps_its_duration(tmp_path: Path) -> None:
+def test_duration_of_the_last_frame_is_kept(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", rate=Fraction(5), options={"bf": "2"})
     transcode(source, tmp_path / "out.mp4")
     with av.open(str(source)) as a, av.open(str(tmp_path / "out.mp4")) as b:
@@ -68,8 +68,8 @@ def test_the_last_frame_keeps_its_duration(tmp_path: Path) -> None:
         assert a.duration == b.duration
 
 
-def test_sound_stays_in_step_when_it_starts_before_zero(tmp_path: Path) -> None:
-    """AAC's priming lies before zero; Matroska has no such times, and must not shift the picture for it."""
+def test_audio_that_starts_before_zero_stays_in_sync(tmp_path: Path) -> None:
+    """AAC priming lies before zero. Matroska has no negative times, and must not delay the video instead."""
     source = write(tmp_path / "in.mp4", audio=[{}], time_base=Fraction(1, 1000))
     assert demuxed(source, "audio")[0][0] < 0
     transcode(source, tmp_path / "out.mkv")
@@ -79,8 +79,8 @@ def test_sound_stays_in_step_when_it_starts_before_zero(tmp_path: Path) -> None:
         assert next((p.pts, bytes(p)) for p in b.demux(audio=0)) == (0, first)
 
 
-def test_interleaving_is_close(tmp_path: Path) -> None:
-    """Neighbouring packets in the file lie within a second of each other: a player need not seek."""
+def test_packets_are_interleaved_within_one_second(tmp_path: Path) -> None:
+    """Consecutive packets in the file are at most one second apart, so that players need not seek."""
     source = write(tmp_path / "in.mp4", frames=250, audio=[{}])
     transcode(source, tmp_path / "out.mkv", preset="ultrafast")
     with av.open(str(tmp_path / "out.mkv")) as container:
@@ -92,7 +92,7 @@ def test_interleaving_is_close(tmp_path: Path) -> None:
     assert max(abs(a - b) for a, b in itertools.pairwise(times)) < 1
 
 
-def test_numbers_and_order_of_frames_survive_b_frames(tmp_path: Path) -> None:
+def test_order_of_frames_is_kept_with_b_frames(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", frames=40, options={"bf": "3"})
     transcode(source, tmp_path / "out.mp4", preset="slow")
     assert decoded(tmp_path / "out.mp4") == decoded(source)

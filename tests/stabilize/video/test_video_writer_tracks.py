@@ -23,8 +23,8 @@ CHAPTERS = [
 ]
 
 
-def rich(path: Path) -> Path:
-    """Two sound tracks, subtitles, chapters, dates, places and names."""
+def write_all_tracks(path: Path) -> Path:
+    """Write two audio tracks, subtitles, chapters and metadata."""
 
     def setup(out: Any, stream: Any) -> None:
         out.set_chapters(CHAPTERS)
@@ -35,22 +35,22 @@ def rich(path: Path) -> Path:
         stream.disposition = 1
 
     subtitle = "subrip" if path.suffix == ".mkv" else "mov_text"
-    sounds = [{"language": "eng"}, {"language": "deu", "title": "Kommentar"}]
+    audio_tags = [{"language": "eng"}, {"language": "deu", "title": "Kommentar"}]
     base = Fraction(1, 1000) if path.suffix == ".mkv" else Fraction(1, 12800)
-    return write(path, audio=sounds, subtitle=subtitle, setup=setup, time_base=base)
+    return write(path, audio=audio_tags, subtitle=subtitle, setup=setup, time_base=base)
 
 
-def chapters(container: av.container.InputContainer) -> list[tuple[Fraction, dict[str, str]]]:
-    found = []
+def read_chapters(container: av.container.InputContainer) -> list[tuple[Fraction, dict[str, str]]]:
+    chapters = []
     for chapter in container.chapters():
         assert chapter["time_base"] is not None
-        found.append((chapter["start"] * chapter["time_base"], chapter["metadata"]))
-    return found
+        chapters.append((chapter["start"] * chapter["time_base"], chapter["metadata"]))
+    return chapters
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_everything_else_survives(tmp_path: Path, suffix: str) -> None:
-    source, target = rich(tmp_path / f"in{suffix}"), tmp_path / f"out{suffix}"
+def test_metadata_chapters_and_tracks_are_kept(tmp_path: Path, suffix: str) -> None:
+    source, target = write_all_tracks(tmp_path / f"in{suffix}"), tmp_path / f"out{suffix}"
     writer = transcode(source, target)
     assert writer.warnings == ()
     with av.open(str(source)) as a, av.open(str(target)) as b:
@@ -58,7 +58,7 @@ def test_everything_else_survives(tmp_path: Path, suffix: str) -> None:
             assert {k.lower(): v for k, v in b.metadata.items()}.get(key) == {
                 k.lower(): v for k, v in a.metadata.items()
             }.get(key)
-        assert chapters(b) == chapters(a)
+        assert read_chapters(b) == read_chapters(a)
         assert [c["metadata"]["title"] for c in b.chapters()] == ["One", "Zwei \u00e4"]
         kinds = [(s.type, s.language, s.disposition) for s in a.streams]
         assert [(s.type, s.language, s.disposition) for s in b.streams] == kinds
@@ -68,8 +68,8 @@ def test_everything_else_survives(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("kind", ["audio", "subtitle"])
-def test_copied_packets_are_the_same_packets(tmp_path: Path, suffix: str, kind: str) -> None:
-    source = rich(tmp_path / f"in{suffix}")
+def test_packets_are_copied_unchanged(tmp_path: Path, suffix: str, kind: str) -> None:
+    source = write_all_tracks(tmp_path / f"in{suffix}")
     transcode(source, tmp_path / f"out{suffix}")
 
     def packets(path: Path) -> list[tuple[int | None, bytes]]:
@@ -80,8 +80,8 @@ def test_copied_packets_are_the_same_packets(tmp_path: Path, suffix: str, kind: 
     assert packets(source) == packets(tmp_path / f"out{suffix}")
 
 
-def test_tracks_that_cannot_be_carried_are_named(tmp_path: Path) -> None:
-    source = rich(tmp_path / "in.mp4")
+def test_dropped_tracks_are_reported(tmp_path: Path) -> None:
+    source = write_all_tracks(tmp_path / "in.mp4")
     to_mkv = transcode(source, tmp_path / "out.mkv").warnings
     assert any("mov_text" in w and "left out" in w for w in to_mkv)
     to_avi = transcode(source, tmp_path / "out.avi").warnings
@@ -92,7 +92,7 @@ def test_tracks_that_cannot_be_carried_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("clip", ["karma.mp4", "hero7_eis.mp4"])
 def test_gopro_tracks(tmp_path: Path, clip: str, suffix: str) -> None:
-    """Telemetry is copied, the time code made anew (a copied tmcd track makes the trailer fail), the rest is named."""
+    """Telemetry is copied, the time code generated (copying the tmcd track fails), the rest reported as dropped."""
     source = DATA / "gyro" / clip
     writer = transcode(source, tmp_path / f"out{suffix}", preset="ultrafast")
     tracks = {track.tag: track for track in probe(tmp_path / f"out{suffix}").tracks}
@@ -114,11 +114,11 @@ def test_gopro_tracks(tmp_path: Path, clip: str, suffix: str) -> None:
         assert a.streams.video[0].metadata["timecode"] == b.streams.video[0].metadata["timecode"]
         for key in ("firmware", "location"):
             assert a.metadata.get(key) == b.metadata.get(key)
-        # FFmpeg 9 names a time once for each place where the file has it.
+        # FFmpeg 9 lists the time once for each place in the file.
         assert {a.metadata["creation_time"]} == set(b.metadata["creation_time"].split(";"))
 
 
-def test_attachments_and_stale_statistics(tmp_path: Path) -> None:
+def test_attachments_are_kept_and_stale_statistics_dropped(tmp_path: Path) -> None:
     def setup(out: Any, stream: Any) -> None:
         out.add_attachment("font.ttf", "font/ttf", b"not really a font")
         stream.metadata.update(BPS="12345", NUMBER_OF_FRAMES="99", title="Kept")
@@ -133,32 +133,32 @@ def test_attachments_and_stale_statistics(tmp_path: Path) -> None:
 
 
 def _encoder_of(codec: str) -> str | None:
-    known = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
-    name = known.get(codec, codec)
+    encoders = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
+    name = encoders.get(codec, codec)
     try:
         encoder = av.codec.Codec(name, "w")
     except av.codec.codec.UnknownCodecError:
         return None
-    return None if encoder.experimental or codec.startswith("amr") else name  # it wants 8 kHz
+    return None if encoder.experimental or codec.startswith("amr") else name  # requires 8 kHz
 
 
-CLAIMS = [(suffix, codec) for suffix, c in CONTAINERS.items() for codec in sorted(c.audio) if _encoder_of(codec)]
+AUDIO_CODECS = [(suffix, codec) for suffix, c in CONTAINERS.items() for codec in sorted(c.audio) if _encoder_of(codec)]
 
 
-@pytest.mark.parametrize("suffix, codec", CLAIMS)
-def test_every_sound_codec_that_a_container_claims(tmp_path: Path, suffix: str, codec: str) -> None:
-    home = next(s for s in (".mkv", ".mov") if codec in CONTAINERS[s].audio)
-    source = write(tmp_path / f"in{home}", audio=[{}], audio_codec=_encoder_of(codec), time_base=Fraction(1, 1000))
+@pytest.mark.parametrize("suffix, codec", AUDIO_CODECS)
+def test_every_audio_codec_of_every_container(tmp_path: Path, suffix: str, codec: str) -> None:
+    suffix_in = next(s for s in (".mkv", ".mov") if codec in CONTAINERS[s].audio)
+    source = write(tmp_path / f"in{suffix_in}", audio=[{}], audio_codec=_encoder_of(codec), time_base=Fraction(1, 1000))
     writer = transcode(source, tmp_path / f"out{suffix}", preset="8" if suffix == ".webm" else None)
     assert not any("audio" in warning for warning in writer.warnings)
     with av.open(str(source)) as a, av.open(str(tmp_path / f"out{suffix}")) as b:
         (found,) = [s.codec_context.codec.canonical_name for s in b.streams.audio]
-        assert found == codec or (found, codec) == ("mp3", "mp2")  # MP4 has one name for both
+        assert found == codec or (found, codec) == ("mp3", "mp2")  # MP4 has one code for both
         before, after = (sum(p.size for p in c.demux(audio=0)) for c in (a, b))
-    assert after == pytest.approx(before, rel=0.25)  # headers move in and out of the packets, priming may go
+    assert after == pytest.approx(before, rel=0.25)  # headers may move to or from packets, priming may be dropped
 
 
-def test_camcorder_files_keep_their_long_packets(tmp_path: Path) -> None:
+def test_m2ts_has_192_byte_packets(tmp_path: Path) -> None:
     transcode(write(tmp_path / "in.mp4"), tmp_path / "out.m2ts")
     data = (tmp_path / "out.m2ts").read_bytes()
     assert len(data) % 192 == 0 and {data[i + 4] for i in range(0, len(data), 192)} == {0x47}
