@@ -179,8 +179,8 @@ def refusal(track: Track, container: Container) -> str | None:
     if track.kind == "video":
         if not track.is_cover:
             return "only one video track is processed"
-        kept = container.covers and track.codec in _COVER_CODECS
-        return None if kept else f"{container.muxer} holds no cover images of this kind"
+        is_supported = container.covers and track.codec in _COVER_CODECS
+        return None if is_supported else f"{container.muxer} holds no cover images of this kind"
     if track.kind == "attachment":
         return None if container.attachments else f"{container.muxer} holds no attachments"
     if track.kind == "data":

@@ -178,5 +178,5 @@ def test_two_fields_make_one_frame() -> None:
     fields = frames + 2
     assert count_undecoded(fields, frames, interlaced=True) == 0
     assert count_undecoded(fields, frames, interlaced=False) == len(fields)
-    kept = np.delete(frames, [5, 6])
-    assert count_undecoded(np.setdiff1d(np.union1d(frames, fields), kept), kept, interlaced=True) == 2
+    decoded = np.delete(frames, [5, 6])
+    assert count_undecoded(np.setdiff1d(np.union1d(frames, fields), decoded), decoded, interlaced=True) == 2

@@ -71,8 +71,8 @@ def frame_times(path: Path) -> list[tuple[int, int]]:
 
 def assert_decodes_cleanly(path: Path) -> None:
     command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", str(path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and not run.stderr, run.stderr
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".nut", ".avi"])
