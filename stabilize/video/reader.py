@@ -189,7 +189,7 @@ class FrameReader(Generic[T]):
                 break
             frames = self._decode(container, stream, decoder, entry)
             first = next((frame for frame in frames if entry.is_reached(frame)), None)
-            if first is not None and entry.is_intra(first):
+            if first is not None and entry.is_clean(first):
                 yield first
                 yield from frames
                 return

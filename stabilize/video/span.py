@@ -98,8 +98,8 @@ class EntryPoint:
         """Return whether a frame is not before the entry point. Earlier ones refer to frames that were not decoded."""
         return frame.pts is None or self._pts is None or frame.pts >= self._pts
 
-    def is_intra(self, frame: Any) -> bool:
-        """Return whether the first reached frame is the key frame of the entry point and an intra frame.
+    def is_clean(self, frame: Any) -> bool:
+        """Return whether the first reached frame is the entry point itself, intact and an intra frame.
 
         Files with H.264 intra refresh mark frames as key frames that are not: decoding recovers over many frames.
         """
