@@ -34,7 +34,7 @@ from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
 from stabilize.path.solvers import SOLVERS
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
-from stabilize.video.opened import OpenInput, opened
+from stabilize.video.open_input import OpenInput, reopen
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_luma, read_rgb
 from stabilize.video.writer import VideoWriter
@@ -93,7 +93,7 @@ def measure(
     with read(source, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
         step = (lambda done: progress("analyse", done, video.frames)) if progress else None
         motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
-        return motion, (*reading.report.warnings, *spool.note(motion.mesh))
+        return motion, (*reading.report.warnings, *spool.memory_warning(motion.mesh))
 
 
 def _duration_s(info: MediaInfo) -> float:
@@ -201,15 +201,15 @@ def stabilize_video(
     config = config or Config()
     info = _probed(source)
     seconds: dict[str, float] = {}
-    with spool.beside(target):
-        with opened(info) as video:  # once for what is to be refused and for the analysis
+    with spool.use_folder_of(target):
+        with reopen(info) as video:  # once for what is to be refused and for the analysis
             _prepare(video, target, config)
             logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
             with _timed(seconds, "analyse"):
                 motion, notes = measure(video, config, progress, matches=logs is not None)
         solution = _solution(motion, logs, config, progress)
         del motion, logs  # of a long video they are large, and no longer needed
-        spool.trim()
+        spool.trim_heap()
         return _result(info, target, solution.after(seconds, notes), config, progress)
 
 
@@ -225,10 +225,10 @@ def stabilize_motion(
     """`stabilize_video` with a motion that was measured before: solve and render."""
     config = config or Config()
     info = _probed(source)
-    with opened(info) as video:
+    with reopen(info) as video:
         _prepare(video, target, config)
     logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
-    with spool.beside(target):
+    with spool.use_folder_of(target):
         return _result(info, target, _solution(motion, logs, config, progress), config, progress)
 
 
@@ -242,9 +242,9 @@ def stabilize_path(
     """`stabilize_video` with a path that was solved before: render, and say what is known."""
     config = config or Config()
     info = _probed(source)
-    with opened(info) as video:
+    with reopen(info) as video:
         _prepare(video, target, config)
-    with spool.beside(target):
+    with spool.use_folder_of(target):
         return _result(info, target, solution, config, progress)
 
 
@@ -270,7 +270,7 @@ def solve_motion(
 
 def _prepare(video: OpenInput, target: PathLike, config: Config) -> None:
     """Refuse what cannot be made or written, before any work."""
-    VideoWriter(video, target, config.encode).rehearse()
+    VideoWriter(video, target, config.encode).dry_run()
     open_backend(config.render, video.info.video.colour.chroma_location)
 
 

@@ -122,7 +122,7 @@ def analyse(
         check_target(target, [info.path], overwrite)
     origin = fingerprint(info.path)
     one_opencv_thread()
-    with spool.beside(target), progress(not (quiet or as_json)) as step:
+    with spool.use_folder_of(target), progress(not (quiet or as_json)) as step:
         motion, warnings = pipeline.measure(info, config, step)
     save_motion(motion, target, origin)
     show_motion(motion, source, target, warnings, quiet, as_json)
@@ -156,7 +156,7 @@ def solve(
     target = output or motion.with_name(f"{motion.stem.removesuffix('_motion')}_path.npz")
     with file_errors():
         check_target(target, [path for path in (motion, video, gyro) if path is not None], overwrite)
-    with spool.beside(target), progress(not (quiet or as_json)) as step:
+    with spool.use_folder_of(target), progress(not (quiet or as_json)) as step:
         solution = pipeline.solve_motion(measured, config, video=video, gyro=gyro, progress=step)
         save_path(solution.path, solution.evidence, target, origin)
     show_path(solution, motion, target, quiet, as_json)

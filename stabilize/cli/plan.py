@@ -10,7 +10,7 @@ from typing import Any
 from stabilize.cli.names import default_output
 from stabilize.config import Config
 from stabilize.video.codecs import Encoding
-from stabilize.video.containers import carried, is_remade
+from stabilize.video.containers import check_tracks, is_regenerated
 from stabilize.video.plan import OutputPlan, plan_output
 from stabilize.video.probe import MediaInfo, Track
 
@@ -30,7 +30,7 @@ class Plan:
 def plan(info: MediaInfo, target: Path | None, config: Config) -> Plan:
     """What would be written. Raises UsageError for settings that do not fit the video or the container."""
     output = plan_output(info, target or default_output(info.path, config.encode.codec), config.encode)
-    return Plan(info, output, tuple(carried(info, output.container)))
+    return Plan(info, output, tuple(check_tracks(info, output.container)))
 
 
 def as_dict(found: Plan) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def rows(found: Plan) -> list[tuple[str, str]]:
 def _fate(track: Track, reason: str | None, found: Plan) -> str:
     if reason is not None:
         return f"LEFT OUT: {reason}"
-    return "written anew" if is_remade(track, found.output.container) else "kept"
+    return "written anew" if is_regenerated(track, found.output.container) else "kept"
 
 
 def _video(info: MediaInfo) -> str:
@@ -99,7 +99,7 @@ def _video(info: MediaInfo) -> str:
         video.pix_fmt,
         f"{float(video.average_rate):.6g} frames/s{steady}",
         f"about {video.frames} frames" if video.frames else "",
-        f"pixel shape {video.sample_aspect_ratio}" if video.sample_aspect_ratio != 1 else "",
+        f"pixel aspect ratio {video.sample_aspect_ratio}" if video.sample_aspect_ratio != 1 else "",
         f"turned by {video.rotation} degrees" if video.rotation else "",
         "interlaced" if video.interlaced else "",
     ]

@@ -24,7 +24,7 @@ def _l1(
 ) -> SolvedPath:
     """The steadiest path of similarities; the camera path already includes what the log says of its rotation."""
     path = solve_path(camera, config, progress)
-    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
+    return replace(path, notes=(*path.notes, *spool.memory_warning(path.camera.wobble)))
 
 
 def _rotation(

@@ -41,7 +41,7 @@ def solve_shot(data: SolverInput, shot: slice, fov_reward: float) -> Float:
 
     def solve_one(window: slice, real_scale: Float | None) -> Float:
         pose = _solve_window(data, window, fov_reward, real_scale)
-        spool.trim()  # or freed memory of each window would stay with the process
+        spool.trim_heap()  # or freed memory of each window would stay with the process
         return pose
 
     def solve_all(pool: ThreadPoolExecutor, real_scale: Float | None = None) -> Float:

@@ -67,7 +67,7 @@ def test_a_doubtful_match_is_left_out(motion: Motion) -> None:
 
 
 def test_nothing_is_decoded_to_match_a_log(motion: Motion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stabilize.video.reader.Reading._read", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("stabilize.video.reader.FrameReader._read", lambda *_: pytest.fail("decoded"))
     fields, notes = rotation_of(CLIPS / "walk.mp4", motion)
     assert fields is not None and notes == ()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stabilize.fields.similarity import to_complex
-from stabilize.parallel import MOST_THREADS, cores
+from stabilize.parallel import THREADS_MAX, cores
 from stabilize.path.crop import half_span, margins
 from stabilize.path.differences import differences
 from stabilize.path.interior_point import Problem, solve
@@ -85,7 +85,7 @@ def test_long_shots_are_joined_without_a_step() -> None:
 
 
 def test_a_path_does_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= cores() <= MOST_THREADS
+    assert 1 <= cores() <= THREADS_MAX
     camera, poses = camera_of(shaky_steps(WINDOW_FRAMES + 2 * OVERLAP_FRAMES, 3)), []
     for count in (1, 4):
         monkeypatch.setattr("stabilize.path.windows.cores", lambda count=count: count)
