@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from stabilize.motion.stream import picture_size
 from stabilize.parallel import prefetch
 from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
 from stabilize.path.solvers import SOLVERS
+from stabilize.progress import StageProgress
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
 from stabilize.video.opened import OpenInput, opened
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from gyro.readers import Candidate
 
 Source = PathLike | MediaInfo  # what was probed is not probed again
-# progress(stage, done, total): frames; total 0 where the file does not say how many there are.
-Progress = Callable[[str, int, int], None]
 READERS = {"gray": read_luma, "rgb": read_rgb}
 PICTURES_AHEAD = 8  # that the reader may be ahead of the analysis
 
@@ -69,7 +68,7 @@ class Report:
     warnings: tuple[str, ...]
 
 
-def analyse(source: Source, config: Config | None = None, progress: Progress | None = None) -> Motion:
+def analyse(source: Source, config: Config | None = None, progress: StageProgress | None = None) -> Motion:
     """The motion of a video. Raises InputError where it cannot be read, MotionError where nothing can be measured."""
     return measure(_probed(source), config or Config(), progress)[0]
 
@@ -79,7 +78,7 @@ def _probed(source: Source) -> MediaInfo:
 
 
 def measure(
-    source: MediaInfo | OpenInput, config: Config, progress: Progress | None = None, matches: bool = True
+    source: MediaInfo | OpenInput, config: Config, progress: StageProgress | None = None, matches: bool = True
 ) -> tuple[Motion, tuple[str, ...]]:
     """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`.
 
@@ -105,7 +104,7 @@ def _duration_s(info: MediaInfo) -> float:
 def solve(
     motion: Motion,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     gyro: RotationFields | None = None,
 ) -> SolvedPath:
     """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`), by the solver of the settings.
@@ -123,7 +122,7 @@ def rotation_of(
     motion: Motion,
     log: PathLike | None = None,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     """What the video's gyroscope says: of the log that is named, else of one beside the video, else of one inside it.
 
@@ -136,7 +135,7 @@ def rotation_of(
 
 
 def _rotation_of(
-    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: StageProgress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     fields, notes = _matched(motion, logs, config, progress) if logs is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
@@ -145,7 +144,7 @@ def _rotation_of(
 
 
 def _matched(
-    motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate], config: Config, progress: StageProgress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
     # Most videos have no log, and need no more of `gyro` than what looks for one.
     from stabilize.gyroscope.fields import rotation_fields
@@ -164,7 +163,11 @@ def _matched(
 
 
 def render(
-    source: Source, path: StablePath, target: PathLike, config: Config | None = None, progress: Progress | None = None
+    source: Source,
+    path: StablePath,
+    target: PathLike,
+    config: Config | None = None,
+    progress: StageProgress | None = None,
 ) -> tuple[str, ...]:
     """Write the steady video; everything else of the file is kept. Returns warnings.
 
@@ -174,7 +177,7 @@ def render(
 
 
 def _render(
-    info: MediaInfo, path: StablePath, target: PathLike, config: Config, progress: Progress | None
+    info: MediaInfo, path: StablePath, target: PathLike, config: Config, progress: StageProgress | None
 ) -> tuple[str, ...]:
     total = len(path.timeline)
     step = (lambda done: progress("render", min(done, total), total)) if progress else None
@@ -185,7 +188,7 @@ def stabilize_video(
     source: Source,
     target: PathLike,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     gyro: PathLike | None = None,
 ) -> Report:
     """Analyse, solve and render. `gyro` names a log; without it one beside or inside the video is used if it agrees
@@ -219,7 +222,7 @@ def stabilize_motion(
     target: PathLike,
     config: Config | None = None,
     *,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     gyro: PathLike | None = None,
 ) -> Report:
     """`stabilize_video` with a motion that was measured before: solve and render."""
@@ -237,7 +240,7 @@ def stabilize_path(
     solution: Solution,
     target: PathLike,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Report:
     """`stabilize_video` with a path that was solved before: render, and say what is known."""
     config = config or Config()
@@ -254,7 +257,7 @@ def solve_motion(
     *,
     video: PathLike | None = None,
     gyro: PathLike | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Solution:
     """`solve`, with the gyroscope's share and the evidence for a report: what `stabilize solve` saves.
 
@@ -291,7 +294,9 @@ class Solution:
         return replace(self, seconds=seconds | self.seconds, evidence=noted)
 
 
-def _solution(motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None) -> Solution:
+def _solution(
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: StageProgress | None
+) -> Solution:
     seconds: dict[str, float] = {}
     with _timed(seconds, "gyro"):
         fields, notes = _rotation_of(motion, logs, config, progress)
@@ -300,7 +305,9 @@ def _solution(motion: Motion, logs: Iterator[Candidate] | None, config: Config, 
     return Solution(path, evidence(path, _unmeasured(motion), fields is not None, notes), seconds)
 
 
-def _result(info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: Progress | None) -> Report:
+def _result(
+    info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: StageProgress | None
+) -> Report:
     seconds, known = dict(solution.seconds), solution.evidence
     with _timed(seconds, "render"):
         notes = _render(info, solution.path, target, config, progress)

@@ -14,13 +14,13 @@ from localfiles.terminal import complain
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from stabilize.pipeline import Progress
+    from stabilize.progress import StageProgress
 
 EVERY_S = 5.0
 
 
 @contextmanager
-def progress(shown: bool) -> Iterator[Progress | None]:
+def progress(shown: bool) -> Iterator[StageProgress | None]:
     """A callback for the stages; None where nothing is to be shown."""
     if not shown:
         yield None
@@ -32,7 +32,7 @@ def progress(shown: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def bar() -> Iterator[Progress]:
+def bar() -> Iterator[StageProgress]:
     """One bar for each stage, with frames per second and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -23,6 +23,7 @@ from stabilize.fields.smoothing import gaussian_mean, in_frames
 from stabilize.path.crop import border_points, half_span
 from stabilize.path.keyframes import at_times
 from stabilize.path.rotation import RotationPath, pinhole_rays
+from stabilize.progress import SolverProgress
 from stabilize.settings import AxisStrength, PathConfig
 
 SAFETY = 2e-3  # units kept free at each side: the picture between the points that are checked
@@ -40,7 +41,6 @@ NO_LOG = (
     "the solver 'rotation' needs a gyroscope log that agrees with the picture, and there is none: name one with "
     "--gyro, or use --solver l1"
 )
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Shot:
 
 
 def solve_rotation(
-    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None = None
+    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: SolverProgress | None = None
 ) -> RotationPath:
     """The virtual camera's path. Raises UsageError where no log says how the camera turned, SolveError where the crop
     does not even hold the picture with its rolling shutter taken out.

@@ -7,7 +7,6 @@ the solver, tightened and solved again until the field itself, wobble included, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -26,6 +25,7 @@ from stabilize.path.interior_point import Problem, Term, solve
 from stabilize.path.keyframes import at_times
 from stabilize.path.measure import not_worse
 from stabilize.path.similarity import SimilarityPath
+from stabilize.progress import SolverProgress
 from stabilize.settings import AxisStrength, PathConfig
 
 WINDOW = 3000  # frames solved at once: larger falls out of the cache, and costs more iterations
@@ -51,7 +51,6 @@ AS_FILMED = np.array([1.0, 0.0, 0.0, 0.0])
 LESS_WOBBLE = (
     "raise --max-crop, or leave local motion in with --set fuse.wobble_limit=0 (with a log also --set gyro.use=off)"
 )
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,8 @@ class _Task:
     """The usual time between frames."""
 
 
-def solve_path(
-    camera: CameraPath, config: PathConfig, progress: Callable[[int, int], None] | None = None
-) -> SimilarityPath:
-    """The steadiest path that the crop allows; `progress(done, total)` counts frames.
+def solve_path(camera: CameraPath, config: PathConfig, progress: SolverProgress | None = None) -> SimilarityPath:
+    """The steadiest path that the crop allows.
 
     A shot without a solution is left as filmed, without any warp, and a note says so; raises SolveError where that is
     every shot.
