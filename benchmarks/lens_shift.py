@@ -30,7 +30,7 @@ from gyro.log import Float
 from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
-from stabilize.gyroscope.match import tracks_of
+from stabilize.gyroscope.match import motion_tracks
 from stabilize.settings import MotionConfig
 
 from .gyro_fusion import made
@@ -50,7 +50,7 @@ WITHOUT = ("handheld", "walk", "action", "crowd", "pan", "blurred")
 
 def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
     file, true = made(spec, cache), samples.truth(spec)
-    log, tracks = read_log(file.with_suffix(".csv")), tracks_of(analyse(file, MESHLESS))
+    log, tracks = read_log(file.with_suffix(".csv")), motion_tracks(analyse(file, MESHLESS))
     settings = prior_settings(log, (spec.width, spec.height))
     sync = synchronize(tracks, log, settings)
     estimate = estimate_shift(tracks, log, sync, settings)

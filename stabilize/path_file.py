@@ -137,7 +137,7 @@ def _rotation_specs(frames: int, _: FrameGeometry) -> dict[str, tuple[type, Shap
 
 
 def _rotation(timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, facts: Any) -> RotationPath:
-    from stabilize.gyroscope.lens import picture_lens  # most paths need nothing of `gyro`
+    from stabilize.gyroscope.lens import lens_from_facts  # most paths need nothing of `gyro`
 
     camera = CameraRotation(
         **{name: arrays[name] for name in ("orientation", "line_turn", "line_shift")},
@@ -145,7 +145,7 @@ def _rotation(timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays:
         by_columns=msgspec.convert(facts["by_columns"], bool),
         gravity=msgspec.convert(facts["gravity"], bool),
         half_extent=geometry.half_extent,
-        lens=picture_lens(facts["lens"], geometry),
+        lens=lens_from_facts(facts["lens"], geometry),
     )
     focal = msgspec.convert(facts["focal"], float)
     return RotationPath(timeline, geometry, shots, camera, arrays["virtual"], arrays["zoom"], focal)

@@ -128,7 +128,7 @@ def drifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
         return _true(SCENE) if own else replace(_true(SCENE), refusal="contradictory: nothing fits")
 
     monkeypatch.setattr("gyro.estimate.match.synchronize_with_ois", sync)
-    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
+    monkeypatch.setattr("stabilize.cli.gyroscope.measure_tracks", lambda info: tracks)
     return Match(read, tracks, prior_settings(read, (tracks.width, tracks.height)), _true(SCENE))
 
 
@@ -200,7 +200,7 @@ def test_the_log_of_the_lens_enters_sync(tmp_path: Path, monkeypatch: pytest.Mon
         return replace(_true(SCENE), offset_s=0.0, drift=0.0)
 
     monkeypatch.setattr("gyro.estimate.ois.synchronize", sync)
-    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
+    monkeypatch.setattr("stabilize.cli.gyroscope.measure_tracks", lambda info: tracks)
     assert command("gyro", "sync", CLIPS / "walk.mp4", tmp_path / "v_gyro.txt") == (0, "")
     first, held = seen
     np.testing.assert_allclose(first.prev_px - held.prev_px, np.tile([6.4, 0.0], (len(held.pair), 1)), atol=1e-6)
