@@ -120,7 +120,7 @@ def test_a_log_of_another_clip_is_refused_and_the_picture_decides(tmp_path: Path
     samples.write_log(samples.sample_log(other), tmp_path / "other.csv")
     fields, notes = rotation_of(CLIP, motion, tmp_path / "other.csv")
     assert fields is None
-    assert "visual motion alone" in notes[0]
+    assert "falling back to visual motion" in notes[0]
     (tmp_path / "none.csv").write_text("nothing\n")
     with pytest.raises(GyroError):
         rotation_of(CLIP, motion, tmp_path / "none.csv")
