@@ -137,7 +137,7 @@ def rendered(spec: samples.ClipSpec, cache: Path | None) -> tuple[Truth, Tracks,
     assert gyro is not None
     stored = cache / f"{spec.name}.pkl" if cache else None
     if stored and stored.exists():
-        tracks = pickle.loads(stored.read_bytes())  # noqa: S301 - written by this very program
+        tracks = pickle.loads(stored.read_bytes())  # noqa: S301 - written by this program
     else:
         geometry, config = FrameGeometry(spec.width, spec.height), MotionConfig(mesh=False)
         motion = estimate_motion(_gray(spec), geometry, Fraction(1, CLOCK_HZ), config, keep=lambda _: True)

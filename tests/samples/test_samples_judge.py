@@ -35,7 +35,7 @@ def test_pictures_of_different_places_have_no_homography(small: ClipSpec) -> Non
 def test_a_crop_is_found_in_its_picture(small: ClipSpec) -> None:
     picture = grays(replace(small, duration_s=0.04))[0][:180]
     crop = cv2.resize(picture[18:162, 48:304], (320, 180), interpolation=cv2.INTER_CUBIC)
-    H = judge._normalised(judge.registered(np.asarray(crop, np.uint8), picture), crop.shape, picture.shape)
+    H = judge._normalised(judge.register(np.asarray(crop, np.uint8), picture), crop.shape, picture.shape)
     assert judge.visible_share(H) == pytest.approx(0.64, abs=0.003)
     np.testing.assert_allclose(H @ [0, 0, 1] / H[2, 2], [0.15, 0.1, 1], atol=0.003)
 
