@@ -59,7 +59,7 @@ def test_tracks_are_in_full_square_pixels(motion: Motion, aspect: float) -> None
     np.testing.assert_allclose(tracks.next_px, [[width - 0.5, 1079.5]], atol=1e-3)
 
 
-def test_a_doubtful_match_is_left_out(motion: Motion) -> None:
+def test_matches_of_low_weight_are_left_out(motion: Motion) -> None:
     weight = motion.matches.weight.copy()
     weight[::2] = 0.3
     tracks = motion_tracks(replace(motion, matches=replace(motion.matches, weight=weight)))
@@ -100,7 +100,7 @@ def test_all_of_a_short_video_is_compared(duration_s: float) -> None:
     assert all(keep(t) for t in np.linspace(0, duration_s, 50))
 
 
-def test_of_a_long_video_the_middle_and_the_ends_are_compared() -> None:
+def test_the_middle_and_ends_of_a_long_video_are_compared() -> None:
     keep, t = compared_stretches(3600.0), np.arange(0, 3600.0, 0.5)
     kept = np.array([keep(s) for s in t])
     assert kept.sum() / 2 == pytest.approx(160, abs=1)
@@ -108,12 +108,12 @@ def test_of_a_long_video_the_middle_and_the_ends_are_compared() -> None:
     assert not keep(3700.0)  # a file that is longer than it says
 
 
-def test_of_a_video_that_does_not_say_how_long_it_is_the_beginning_is_compared() -> None:
+def test_the_beginning_of_a_video_of_unknown_duration_is_compared() -> None:
     keep = compared_stretches(0.0)
     assert keep(0.0) and keep(199.0) and not keep(1000.0)
 
 
-def test_holes_between_stretches_are_told_from_a_whole_video(motion: Motion) -> None:
+def test_gaps_between_stretches_are_detected(motion: Motion) -> None:
     tracks = motion_tracks(motion)
     assert covers_video(tracks)
     slow = Tracks(tracks.time_s * 30, tracks.width, tracks.height, tracks.pair, tracks.prev_px, tracks.next_px)
