@@ -242,7 +242,7 @@ def test_a_folder_without_write_permission_is_refused_before_any_work(tmp_path, 
         check_target(tmp_path / "out", [], overwrite=False)
 
 
-def test_a_read_only_file_system():
+def test_a_file_system_that_accepts_no_files():
     with pytest.raises(WriteError, match="cannot be written there"):
         write_text("/proc/out.txt", "x")
 

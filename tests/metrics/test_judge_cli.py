@@ -102,7 +102,7 @@ def test_the_same_call_gives_the_same_result(walk_before: Path) -> None:
     assert RUNNER.invoke(app(), call).stdout == RUNNER.invoke(app(), call).stdout
 
 
-def test_public_names_exist() -> None:
+def test_the_public_names_of_metrics() -> None:
     code = "import metrics.judging; from metrics import *; assert callable(judge); print(sorted(MODES))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['difrint', 'difrint-v0', 'dvs', 'nndvs', 'robust']"
