@@ -150,7 +150,7 @@ def _rotation_specs(frames: int, _: FrameGeometry) -> dict[str, tuple[type, Shap
 def _read_rotation(
     timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, facts: Any
 ) -> RotationPath:
-    from stabilize.gyroscope.lens import picture_lens  # imports `gyro`, which most paths do not need
+    from stabilize.gyroscope.lens import lens_from_facts  # most paths need nothing of `gyro`
 
     camera = CameraRotation(
         **{name: arrays[name] for name in ("orientation", "line_turn", "line_shift")},
@@ -158,7 +158,7 @@ def _read_rotation(
         by_columns=msgspec.convert(facts["by_columns"], bool),
         gravity=msgspec.convert(facts["gravity"], bool),
         half_extent=geometry.half_extent,
-        lens=picture_lens(facts["lens"], geometry),
+        lens=lens_from_facts(facts["lens"], geometry),
     )
     focal = msgspec.convert(facts["focal"], float)
     return RotationPath(timeline, geometry, shots, camera, arrays["virtual"], arrays["zoom"], focal)

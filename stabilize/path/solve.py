@@ -6,7 +6,6 @@ The objective is in `path.terms`, less a reward for the field of view that is ke
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from stabilize.path.measure import not_worse
 from stabilize.path.similarity import SimilarityPath
 from stabilize.path.terms import SolverInput, solver_input
 from stabilize.path.windows import IDENTITY, solve_shot
+from stabilize.progress import SolverProgress
 from stabilize.settings import PathConfig
 
 # Per frame, for the whole width kept. At smoothness 1 s a shake of 1 Hz costs about 100 times its amplitude.
@@ -25,10 +25,9 @@ FOV_REWARD = 30.0
 FOV_REWARD_GROWTH = 4.0  # factor of the next attempt, where a crop enlarges more shake than it removes
 FOV_ATTEMPTS = 4
 SHOTS_LISTED = 5  # whose times a note lists
-Progress = Callable[[int, int], None]
 
 
-def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> SimilarityPath:
+def solve_path(camera: CameraPath, config: PathConfig, progress: SolverProgress | None = None) -> SimilarityPath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
     A shot without a solution is left as filmed, without any warp, and a note says so. Raises SolveError where no shot

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from localfiles.reading import PathLike
 from stabilize.core import StablePath
 from stabilize.parallel import map_in_order, prefetch
+from stabilize.progress import FrameProgress
 from stabilize.rendering.backends import Warp, open_backend
 from stabilize.rendering.compose import COMPOSERS, Composer
 from stabilize.rendering.matching import Matching, SourceFrame, check_video
@@ -32,9 +33,9 @@ def render_video(
     config: RenderConfig,
     encode: EncodeConfig,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: FrameProgress | None = None,
 ) -> tuple[str, ...]:
-    """Write the steady video; everything else of the file is kept. Returns warnings; `progress` counts frames.
+    """Write the steady video; everything else of the file is kept. Returns warnings.
 
     Raises MotionError where the path was made for another video, UsageError for a backend that is not there.
     """

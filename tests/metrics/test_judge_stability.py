@@ -75,13 +75,13 @@ def test_stability_does_not_depend_on(change: str, steep: Judgement, clips: Path
     assert found["stability"].value == pytest.approx(steep["stability"].value, abs=0.01)
 
 
-def test_a_still_clip_scores_one(clips: Path) -> None:
+def test_a_static_clip_scores_one(clips: Path) -> None:
     still = moving(clips / "still.mkv", lambda t: similarity())
     assert still["stability"].value == 1.0
     assert still["shake"].value == 0.0
 
 
-def test_a_still_clip_with_noise_scores_almost_one(clips: Path) -> None:
+def test_a_static_clip_with_noise_scores_almost_one(clips: Path) -> None:
     rng = np.random.default_rng(0)
     frame = view(similarity()).astype(float)
     noisy = (np.clip(frame + rng.normal(0, 4, frame.shape), 0, 255).astype(np.uint8) for _ in range(130))
@@ -108,14 +108,14 @@ def test_a_cut_is_not_shake(clips: Path) -> None:
     assert found["stability"].failures <= 1
 
 
-def test_a_picture_that_cannot_be_followed_has_no_score_and_says_why(clips: Path) -> None:
+def test_a_video_that_cannot_be_tracked_has_no_score_but_a_reason(clips: Path) -> None:
     flat = judge(write(clips / "flat.mkv", (np.full((96, 160), 90, np.uint8) for _ in range(60))))
     assert flat["stability"].value is None
     assert "could be tracked" in flat["stability"].note
     assert flat["stability"].failures == flat["stability"].total == 59
 
 
-def test_an_object_that_fills_most_of_the_picture_does_not_move_a_camera_on_a_tripod() -> None:
+def test_an_object_that_fills_most_of_the_frame_does_not_move_a_camera_on_a_tripod() -> None:
     h, w = SIZE[1], SIZE[0]
     first, second = view(similarity()), view(similarity())
     first[: 2 * h // 3, : 4 * w // 5] = view(similarity(500, 300))[: 2 * h // 3, : 4 * w // 5]

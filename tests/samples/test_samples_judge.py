@@ -27,15 +27,15 @@ def test_homography_is_the_true_one_to_a_tenth_of_a_pixel(small: ClipSpec) -> No
         assert np.linalg.norm(error, axis=2).mean() < 0.1
 
 
-def test_pictures_of_different_places_have_no_homography(small: ClipSpec) -> None:
+def test_images_of_different_places_have_no_homography(small: ClipSpec) -> None:
     first, other = (grays(replace(small, seed=seed, duration_s=0.04))[0] for seed in (3, 4))
     assert judge.homography(first, other) is None
 
 
-def test_a_crop_is_found_in_its_picture(small: ClipSpec) -> None:
+def test_a_crop_is_registered_to_its_image(small: ClipSpec) -> None:
     picture = grays(replace(small, duration_s=0.04))[0][:180]
     crop = cv2.resize(picture[18:162, 48:304], (320, 180), interpolation=cv2.INTER_CUBIC)
-    H = judge._normalised(judge.registered(np.asarray(crop, np.uint8), picture), crop.shape, picture.shape)
+    H = judge._normalised(judge.register(np.asarray(crop, np.uint8), picture), crop.shape, picture.shape)
     assert judge.visible_share(H) == pytest.approx(0.64, abs=0.003)
     np.testing.assert_allclose(H @ [0, 0, 1] / H[2, 2], [0.15, 0.1, 1], atol=0.003)
 
@@ -62,6 +62,6 @@ def test_accel_and_jitter_of_a_sine_are_the_textbooks() -> None:
     assert shake.accel_px == pytest.approx(rms * (2 * np.sin(np.pi * 3 / 30)) ** 2, rel=0.01)
 
 
-def test_what_follows_two_dashes_is_for_stabilize() -> None:
+def test_arguments_after_two_dashes_are_for_stabilize() -> None:
     assert split_options(["--jobs", "1", "--", "--smoothness", "2"]) == (["--jobs", "1"], ["--smoothness", "2"])
     assert split_options(["--jobs", "1"]) == (["--jobs", "1"], [])

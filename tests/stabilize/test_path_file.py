@@ -17,7 +17,7 @@ from stabilize.artifacts import Fingerprint, save_motion
 from stabilize.core import CameraPath, FrameGeometry, Timeline
 from stabilize.errors import MotionError
 from stabilize.fields.rotation import BANDS, CameraRotation
-from stabilize.gyroscope.lens import PictureLens
+from stabilize.gyroscope.lens import UnitFrameLens
 from stabilize.path.measure import Evidence, Shake, SolvedPath
 from stabilize.path.rotation import RotationPath
 from stabilize.path.similarity import SimilarityPath
@@ -52,7 +52,7 @@ def rotation_path() -> RotationPath:
         known=np.arange(FRAMES) > 0,
         gravity=True,
         half_extent=geometry.half_extent,
-        lens=PictureLens(Lens(960, 360, K, "polynomial", (-0.1, 0.01, 0, 0)), geometry.half_long_px),
+        lens=UnitFrameLens(Lens(960, 360, K, "polynomial", (-0.1, 0.01, 0, 0)), geometry.half_long_px),
     )
     virtual = rng.normal(0, 0.02, (FRAMES, 3))
     return RotationPath(like.timeline, geometry, like.shots, camera, virtual, rng.uniform(1.1, 1.3, FRAMES), 1.2)

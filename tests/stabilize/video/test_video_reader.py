@@ -89,13 +89,15 @@ def test_planes_are_read_only_views_that_outlive_the_reader(tmp_path: Path) -> N
         frames_read[0].planes[0][0, 0] = 1
 
 
-def test_reading_may_stop_early_or_never_start(tmp_path: Path) -> None:
+def test_reads_that_stop_early_or_never_start_leave_no_file_open(tmp_path: Path) -> None:
     path = write(tmp_path / "x.mp4", frames=60, options={"bf": "3"})
+    open_before = os.listdir("/proc/self/fd")
     for stop in range(0, 12, 3):
         with read_frames(path) as reading:
             for _ in range(stop):
                 next(reading)
     read_frames(path)
+    assert os.listdir("/proc/self/fd") == open_before
 
 
 @pytest.mark.parametrize("name", hostile.READABLE)
