@@ -143,12 +143,12 @@ def compare(name: str, cache: Path, options: Sequence[str]) -> Row:
     paths = [pipeline.solve(motion, config)]
     if fields is not None:
         paths.append(pipeline.solve(motion, config, gyro=fields))
-    steps = [judge.centre_steps(sharp)]
+    steps = [judge.steps_of(sharp)]
     for label, path in zip(("video", "fused"), paths, strict=False):
         target = cache / f"{name}-{label}.mp4"
         pipeline.render(sharp, path, target, config)
-        steps.append(judge.centre_steps(target))
-    judged = np.all([s.measured for s in steps], axis=0)
+        steps.append(judge.steps_of(target))
+    judged = np.all([s.found for s in steps], axis=0)
     results = []
     for step, output_path in zip(steps, [None, *paths], strict=True):
         shake = judge.shake(step, judged)

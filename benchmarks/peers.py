@@ -1,4 +1,6 @@
-"""The programs that are compared, all with the same encoder: ffmpeg's plain transcode, vid.stab in two passes, ours."""
+"""The peers, run through ffmpeg with the same encoder on all sides: a plain transcode and vid.stab's two passes; and
+ourselves.
+"""
 
 from __future__ import annotations
 
@@ -21,53 +23,55 @@ FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Settings of libx264, the same for all programs."""
+    """libx264's settings, the same for everybody."""
 
     preset: str = "medium"
     crf: int = 18
 
     @property
     def ffmpeg(self) -> tuple[str, ...]:
-        """Arguments of ffmpeg; all frames keep their time stamps."""
+        """As ffmpeg's arguments; every frame keeps its own time stamp."""
         return ("-fps_mode", "passthrough", "-c:v", "libx264", "-preset", self.preset, "-crf", str(self.crf), "-an")
 
 
 class PeerError(Exception):
-    """A program has failed; the message contains the end of its stderr."""
+    """A program ended with an error; the message is what it said."""
 
 
 def call(command: Sequence[str]) -> str:
-    """Run a program and return its stdout. Raises PeerError."""
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if process.returncode:
-        raise PeerError(f"{' '.join(command[:6])} ... failed ({process.returncode}): {process.stderr.strip()[-600:]}")
-    return process.stdout
+    """Run a program to its end and return what it printed. Raises PeerError."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PeerError(f"{' '.join(command[:6])} ... ended with {done.returncode}: {done.stderr.strip()[-600:]}")
+    return done.stdout
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Wall time in seconds."""
+    """Wall seconds."""
     start = perf_counter()
     work()
     return perf_counter() - start
 
 
 def transcode(source: Path, target: Path, encoder: Encoder) -> None:
-    """Decode and encode, without processing."""
+    """Decode and encode, nothing between."""
     call([*FFMPEG, "-i", str(source), "-map", "0:v:0", *encoder.ffmpeg, str(target)])
 
 
-def vidstab(source: Path, target: Path, encoder: Encoder) -> None:
-    """vid.stab in ffmpeg according to its manual: default detection; smoothing 30, bicubic, default zoom."""
+def vidstab(source: Path, target: Path, encoder: Encoder, smoothing: int = 30) -> None:
+    """ffmpeg's vid.stab as its manual gives it: detect with defaults, transform with smoothing 30 frames, bicubic,
+    default zoom.
+    """
     motions = target.with_suffix(".trf")
     detect = f"vidstabdetect=result={motions}"
-    transform = f"vidstabtransform=input={motions}:smoothing=30:interpol=bicubic"
+    transform = f"vidstabtransform=input={motions}:smoothing={smoothing}:interpol=bicubic"
     call([*FFMPEG, "-i", str(source), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", detect, "-f", "null", "-"])
     call([*FFMPEG, "-i", str(source), "-map", "0:v:0", "-vf", transform, *encoder.ffmpeg, str(target)])
     motions.unlink()
 
 
 def ours(source: Path, target: Path, encoder: Encoder, options: Sequence[str] = ()) -> str:
-    """`stabilize run` in a new process; returns its stdout."""
+    """`stabilize run`, in a fresh process; returns what it printed."""
     return call(our_command(source, target, encoder, options))
 
 
@@ -81,7 +85,7 @@ def our_command(source: Path, target: Path, encoder: Encoder, options: Sequence[
 
 @contextmanager
 def unfinished(target: Path) -> Iterator[Path]:
-    """Yield a temporary name beside the target, which is renamed to it if the block succeeds."""
+    """A name of this process's own beside the target; takes the target's place when the block ends well."""
     part = target.with_name(f"{target.stem}.{os.getpid()}.part{target.suffix}")
     try:
         yield part
@@ -91,7 +95,7 @@ def unfinished(target: Path) -> Iterator[Path]:
 
 
 def fingerprint(source: Path, *settings: object) -> str:
-    """Hash of a file's content and of the settings applied to it."""
+    """Of a file's content and the settings that were applied to it."""
     content = hashlib.sha256(source.read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps([content, *map(str, settings)]).encode()).hexdigest()[:16]
 

@@ -87,7 +87,7 @@ class TestInChromium:
     def test_it_loads_and_draws(self, look: str, browser: Chromium, page: Path) -> None:
         self.open(browser, page, look)
         assert browser.run("document.querySelectorAll('video').length") == 2
-        assert browser.run("document.querySelectorAll('.plot path.line').length") == 3 * 2 + 2 + 4
+        assert browser.run("document.querySelectorAll('.plot path.line').length") == 4 * 2 + 2 + 4
         assert browser.run("document.querySelectorAll('.maps rect').length") == 2 * 40
         assert browser.run("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
         assert browser.errors() == []
