@@ -6,6 +6,7 @@ the one whose support covers most of what has been background so far is taken, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,6 +29,7 @@ UNDISPUTED = 0.85  # share of the points from which on no other motion is looked
 POINTS_MIN = 8  # that can carry a motion
 WEIGHT_MIN = 0.1  # of a match: what a source doubts more is as good as not found
 Mask = NDArray[np.bool_]
+RobustFit = Callable[[Float32, Float32, float], Float | None]  # of points, next points, threshold in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Found:
     """(k,) where each lies, as in `Corners`."""
     coarseness: int
     """By how much errors are larger than in a clear picture."""
+    blurred: bool = False
+    """Nothing beyond an affine motion can be told from them."""
 
 
 def found_of(corners: Corners, matches: PointMatches) -> Found:
@@ -85,8 +89,17 @@ def _magsac(prev: Float32, next_: Float32, threshold_px: float) -> Float | None:
     return None if H is None or not np.isfinite(H).all() else np.asarray(H)
 
 
-def hypotheses(prev: Float32, next_: Float32, likely: Mask, threshold_px: float = THRESHOLD_PX) -> list[Hypothesis]:
-    """Motions that part of the points agree on.
+def _ransac_affine(prev: Float32, next_: Float32, threshold_px: float) -> Float | None:
+    A, _ = cv2.estimateAffine2D(
+        prev, next_, method=cv2.RANSAC, ransacReprojThreshold=threshold_px, maxIters=2000, confidence=0.995
+    )
+    return None if A is None or not np.isfinite(A).all() else np.vstack([A, [0, 0, 1.0]])
+
+
+def hypotheses(
+    prev: Float32, next_: Float32, likely: Mask, threshold_px: float = THRESHOLD_PX, affine: bool = False
+) -> list[Hypothesis]:
+    """Motions that part of the points agree on: homographies, or no more than `affine`.
 
     They are no motion, the background so far, the largest group, and the largest of the rest.
     """
@@ -95,14 +108,17 @@ def hypotheses(prev: Float32, next_: Float32, likely: Mask, threshold_px: float 
     for pick in (likely, everything, None):
         if pick is not likely and max(h.support.mean() for h in found) > UNDISPUTED:
             break
-        _propose(prev, next_, ~found[-1].support if pick is None else pick, threshold_px, found)
+        fit = _ransac_affine if affine else _magsac
+        _propose(prev, next_, ~found[-1].support if pick is None else pick, threshold_px, fit, found)
     return found
 
 
-def _propose(prev: Float32, next_: Float32, pick: Mask, threshold_px: float, found: list[Hypothesis]) -> None:
+def _propose(  # noqa: PLR0917
+    prev: Float32, next_: Float32, pick: Mask, threshold_px: float, fit: RobustFit, found: list[Hypothesis]
+) -> None:
     if pick.sum() < POINTS_MIN:
         return
-    H = _magsac(prev[pick], next_[pick], threshold_px)
+    H = fit(prev[pick], next_[pick], threshold_px)
     if H is not None and np.linalg.det(H[:2, :2]) > 0.1:
         found.append(Hypothesis(H, errors(H, prev.astype(np.float64), next_.astype(np.float64)) < threshold_px))
 
@@ -115,7 +131,9 @@ def camera_motion(found: Found, belief: Belief) -> Hypothesis | None:
     """
     chance = belief.cells.ravel()[found.cell]
     likely = chance * found.weight
-    candidates = hypotheses(found.prev, found.next, likely > np.median(likely), THRESHOLD_PX * found.coarseness)
+    candidates = hypotheses(
+        found.prev, found.next, likely > np.median(likely), THRESHOLD_PX * found.coarseness, found.blurred
+    )
     worth = found.weight * (chance - DOUBT)
     best = max(candidates, key=lambda h: float(np.sum(worth[h.support])))
     return best if best.support.sum() >= POINTS_MIN else None

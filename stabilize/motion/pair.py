@@ -15,6 +15,7 @@ from stabilize.motion.background import POINTS_MIN, Belief, Found, Mask, camera_
 from stabilize.motion.features import Corners
 from stabilize.motion.mesh import Shape, flat_mesh, local_motion
 from stabilize.motion.models import choose, errors, transfer
+from stabilize.motion.retry import SEARCHES, is_shown
 from stabilize.motion.sources import Picture, PointMatches
 
 NOISE_PX = 0.03  # what Lucas-Kanade cannot beat on real pictures
@@ -49,35 +50,65 @@ def failed(status: PairStatus, shape: Shape) -> PairMotion:
     return PairMotion(status, MotionModel.NONE, np.eye(3), flat_mesh(shape), 0.0, 0.0)
 
 
-def fit_pair(  # noqa: PLR0917
-    pictures: tuple[Picture, Picture],
-    corners: Corners,
-    matches: PointMatches,
-    belief: Belief,
-    usual_sharpness: float,
-    shape: Shape,
-    mesh: bool,
-) -> FittedPair:
-    """Motion between two pictures by the matches of the corners of the first, in the unit frame; `shape` is that of
-    its mesh, which stays flat unless `mesh`.
+@dataclass(frozen=True, slots=True)
+class PairFit:
+    """What every fit of a pair needs beside its matches."""
+
+    pictures: tuple[Picture, Picture]
+    corners: Corners
+    """Of the first picture."""
+    belief: Belief
+    """Where there is background, in the first picture."""
+    usual_sharpness: float
+    shape: Shape
+    """Rows and columns of the mesh."""
+    mesh: bool
+    """Whether local motion is measured; else the mesh stays flat."""
+
+
+def fit_pair(task: PairFit, matches: PointMatches) -> FittedPair:
+    """Motion between two pictures by the matches of the corners of the first, in the unit frame; where they agree on
+    none, by further searches.
     """
-    found = found_of(corners, matches)
-    tracked = len(found.cell) / len(corners.points) if len(corners.points) else 0.0
-    best = camera_motion(found, belief) if len(found.cell) >= POINTS_MIN else None
-    cells = corners.grid[0] * corners.grid[1]
+    found = found_of(task.corners, matches)
+    corners = len(task.corners.points)
+    tracked = len(found.cell) / corners if corners else 0.0
+    fitted = _fit(task, found)
+    if fitted is None and corners >= CORNERS_MIN and not task.corners.faint:
+        fitted = _retry(task)
+    if fitted is not None:
+        return FittedPair(fitted[0], tracked, fitted[1])
+    status = _why(task.pictures, corners, task.usual_sharpness)
+    return FittedPair(failed(status, task.shape), tracked, first_belief(task.corners.grid))
+
+
+def _fit(task: PairFit, found: Found) -> tuple[PairMotion, Belief] | None:
+    """The motion that the matches agree on, and the belief after it; None where they do not."""
+    best = camera_motion(found, task.belief) if len(found.cell) >= POINTS_MIN else None
+    cells = task.corners.grid[0] * task.corners.grid[1]
     if best is None or best.support.sum() < COVERAGE_MIN * cells:
-        status = _why(pictures, len(corners.points), usual_sharpness)
-        return FittedPair(failed(status, shape), tracked, first_belief(corners.grid))
-    height, width = pictures[0].gray.shape
-    grown = learn(belief, found, best.support, best.H_px, (width, height))
-    trust = belief.cells.ravel()[found.cell].astype(np.float64) * found.weight
-    status = PairStatus.FAINT if corners.faint else PairStatus.OK
-    coverage = float(best.support.sum() / cells)
-    measured = _measure(found, best.support, trust, FrameGeometry(width, height), shape, mesh)
+        return None
+    height, width = task.pictures[0].gray.shape
+    trust = task.belief.cells.ravel()[found.cell].astype(np.float64) * found.weight
+    measured = _measure(found, best.support, trust, FrameGeometry(width, height), task.shape, task.mesh)
     if measured is None:
-        return FittedPair(failed(PairStatus.NO_CONSENSUS, shape), tracked, grown)
+        return None
     model, H, local, residual = measured
-    return FittedPair(PairMotion(status, model, H, local, coverage, residual), tracked, grown)
+    status = PairStatus.FAINT if found.coarseness > 1 else PairStatus.OK
+    coverage = float(best.support.sum() / cells)
+    grown = learn(task.belief, found, best.support, best.H_px, (width, height))
+    return PairMotion(status, model, H, local, coverage, residual), grown
+
+
+def _retry(task: PairFit) -> tuple[PairMotion, Belief] | None:
+    """The first of the further searches whose motion shows in the gray levels."""
+    height, width = task.pictures[0].gray.shape
+    T = FrameGeometry(width, height).T_px_unit
+    for search in SEARCHES:
+        fitted = _fit(task, search(*task.pictures, task.corners))
+        if fitted is not None and is_shown(*task.pictures, T @ fitted[0].H_next_prev @ np.linalg.inv(T)):
+            return fitted
+    return None
 
 
 def _why(pictures: tuple[Picture, Picture], corners: int, usual_sharpness: float) -> PairStatus:
@@ -98,7 +129,8 @@ def _measure(  # noqa: PLR0917
     unit_px = geometry.half_long_px
     prev, next_ = (geometry.to_unit(points.astype(np.float64)) for points in (found.prev, found.next))
     outlier, noise = (px * found.coarseness / unit_px for px in (OUTLIER_PX, NOISE_PX))
-    model, H = choose(prev[support], next_[support], trust[support], outlier, noise)
+    highest = MotionModel.AFFINE if found.blurred else MotionModel.HOMOGRAPHY
+    model, H = choose(prev[support], next_[support], trust[support], outlier, noise, highest)
     if not possible(H[None])[0]:
         return None
     distance = errors(H, prev[support], next_[support])
