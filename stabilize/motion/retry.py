@@ -18,7 +18,7 @@ from stabilize.motion.background import Found, found_of
 from stabilize.motion.features import Corners
 from stabilize.motion.sources import Picture, PicturePair
 from stabilize.motion.sources.klt import follow_wide
-from stabilize.motion.sources.picture import COARSE
+from stabilize.motion.sources.picture import coarse_motion
 
 COARSENESS = 6  # by how much matches of blurred pictures miss more than those of clear ones
 LIKENESS_MIN = 0.85  # normalised correlation of the two pictures after the motion,
@@ -80,8 +80,7 @@ def is_shown(prev: Picture, next_: Picture, H_px: Float) -> bool:
 def likeness_after(prev: Picture, next_: Picture, H_px: Float) -> float:
     """Normalised correlation of the pictures' quarter-size copies where both show the scene; -1 where too little is."""
     height, width = prev.coarse.shape
-    T = np.array([[1 / COARSE, 0, 0.5 / COARSE - 0.5], [0, 1 / COARSE, 0.5 / COARSE - 0.5], [0, 0, 1]])
-    H = T @ H_px @ np.linalg.inv(T)
+    H = coarse_motion(H_px)
     whole = np.full((height, width), 255, np.uint8)
     both = cv2.warpPerspective(whole, H, (width, height)) == 255
     if both.mean() < OVERLAP_MIN:
