@@ -1,7 +1,7 @@
 """`python -m benchmarks.accuracy`: corner error of the inter-frame homography on generated clips without parallax.
 
-The error of a pair is the mean distance, over the four corner pixels, between where the estimate and where the truth
-take them, in px at 640x360. The judge's own tracker is measured beside `stabilize.analyse` for comparison.
+The error of a pair is the mean distance, over the four corner pixels, between their positions by the estimate and by
+the ground truth, in px at 640x360. The tracker of `judge.py` is measured for comparison.
 """
 
 from __future__ import annotations
@@ -26,28 +26,33 @@ from samples.truth import Truth
 from . import judge
 from .peers import WORK, machine
 
-BAR_PX = 0.1  # issue 2
+ERROR_MAX_PX = 0.1  # issue 2
 NAMES = [name for name in CLIPS if name.startswith("flat-")]
 Float = judge.Float
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Over the pairs that an estimator answered: errors in px; `answered` is the share of pairs, `ms` the time per
-    frame.
-    """
+    """Errors of an estimator on a clip, over the pairs for which it has an estimate."""
 
     clip: str
+    """Name of the clip."""
     estimator: str
+    """Name of the estimator."""
     mean_px: float
+    """Mean error."""
     median_px: float
+    """Median error."""
     p95_px: float
+    """95th percentile of the error."""
     answered: float
+    """Share of the pairs with an estimate."""
     ms: float
+    """Time per frame."""
 
 
 def by_stabilize(path: Path) -> list[Float | None]:
-    """`stabilize.analyse`, unit frame to pixels; None where the pair has no measurement."""
+    """`stabilize.analyse`, converted from the unit frame to pixels; None for pairs without measured motion."""
     import stabilize
 
     motion = stabilize.analyse(path)
@@ -59,7 +64,7 @@ def by_stabilize(path: Path) -> list[Float | None]:
 
 
 def by_judge(path: Path) -> list[Float | None]:
-    """The judge's KLT and MAGSAC."""
+    """KLT and MAGSAC of `judge.py`."""
     return [judge.homography(a, b) for a, b in pairwise(judge.frames(path))]
 
 
@@ -67,23 +72,23 @@ ESTIMATORS: dict[str, Callable[[Path], list[Float | None]]] = {"judge": by_judge
 
 
 def corner_errors(estimates: Sequence[Float | None], true: Truth) -> Float:
-    """Mean corner distance of each pair (n-1,), NaN where there is no estimate."""
+    """Mean corner distance of each pair (n-1,), NaN without an estimate."""
     width, height = true.spec.width, true.spec.height
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]], float).T
 
-    def moved(H: Float) -> Float:
-        out = H @ corners
-        return np.asarray(out[:2] / out[2])
+    def map_corners(H: Float) -> Float:
+        mapped = H @ corners
+        return np.asarray(mapped[:2] / mapped[2])
 
     distances = [
-        np.nan if H is None else np.linalg.norm(moved(H) - moved(H_true), axis=0).mean()
+        np.nan if H is None else np.linalg.norm(map_corners(H) - map_corners(H_true), axis=0).mean()
         for H, H_true in zip(estimates, true.H_next_prev, strict=True)
     ]
     return np.array(distances) * 640 / width
 
 
 def clip_file(name: str) -> Path:
-    """The encoded clip, made once per specification."""
+    """The encoded clip, generated once per specification."""
     folder = WORK / "samples"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.mp4"
@@ -95,7 +100,7 @@ def clip_file(name: str) -> Path:
 
 
 def evaluate(name: str, estimator: str) -> Accuracy:
-    """One clip by one estimator."""
+    """Accuracy of one estimator on one clip."""
     path, true = clip_file(name), truth(CLIPS[name])
     start = perf_counter()
     errors = corner_errors(ESTIMATORS[estimator](path), true)
@@ -126,16 +131,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0: the mean error of every clip is under the bar; 1: not."""
+    """Exit code 0: the mean error of all clips is below ERROR_MAX_PX; 1: it is not."""
     args = _parser().parse_args(arguments)
     rows = [evaluate(name, estimator) for name in args.clips for estimator in args.estimators]
     console = Console(width=110)
     console.print(table(rows))
-    judged = [r for r in rows if r.estimator == "stabilize"]
-    failing = [r.clip for r in judged if not r.mean_px < BAR_PX]
-    console.print(
-        f"{'[red]FAIL' if failing else '[green]pass'}[/]  mean < {BAR_PX} px: {', '.join(failing) or 'every clip'}"
-    )
+    failing = [r.clip for r in rows if r.estimator == "stabilize" and not r.mean_px < ERROR_MAX_PX]
+    verdict = "[red]FAIL" if failing else "[green]pass"
+    console.print(f"{verdict}[/]  mean < {ERROR_MAX_PX} px: {', '.join(failing) or 'every clip'}")
     record = {"date": date.today().isoformat(), "machine": machine()}
     rows_json = [{name: getattr(r, name) for name in r.__slots__} for r in rows]
     args.json.write_text(json.dumps(record | {"rows": rows_json}, indent=1) + "\n")

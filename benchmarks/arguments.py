@@ -1,4 +1,4 @@
-"""What stands after `--` on a benchmark's command line is for `stabilize run`."""
+"""Arguments after `--` on a benchmark's command line are passed on to `stabilize run`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(the benchmark's own arguments, the rest)."""
+    """Split at `--`: the benchmark's own arguments, and those for `stabilize run`."""
     words = list(arguments)
-    at = words.index("--") if "--" in words else len(words)
-    return words[:at], words[at + 1 :]
+    separator = words.index("--") if "--" in words else len(words)
+    return words[:separator], words[separator + 1 :]

@@ -26,7 +26,7 @@ from gyro.estimate.sync import synchronize
 from gyro.estimate.tracks import Tracks
 from gyro.log import GyroLog
 from stabilize.core import FrameGeometry, UInt8
-from stabilize.gyroscope.match import tracks_of
+from stabilize.gyroscope.match import motion_tracks
 from stabilize.motion.estimate import estimate_motion
 from stabilize.settings import MotionConfig
 from tests.gyro.estimate import simulate
@@ -137,11 +137,11 @@ def rendered(spec: samples.ClipSpec, cache: Path | None) -> tuple[Truth, Tracks,
     assert gyro is not None
     stored = cache / f"{spec.name}.pkl" if cache else None
     if stored and stored.exists():
-        tracks = pickle.loads(stored.read_bytes())  # noqa: S301 - written by this very program
+        tracks = pickle.loads(stored.read_bytes())  # noqa: S301 - written by this program
     else:
         geometry, config = FrameGeometry(spec.width, spec.height), MotionConfig(mesh=False)
         motion = estimate_motion(_gray(spec), geometry, Fraction(1, CLOCK_HZ), config, keep=lambda _: True)
-        tracks = tracks_of(motion)
+        tracks = motion_tracks(motion)
         if stored:
             stored.write_bytes(pickle.dumps(tracks))
     log = samples.sample_log(spec)

@@ -1,7 +1,7 @@
 """The measures of issue 2, section 8, made with OpenCV alone: how a picture moves, and how much of it is left.
 
 All lengths are pixels of a picture whose long side is 640. The *camera-centre path* is the running sum of where the
-middle of the picture goes from frame to frame.
+middle of the picture goes from frame to frame; roll and scale are running sums too, of the similarity that fits best.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Gray = NDArray[np.uint8]
 
-VERSION = 4  # of the measures: cached measurements of another version are not used
+VERSION = 5  # of the measures: cached measurements of another version are not used
 LONG_SIDE = 640
-SMOOTH_S = 0.5
+SMOOTH_S, LONG_SMOOTH_S = 0.5, 2.0
+SPEED_SMOOTH_S = 0.1  # of the scale, before its speed is taken: what is quicker is the measurement's own noise
 MIN_INLIERS = 15
 MIN_SHARE = 0.3  # of the tracks
 FORWARD_BACKWARD_PX = 0.5
@@ -39,24 +40,38 @@ class UnregisteredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Where the centre goes in each pair of frames: `step_px` (n-1, 2), `found` (n-1,) whether the fit succeeded, `fps`
-    the usual rate.
-    """
+    """How the picture moves in each pair of frames."""
 
     step_px: Float
+    """(n-1, 2) where the centre goes."""
+    roll_deg: Float
+    """(n-1,) clockwise turn."""
+    scale: Float
+    """(n-1,) natural log of the change of size."""
     found: Bool
+    """(n-1,) whether the fit succeeded; the rest is 0 where it did not."""
     fps: float
+    """The usual rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shake:
-    """RMS second difference of the centre path; RMS of what a Gaussian of 0.5 s takes off it; share of pairs that could
-    be judged.
-    """
+    """How a video moves, over the pairs of frames that could be judged; NaN where there are too few."""
 
     accel_px: float
+    """RMS second difference of the centre path."""
     jitter_px: float
+    """RMS of the centre path about its Gaussian smooth of 0.5 s."""
+    roll_deg: float
+    """RMS of the roll about its Gaussian smooth of 0.5 s."""
+    breathing: float
+    """RMS of the log scale about its Gaussian smooth of 0.5 s, %."""
+    slow_breathing: float
+    """RMS of the log scale about its Gaussian smooth of 2 s, %."""
+    zoom_speed: float
+    """Peak speed of the scale, % a second."""
     judged: float
+    """Share of the pairs."""
 
 
 def frames(path: Path) -> Iterator[Gray]:
@@ -89,8 +104,26 @@ def _scaled(picture: Gray) -> Gray:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The motion between two pictures."""
+
+    H: Float
+    """Pixels of the previous picture to the next."""
+    before_px: Float
+    """(k, 2) the tracks that agree with it."""
+    after_px: Float
+    """(k, 2) where they went."""
+
+
 def homography(previous: Gray, following: Gray) -> Float | None:
-    """Pixels of the previous picture to the next: corners tracked there and back, MAGSAC; None where too few agree."""
+    """Pixels of the previous picture to the next; None where too few tracks agree."""
+    fit = motion(previous, following)
+    return None if fit is None else fit.H
+
+
+def motion(previous: Gray, following: Gray) -> Fit | None:
+    """Corners tracked there and back, MAGSAC; None where too few agree."""
     corners = _spread_corners(previous)
     if len(corners) < MIN_INLIERS:
         return None
@@ -103,7 +136,17 @@ def homography(previous: Gray, following: Gray) -> Float | None:
     )
     if H is None or mask.sum() < max(MIN_INLIERS, MIN_SHARE * kept.sum()) or not _plausible(H, previous.shape):
         return None
-    return np.asarray(H)
+    agree = mask.ravel().astype(bool)
+    before, after = (points[kept][agree].reshape(-1, 2).astype(np.float64) for points in (corners, there))
+    return Fit(np.asarray(H), before, after)
+
+
+def _turn_and_scale(fit: Fit) -> complex:
+    """Scale times exp(i roll) of the similarity that fits the tracks best: the homography's own, taken at one point,
+    is as uncertain as its perspective.
+    """
+    p, q = ((points - points.mean(axis=0)) @ [1, 1j] for points in (fit.before_px, fit.after_px))
+    return complex(np.vdot(p, q) / np.vdot(p, p))
 
 
 def _spread_corners(picture: Gray) -> Any:
@@ -141,19 +184,25 @@ def _moved(H: Float, x: float, y: float) -> Float:
     return np.asarray(out[:2] / out[2])
 
 
-def centre_steps(path: Path) -> Steps:
+def steps_of(path: Path) -> Steps:
     """Measure a video."""
-    steps, found = [], []
+    rows: list[tuple[float, float, float, float, bool]] = []
     previous: Gray | None = None
     for picture in frames(path):
         if previous is not None:
-            H = homography(previous, picture)
-            height, width = picture.shape
-            centre = np.array([(width - 1) / 2, (height - 1) / 2])
-            steps.append(np.zeros(2) if H is None else _moved(H, *centre) - centre)
-            found.append(H is not None)
+            rows.append(_step(motion(previous, picture), picture.shape))
         previous = picture
-    return Steps(np.array(steps).reshape(-1, 2), np.array(found, bool), _rate(path))
+    table = np.array(rows, float).reshape(-1, 5)
+    return Steps(table[:, :2], table[:, 2], table[:, 3], table[:, 4].astype(bool), _rate(path))
+
+
+def _step(fit: Fit | None, shape: tuple[int, ...]) -> tuple[float, float, float, float, bool]:
+    """Shift of the centre, roll, log scale, and whether there was a fit."""
+    if fit is None:
+        return 0.0, 0.0, 0.0, 0.0, False
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    shift, turned = _moved(fit.H, *centre) - centre, _turn_and_scale(fit)
+    return float(shift[0]), float(shift[1]), float(np.degrees(np.angle(turned))), float(np.log(abs(turned))), True
 
 
 def _rate(path: Path) -> float:
@@ -167,13 +216,32 @@ def shake(steps: Steps, judged: Bool) -> Shake:
     """Judge on the pairs (n-1,) that were found in every version of the clip: cuts and failures are bridged at constant
     speed.
     """
-    index = np.arange(len(judged))
     if judged.sum() < 3:
-        return Shake(float("nan"), float("nan"), 0.0)
-    step = np.stack([np.interp(index, index[judged], axis[judged]) for axis in steps.step_px.T], axis=1)
-    path = np.concatenate([np.zeros((1, 2)), np.cumsum(step, axis=0)])
-    second = np.diff(step, axis=0)[judged[1:] & judged[:-1]]
-    return Shake(_rms(second), _rms((path - smooth(path, SMOOTH_S * steps.fps))[1:][judged]), float(judged.mean()))
+        nan = float("nan")
+        return Shake(nan, nan, nan, nan, nan, nan, 0.0)
+    centre, roll, scale = (
+        _path(step, judged) for step in (steps.step_px, steps.roll_deg[:, None], 100 * steps.scale[:, None])
+    )
+
+    def departure(path: Float, smooth_s: float) -> float:
+        return _rms((path - smooth(path, smooth_s * steps.fps))[1:][judged])
+
+    return Shake(
+        _rms(np.diff(centre, 2, axis=0)[judged[1:] & judged[:-1]]),
+        departure(centre, SMOOTH_S),
+        departure(roll, SMOOTH_S),
+        departure(scale, SMOOTH_S),
+        departure(scale, LONG_SMOOTH_S),
+        float(np.abs(np.diff(smooth(scale, SPEED_SMOOTH_S * steps.fps), axis=0)).max()) * steps.fps,
+        float(judged.mean()),
+    )
+
+
+def _path(step: Float, judged: Bool) -> Float:
+    """The running sum (n, k) of steps (n-1, k), those that are not judged between their neighbours."""
+    index = np.arange(len(judged))
+    bridged = np.stack([np.interp(index, index[judged], axis[judged]) for axis in step.T], axis=1)
+    return np.concatenate([np.zeros((1, step.shape[1])), np.cumsum(bridged, axis=0)])
 
 
 def smooth(path: Float, sigma: float) -> Float:

@@ -30,27 +30,28 @@ from gyro.log import Float
 from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
-from stabilize.gyroscope.match import tracks_of
+from stabilize.gyroscope.match import motion_tracks
 from stabilize.settings import MotionConfig
 
-from .gyro_fusion import made
+from .gyro_fusion import generated_clip
 from .peers import WORK
 
 MESHLESS = Config(motion=MotionConfig(mesh=False))
-BARS = 0.2, 0.5  # px left with the log; share left without
-WITH = {
+RESIDUAL_MAX_PX = 0.2  # with the log
+RESIDUAL_SHARE_MAX = 0.5  # without
+WITH_OIS = {
     "handheld": replace(samples.CLIPS["ois"], name="ois-handheld"),
     "walk": replace(samples.CLIPS["walk"], name="ois-walk", ois=samples.Ois()),
     "strong": replace(samples.CLIPS["walk"], name="ois-strong", ois=samples.Ois(gain=0.8, wander_px=3.0), seed=31),
     "pan": replace(samples.CLIPS["pan"], name="ois-pan", ois=samples.Ois()),
     "rolling": replace(samples.CLIPS["handheld"], name="ois-rolling", ois=samples.Ois(gain=0.8), seed=32),
 }
-WITHOUT = ("handheld", "walk", "action", "crowd", "pan", "blurred")
+WITHOUT_OIS = ("handheld", "walk", "action", "crowd", "pan", "blurred")
 
 
 def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
-    file, true = made(spec, cache), samples.truth(spec)
-    log, tracks = read_log(file.with_suffix(".csv")), tracks_of(analyse(file, MESHLESS))
+    file, true = generated_clip(spec, cache), samples.truth(spec)
+    log, tracks = read_log(file.with_suffix(".csv")), motion_tracks(analyse(file, MESHLESS))
     settings = prior_settings(log, (spec.width, spec.height))
     sync = synchronize(tracks, log, settings)
     estimate = estimate_shift(tracks, log, sync, settings)
@@ -59,7 +60,7 @@ def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
     cells = [name, sync.kind if sync.accepted else "refused", f"{rms(lens):.2f}"]
     if spec.ois is None:
         return [*cells, "", "", "", verdict, f"{estimate.gain:.2f}", f"{estimate.spread:.2f}"]
-    with_log = residual_rms(true, logged(spec, file, tracks))
+    with_log = residual_rms(true, logged_shift_px(spec, file, tracks))
     without = rms(lens - estimate.at(true.time_s))
     share = f"{without / rms(lens):.2f}"
     return [
@@ -73,7 +74,7 @@ def row(name: str, spec: samples.ClipSpec, cache: Path) -> list[str]:
     ]
 
 
-def logged(spec: samples.ClipSpec, file: Path, tracks: Tracks) -> Float:
+def logged_shift_px(spec: samples.ClipSpec, file: Path, tracks: Tracks) -> Float:
     """The logged shift (n, 2) at the frames, by the clock that synchronisation finds for the recording."""
     recording = read_log(samples.write_dvs(spec, file.with_suffix("")))
     sync = synchronize_with_ois(tracks, recording, prior_settings(recording, (spec.width, spec.height)))
@@ -86,8 +87,8 @@ def residual_rms(true: samples.Truth, shift: Float) -> float:
 
 
 def rms(values: Float) -> float:
-    away = values - values.mean(axis=0)
-    return float(np.sqrt(np.mean(np.sum(away**2, axis=1))))
+    centred = values - values.mean(axis=0)
+    return float(np.sqrt(np.mean(np.sum(centred**2, axis=1))))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,12 +96,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cache", type=Path, default=WORK / "fusion", help="where generated clips are kept")
     args = parser.parse_args(arguments)
     args.cache.mkdir(parents=True, exist_ok=True)
-    table = Table(title=f"residual lens shift, px of 640 (bars: {BARS[0]} px with log, {BARS[1]:.0%} without)")
+    limits = f"at most {RESIDUAL_MAX_PX} px with log, {RESIDUAL_SHARE_MAX:.0%} without"
+    table = Table(title=f"residual lens shift, px of 640 ({limits})")
     for column in ("clip", "sync", "lens", "with log", "without", "share", "estimate", "gain", "spread"):
         table.add_column(column, justify="right")
-    for name, spec in WITH.items():
+    for name, spec in WITH_OIS.items():
         table.add_row(*row(name, spec, args.cache))
-    for name in WITHOUT:
+    for name in WITHOUT_OIS:
         table.add_row(*row(f"{name}, no OIS", samples.CLIPS[name], args.cache))
     Console(width=120).print(table)
     return 0

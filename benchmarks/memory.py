@@ -14,21 +14,21 @@ from pathlib import Path
 from .arguments import split_options
 from .peers import CLIPS, FFMPEG, ROOT, WORK, Encoder, PeerError, call, fingerprint, machine, our_command, unfinished
 
-BAR = 1.05  # the longer clip's peak over the shorter's, issue 2
+RATIO_MAX = 1.05  # peak of the longer clip over that of the shorter one, issue 2
 FAST = Encoder("ultrafast", 30)
 
 
 def looped(clip: str, minutes: float, height: int) -> Path:
-    """The clip repeated to a length, scaled once and then copied packet by packet."""
-    found = sorted(CLIPS.glob(f"{clip}.*"))
-    if not found:
+    """The clip repeated to a duration: scaled once, then copied packet by packet."""
+    files = sorted(CLIPS.glob(f"{clip}.*"))
+    if not files:
         raise PeerError(f"no clip {clip!r} in {CLIPS}")
-    key = fingerprint(found[0], height)
+    key = fingerprint(files[0], height)
     once, target = WORK / f"loop-{clip}-{key}.mp4", WORK / f"loop-{clip}-{minutes:g}min-{key}.mp4"
     encode = ("-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-an")
     if not once.exists():
         with unfinished(once) as part:
-            call([*FFMPEG, "-i", str(found[0]), *encode, str(part)])
+            call([*FFMPEG, "-i", str(files[0]), *encode, str(part)])
     if not target.exists():
         length = ("-t", str(60 * minutes))
         with unfinished(target) as part:
@@ -37,12 +37,12 @@ def looped(clip: str, minutes: float, height: int) -> Path:
 
 
 def peak_mb(command: Sequence[str]) -> float:
-    """Largest resident size of one child process in MB, as the kernel counted it. Raises PeerError."""
+    """Peak resident memory of a child process in MB, according to the kernel. Raises PeerError."""
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise PeerError(f"{' '.join(command[:6])} ... ended with {child.returncode}")
+        raise PeerError(f"{' '.join(command[:6])} ... failed ({child.returncode})")
     return usage.ru_maxrss / 1024
 
 
@@ -56,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0: the bar is met; 1: not."""
-    own, options = split_options(arguments)
-    args = _parser().parse_args(own)
+    """Exit code 0: the ratio is within the limit; 1: it is not."""
+    own_arguments, options = split_options(arguments)
+    args = _parser().parse_args(own_arguments)
     WORK.mkdir(exist_ok=True)
     target = WORK / "memory-ours.mp4"
     peaks = []
@@ -67,12 +67,12 @@ def main(arguments: Sequence[str]) -> int:
         peaks.append(peak_mb(our_command(source, target, FAST, options)))
         print(f"{minutes:g} min at {args.height} rows: peak {peaks[-1]:.0f} MB")
     ratio = peaks[1] / peaks[0]
-    print(f"{'pass' if ratio <= BAR else 'FAIL'}  ratio {ratio:.3f} (at most {BAR})")
+    print(f"{'pass' if ratio <= RATIO_MAX else 'FAIL'}  ratio {ratio:.3f} (at most {RATIO_MAX})")
     record = {"date": date.today().isoformat(), "machine": machine(), "height": args.height, "options": options}
     args.json.write_text(
         json.dumps(record | {"minutes": args.minutes, "peak_mb": peaks, "ratio": ratio}, indent=1) + "\n"
     )
-    return 0 if ratio <= BAR else 1
+    return 0 if ratio <= RATIO_MAX else 1
 
 
 if __name__ == "__main__":

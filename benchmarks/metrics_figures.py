@@ -1,4 +1,4 @@
-"""The judge's own figures, as Markdown: conformance, known warps, invariances, ranking, speed and memory.
+"""Figures of the metrics, as Markdown: conformance, known warps, invariance, ranking, speed and memory.
 
     python -m benchmarks.metrics_figures [conformance|warps|invariance|ranking|speed ...]
 
@@ -28,7 +28,7 @@ SECTIONS: dict[str, Callable[[Path], Iterator[str]]] = {}
 
 
 def section(function: Callable[[Path], Iterator[str]]) -> Callable[[Path], Iterator[str]]:
-    """Register a part of the report by its name."""
+    """Register a section of the report by its name."""
     SECTIONS[function.__name__] = function
     return function
 
@@ -41,13 +41,13 @@ def conformance(_: Path) -> Iterator[str]:
     for row in json.loads((DATA / "expected.json").read_text())["rows"]:
         before, after = row["pair"].split("_")
         for mode in ("dvs", "difrint"):
-            found = judge(DATA / f"{row['clip']}_{after}.mkv", DATA / f"{row['clip']}_{before}.mkv", mode)
-            off = [
-                abs((found[name].value or 0) - value)
+            judgement = judge(DATA / f"{row['clip']}_{after}.mkv", DATA / f"{row['clip']}_{before}.mkv", mode)
+            deviations = [
+                abs((judgement[name].value or 0) - value)
                 for group, values in row[mode].items()
                 for name, value in zip(NAMES[mode, group], values, strict=True)
             ]
-            yield f"| {mode} | {row['clip']} | {row['pair']} | {len(off)} | {max(off):.5f} |"
+            yield f"| {mode} | {row['clip']} | {row['pair']} | {len(deviations)} | {max(deviations):.5f} |"
 
 
 @section
@@ -67,47 +67,46 @@ def warps(folder: Path) -> Iterator[str]:
         out = scenes.write(folder / f"warp{index}.mkv", frames)
         cells = []
         for mode, ns in names.items():
-            found = judge(out, ref, mode)
-            cells += [number(found[name].value) for name in ns]
+            judgement = judge(out, ref, mode)
+            cells += [number(judgement[name].value) for name in ns]
         yield f"| {row.name} | " + " | ".join(cells) + " |"
 
 
-def shaken(amplitude_px: float, fps: int, seconds: float, scale: float = 1.0) -> Iterator[scenes.Frame]:
-    """Frames of the tests' stationary shake."""
-    at = scenes.shake(amplitude_px)
-    return (scenes.view(scenes.similarity(*at(i / fps)), scale=scale) for i in range(round(seconds * fps)))
+def shaky_frames(amplitude_px: float, fps: int, seconds: float, scale: float = 1.0) -> Iterator[scenes.Frame]:
+    """Frames with the stationary shake of the tests."""
+    shift = scenes.shake(amplitude_px)
+    return (scenes.view(scenes.similarity(*shift(i / fps)), scale=scale) for i in range(round(seconds * fps)))
 
 
 @section
 def invariance(folder: Path) -> Iterator[str]:
-    """`robust` on one shake, told in several ways."""
+    """`robust` on one shake in several encodings, sizes, lengths and frame rates."""
     x264 = {"crf": "18", "preset": "medium"}
     yield "| shake, px a sine | clip | stability | shake | roll | wobble |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for px in (0.4, 2.0):
         clips = {
-            "8 s, 30 fps, lossless": scenes.write(folder / "a.mkv", shaken(px, 30, 8)),
-            "H.264 crf 18": scenes.write(folder / "b.mkv", shaken(px, 30, 8), codec="libx264", options=x264),
-            "half resolution": scenes.write(folder / "c.mkv", shaken(px, 30, 8, 0.5)),
-            "first half": scenes.write(folder / "d.mkv", shaken(px, 30, 4)),
-            "60 fps": scenes.write(folder / "e.mkv", shaken(px, 60, 8), fps=60),
-            "24 fps": scenes.write(folder / "f.mkv", shaken(px, 24, 8), fps=24),
+            "8 s, 30 fps, lossless": scenes.write(folder / "a.mkv", shaky_frames(px, 30, 8)),
+            "H.264 crf 18": scenes.write(folder / "b.mkv", shaky_frames(px, 30, 8), codec="libx264", options=x264),
+            "half resolution": scenes.write(folder / "c.mkv", shaky_frames(px, 30, 8, 0.5)),
+            "first half": scenes.write(folder / "d.mkv", shaky_frames(px, 30, 4)),
+            "60 fps": scenes.write(folder / "e.mkv", shaky_frames(px, 60, 8), fps=60),
+            "24 fps": scenes.write(folder / "f.mkv", shaky_frames(px, 24, 8), fps=24),
         }
-        for name, path in clips.items():
-            found = judge(path)
-            figures = [number(found[s].value, found[s].unit) for s in ("stability", "shake", "roll", "wobble")]
-            yield f"| {px:g} | {name} | " + " | ".join(figures) + " |"
+        for clip, path in clips.items():
+            scores = [judge(path)[name] for name in ("stability", "shake", "roll", "wobble")]
+            yield f"| {px:g} | {clip} | " + " | ".join(number(score.value, score.unit) for score in scores) + " |"
 
 
 @section
 def ranking(folder: Path) -> Iterator[str]:
-    """Stability of every mode over graded shake, every second clip on top of a pan."""
+    """Stability of all modes at increasing shake, with a pan in every second clip."""
     modes = ("robust", "dvs", "difrint", "difrint-v0", "nndvs")
     yield "| shake, px a sine | pan, px/s | " + " | ".join(modes) + " |"
     yield "| --- | --- |" + " --- |" * len(modes)
     for grade, amplitude in enumerate(AMPLITUDES_PX):
-        pan, at = PAN_PX_PER_S * (grade % 2), scenes.shake(amplitude)
-        cameras = (scenes.similarity(at(i / 30)[0] + pan * i / 30, at(i / 30)[1]) for i in range(123))
+        pan, shift = PAN_PX_PER_S * (grade % 2), scenes.shake(amplitude)
+        cameras = (scenes.similarity(shift(i / 30)[0] + pan * i / 30, shift(i / 30)[1]) for i in range(123))
         clip = scenes.write(folder / f"grade{grade}.mkv", map(scenes.view, cameras))
         values = [number(judge(clip, None if mode == "robust" else clip, mode)["stability"].value) for mode in modes]
         yield f"| {amplitude:g} | {pan:g} | " + " | ".join(values) + " |"
@@ -115,14 +114,14 @@ def ranking(folder: Path) -> Iterator[str]:
 
 @section
 def speed(folder: Path) -> Iterator[str]:
-    """Frames a second of `robust` on 640x360 H.264, and peak memory over length."""
-    still = [scenes.view(scenes.similarity(*scenes.shake(3.0)(i / 30), zoom=0.5), (640, 360)) for i in range(60)]
-    out = [scenes.view(scenes.similarity(*scenes.shake(1.0)(i / 30), zoom=0.45), (640, 360)) for i in range(60)]
-    yield "| run | frames | frames/s | CPU ms a frame | peak MB |"
+    """Frames per second of `robust` on 640x360 H.264, and peak memory at two lengths."""
+    ref_frames = [scenes.view(scenes.similarity(*scenes.shake(3.0)(i / 30), zoom=0.5), (640, 360)) for i in range(60)]
+    out_frames = [scenes.view(scenes.similarity(*scenes.shake(1.0)(i / 30), zoom=0.45), (640, 360)) for i in range(60)]
+    yield "| run | frames | frames/s | CPU ms per frame | peak MB |"
     yield "| --- | --- | --- | --- | --- |"
     for count in (300, 3000):
-        ref = scenes.write(folder / f"r{count}.mp4", (still[i % 60] for i in range(count)), codec="libx264")
-        path = scenes.write(folder / f"o{count}.mp4", (out[i % 60] for i in range(count)), codec="libx264")
+        ref = scenes.write(folder / f"r{count}.mp4", (ref_frames[i % 60] for i in range(count)), codec="libx264")
+        path = scenes.write(folder / f"o{count}.mp4", (out_frames[i % 60] for i in range(count)), codec="libx264")
         for label, arguments in (("with input", [str(path), str(ref)]), ("alone", [str(path)])):
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.metrics_figures", "_time", *arguments],
@@ -136,11 +135,11 @@ def speed(folder: Path) -> Iterator[str]:
 
 
 def _time(paths: list[str]) -> None:
-    import metrics.robust.judge  # noqa: F401  # loading OpenCV is not judging
+    import metrics.robust.judge  # noqa: F401  # not to measure the import of OpenCV
 
     wall, cpu = time.perf_counter(), time.process_time()
     judge(paths[0], paths[1])
-    status = Path("/proc/self/status").read_text()  # ru_maxrss would be the parent's, if that was larger
+    status = Path("/proc/self/status").read_text()  # ru_maxrss would include that of the parent process
     peak_mb = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(time.perf_counter() - wall, time.process_time() - cpu, peak_mb)
 

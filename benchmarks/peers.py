@@ -58,13 +58,13 @@ def transcode(source: Path, target: Path, encoder: Encoder) -> None:
     call([*FFMPEG, "-i", str(source), "-map", "0:v:0", *encoder.ffmpeg, str(target)])
 
 
-def vidstab(source: Path, target: Path, encoder: Encoder) -> None:
-    """ffmpeg's vid.stab as its manual gives it: detect with defaults, transform with smoothing 30, bicubic, default
-    zoom.
+def vidstab(source: Path, target: Path, encoder: Encoder, smoothing: int = 30) -> None:
+    """ffmpeg's vid.stab as its manual gives it: detect with defaults, transform with smoothing 30 frames, bicubic,
+    default zoom.
     """
     motions = target.with_suffix(".trf")
     detect = f"vidstabdetect=result={motions}"
-    transform = f"vidstabtransform=input={motions}:smoothing=30:interpol=bicubic"
+    transform = f"vidstabtransform=input={motions}:smoothing={smoothing}:interpol=bicubic"
     call([*FFMPEG, "-i", str(source), "-map", "0:v:0", "-fps_mode", "passthrough", "-vf", detect, "-f", "null", "-"])
     call([*FFMPEG, "-i", str(source), "-map", "0:v:0", "-vf", transform, *encoder.ffmpeg, str(target)])
     motions.unlink()

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.pixels OUT [--against BEFORE] [--clips NAME...] [-- OPTIONS OF STABILIZE]`: whether work on
-the code has changed what comes out.
+"""Whether a change of the code changes the output.
 
-Writes every shared clip's result losslessly (FFV1) into OUT, with a hash of its decoded planes and times; compares them
-with those that another state of the code left in BEFORE.
+    python -m benchmarks.pixels OUT [--against BEFORE] [--clips NAME...] [-- OPTIONS OF STABILIZE]
+
+Writes the output for each shared clip to OUT, losslessly (FFV1), with a hash of its decoded planes and times, and
+compares it with the output of another version of the code in BEFORE.
 """
 
 from __future__ import annotations
@@ -26,55 +27,60 @@ from .peers import CLIPS
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two results: frames, times, the share of samples that differ, and by how much at most."""
+    """Difference of two outputs."""
 
     frames: tuple[int, int]
+    """Number of frames of each."""
     times: int
+    """Frames with another time."""
     share: float
-    most: int
+    """Share of the samples that differ."""
+    largest: int
+    """Largest difference of a sample."""
 
 
 def planes(path: Path) -> Iterator[tuple[int | None, list[np.ndarray]]]:
-    """Times and planes of every frame, as they were given to the encoder."""
+    """Times and planes of all frames, without the padding of lines."""
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "SLICE"
         for frame in container.decode(video=0):
-            wide = 2 if frame.format.components[0].bits > 8 else 1
+            sample_bytes = 2 if frame.format.components[0].bits > 8 else 1
             arrays = [
                 np.frombuffer(memoryview(p), np.uint8)
-                .reshape(-1, p.line_size)[: p.height, : p.width * wide]
-                .view(f"u{wide}")
+                .reshape(-1, p.line_size)[: p.height, : p.width * sample_bytes]
+                .view(f"u{sample_bytes}")
                 for p in frame.planes
             ]
             yield frame.pts, arrays
 
 
 def digest(path: Path) -> str:
-    """A hash of all times and samples."""
-    total = hashlib.sha256()
+    """Hash of all times and samples."""
+    sha = hashlib.sha256()
     for pts, arrays in planes(path):
-        total.update(str(pts).encode())
+        sha.update(str(pts).encode())
         for array in arrays:
-            total.update(array.tobytes())
-    return total.hexdigest()
+            sha.update(array.tobytes())
+    return sha.hexdigest()
 
 
 def difference(before: Path, after: Path) -> Difference:
-    """Two results, frame by frame."""
-    counts, times, samples, changed, most = [0, 0], 0, 0, 0, 0
-    for one, other in zip_longest(planes(before), planes(after)):
-        counts = [counts[0] + (one is not None), counts[1] + (other is not None)]
-        if one is None or other is None:
+    """Compare two outputs frame by frame."""
+    counts, times, samples, changed, largest = [0, 0], 0, 0, 0, 0
+    for old, new in zip_longest(planes(before), planes(after)):
+        counts = [counts[0] + (old is not None), counts[1] + (new is not None)]
+        if old is None or new is None:
             continue
-        times += one[0] != other[0]
-        for a, b in zip(one[1], other[1], strict=True):
-            off = np.abs(a.astype(np.int32) - b)
-            samples, changed, most = samples + off.size, changed + int(np.count_nonzero(off)), max(most, int(off.max()))
-    return Difference((counts[0], counts[1]), times, changed / max(samples, 1), most)
+        times += old[0] != new[0]
+        for a, b in zip(old[1], new[1], strict=True):
+            absolute = np.abs(a.astype(np.int32) - b)
+            samples, changed = samples + absolute.size, changed + int(np.count_nonzero(absolute))
+            largest = max(largest, int(absolute.max()))
+    return Difference((counts[0], counts[1]), times, changed / max(samples, 1), largest)
 
 
 def render(clip: Path, folder: Path, options: list[str]) -> Path:
-    """The clip's result; raises CalledProcessError where there is none."""
+    """Stabilise a clip. Raises CalledProcessError if that fails."""
     target = folder / f"{clip.stem}.mkv"
     command = [sys.executable, "-m", "stabilize", "run", str(clip), "-o", str(target), "--codec", "ffv1", "-y", "-q"]
     subprocess.run([*command, *options], check=True, stderr=subprocess.DEVNULL)
@@ -82,26 +88,26 @@ def render(clip: Path, folder: Path, options: list[str]) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    own, options = split_options(sys.argv[1:] if arguments is None else arguments)
+    own_arguments, options = split_options(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--against", type=Path)
     parser.add_argument("--clips", nargs="*")
-    asked = parser.parse_args(own)
-    asked.out.mkdir(parents=True, exist_ok=True)
+    args = parser.parse_args(own_arguments)
+    args.out.mkdir(parents=True, exist_ok=True)
     hashes, changed = {}, 0
     for clip in sorted(CLIPS.iterdir()):
-        if asked.clips and clip.stem not in asked.clips:
+        if args.clips and clip.stem not in args.clips:
             continue
-        result = render(clip, asked.out, options)
+        result = render(clip, args.out, options)
         hashes[clip.stem] = digest(result)
-        before = asked.against / result.name if asked.against else None
+        before = args.against / result.name if args.against else None
         if before is None or digest(before) == hashes[clip.stem]:
             print(f"{clip.stem:16} {hashes[clip.stem][:16]}{' the same' if before else ''}", flush=True)
         else:
             changed += 1
             print(f"{clip.stem:16} {json.dumps(asdict(difference(before, result)))}", flush=True)
-    (asked.out / "hashes.json").write_text(json.dumps(hashes, indent=1) + "\n")
+    (args.out / "hashes.json").write_text(json.dumps(hashes, indent=1) + "\n")
     return min(changed, 1)
 
 

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.quality [--clips NAME...] [-- OPTIONS OF STABILIZE]`: steadiness and view against vid.stab."""
+"""`python -m benchmarks.quality [--clips NAME...] [--pareto] [-- OPTIONS OF STABILIZE]`: steadiness and view against
+vid.stab.
+"""
 
 from __future__ import annotations
 
@@ -16,207 +18,107 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from . import judge
+from . import pareto
 from .arguments import split_options
-from .peers import (
-    CLIPS,
-    WORK,
-    Encoder,
-    PeerError,
-    ffmpeg_version,
-    fingerprint,
-    machine,
-    ours,
-    transcode,
-    unfinished,
-    vidstab,
-)
+from .bars import Compared, verdicts
+from .measured import ENCODER, INPUT, TRANSCODE, Score, kept, measure_ours, score_together, vidstab_name
+from .peers import CLIPS, WORK, PeerError, ffmpeg_version, machine
 
-ENCODER = Encoder("medium", 18)
-STILL = "static_box"  # on a tripod: the output must not move
-ACCEL_RATIO, FOV_GAIN, STILL_PX = 0.9, 0.08, 0.1  # the bars of issue 2
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One version of a clip, judged by itself. `placement` are maps output -> input between unit frames."""
-
-    steps: judge.Steps
-    placement: tuple[judge.Float, ...] = ()
-    aspect: float = 1.0
-
-    @property
-    def fov(self) -> float:
-        """Median share of the input's area that is visible."""
-        return float(np.median([judge.visible_share(H) for H in self.placement])) if self.placement else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One version of a clip among the others."""
-
-    accel: float
-    jitter: float
-    fov: float
-    wander: float
-    judged: float
+SMOOTHING = 30  # vid.stab's, frames
+FIGURES = (("accel", 3), ("jitter", 2), ("roll", 2), ("breathing", 2), ("zoom_speed", 1), ("fov", 3))
+RATIOS = ("accel", "jitter", "roll")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A clip: the input, vid.stab, ours (None with the reason where it failed)."""
+    """A clip: the figures, or the reason why there are none of ours."""
 
     clip: str
     before: Score
     peer: Score
     mine: Score | None
+    plain: Score | None
+    """Of a plain transcode."""
     failure: str = ""
 
-
-def measure(source: Path, result: Path | None, every: int) -> Measured:
-    """Judge the source itself (result None) or a stabilised version of it."""
-    steps = judge.centre_steps(result or source)
-    placement = tuple(judge.placements(source, result, every)) if result else (np.eye(3),)
-    height, width = next(judge.frames(source)).shape
-    return Measured(steps, placement, width / height)
-
-
-def cached(source: Path, name: str, every: int) -> Measured:
-    """The source's or vid.stab's measurement: neither changes with our own work."""
-    key = fingerprint(source, name, ENCODER, every, judge.VERSION)
-    store = WORK / "quality" / f"{source.stem}-{name}-{key}.npz"
-    if not store.exists():
-        result = None if name == "input" else _made_by_vidstab(source)
-        done = measure(source, result, every)
-        steps, placement = done.steps, np.array(done.placement)
-        arrays = {"step_px": steps.step_px, "found": steps.found, "fps": np.array(steps.fps)}
-        with unfinished(store) as part:
-            np.savez(part, allow_pickle=False, placement=placement, aspect=np.array(done.aspect), **arrays)
-    with np.load(store) as data:
-        steps = judge.Steps(data["step_px"], data["found"], float(data["fps"]))
-        return Measured(steps, tuple(data["placement"]), float(data["aspect"]))
+    @property
+    def compared(self) -> Compared | None:
+        """All four versions, where ours finished."""
+        if self.mine is None or self.plain is None:
+            return None
+        return Compared(self.clip, self.before, self.peer, self.mine, self.plain)
 
 
-def _made_by_vidstab(source: Path) -> Path:
-    target = WORK / "quality" / f"{source.stem}-vidstab-{fingerprint(source, ENCODER)}.mp4"
-    if not target.exists():
-        with unfinished(target) as part:
-            vidstab(source, part, ENCODER)
-    return target
-
-
-def compare(source: Path, every: int, options: Sequence[str], identity: bool) -> Row:
-    """Run everything that is not cached, for one clip."""
-    before, peer = cached(source, "input", every), cached(source, "vidstab", every)
-    mine, failure = None, ""
+def compare(source: Path, options: Sequence[str], identity: bool) -> Row:
+    """Run everything that is not kept, for one clip."""
+    before, peer, plain = (kept(source, name) for name in (INPUT, vidstab_name(SMOOTHING), TRANSCODE))
     try:
-        with unfinished(WORK / "quality" / f"{source.stem}-ours.mp4") as part:
-            if identity:
-                transcode(source, part, ENCODER)
-            else:
-                ours(source, part, ENCODER, options)
-            mine = measure(source, part, every)
+        mine = plain if identity else measure_ours(source, options)
     except PeerError as error:
-        failure = str(error)
-    versions = [before, peer, *([mine] if mine else [])]
-    lengths = {len(v.steps.found) for v in versions}
-    if len(lengths) > 1:
-        failure = f"pairs of frames differ: {[len(v.steps.found) for v in versions]} (input, vid.stab, ours)"
-    judged = np.all([v.steps.found[: min(lengths)] for v in versions], axis=0)
-    scores = [_score(v, judged, before.steps.fps) for v in versions]
-    return Row(source.stem, scores[0], scores[1], scores[2] if mine else None, failure)
-
-
-def _score(version: Measured, judged: judge.Bool, fps: float) -> Score:
-    steps = judge.Steps(version.steps.step_px[: len(judged)], version.steps.found[: len(judged)], fps)
-    shake = judge.shake(steps, judged)
-    wander = judge.centre_wander_px(list(version.placement), version.aspect)
-    return Score(shake.accel_px, shake.jitter_px, version.fov, wander, shake.judged)
-
-
-def verdicts(rows: Sequence[Row]) -> list[tuple[str, str, bool]]:
-    """(bar, figure, passed) of issue 2 over all clips that ours finished."""
-    done = [(r, r.mine) for r in rows if r.mine]
-    if not done:
-        return []
-    accel = float(np.median([m.accel for _, m in done]) / np.median([r.peer.accel for r, _ in done]))
-    paired = float(np.median([m.accel / r.peer.accel for r, m in done]))
-    fov = float(np.median([m.fov for _, m in done]) - np.median([r.peer.fov for r, _ in done]))
-    worse = [r.clip for r, m in done if m.accel > r.before.accel or m.jitter > r.before.jitter]
-    out = [
-        (
-            f"median accel / vid.stab's <= {ACCEL_RATIO}",
-            f"{accel:.3f} (median of ratios {paired:.3f})",
-            accel <= ACCEL_RATIO,
-        ),
-        (f"median fov - vid.stab's >= {FOV_GAIN}", f"{fov:+.3f}", fov >= FOV_GAIN),
-        ("accel and jitter nowhere above the input's", ", ".join(worse) or "nowhere", not worse),
-        (
-            "every clip finished with all its frames",
-            ", ".join(r.clip for r in rows if r.failure) or "all",
-            not any(r.failure for r in rows),
-        ),
-    ]
-    still = [m.wander for r, m in done if r.clip == STILL]
-    if still:
-        out.append((f"{STILL}: output path RMS < {STILL_PX} px", f"{still[0]:.3f} px", still[0] < STILL_PX))
-    return out
+        score_before, score_peer = score_together([before, peer])
+        return Row(source.stem, score_before, score_peer, None, None, str(error))
+    versions = [before, peer, mine, plain]
+    lengths = [len(v.steps.found) for v in versions]
+    differ = f"pairs of frames differ: {lengths} (input, vid.stab, ours, transcode)" if len(set(lengths)) > 1 else ""
+    score_before, score_peer, score_mine, score_plain = score_together(versions)
+    return Row(source.stem, score_before, score_peer, score_mine, score_plain, differ)
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Per clip, and the medians."""
-    out = Table(title="accel and jitter in px RMS at a long side of 640; fov as share of the input's area")
+    """Per clip and as medians: input / vid.stab / ours."""
+    title = "input / vid.stab / ours; px RMS at a long side of 640, degrees, %, % a second, share of the input's area"
+    out = Table(title=title, box=None, pad_edge=False)
     out.add_column("clip")
-    for name in ("accel", "jitter", "fov"):
-        for who in ("in", "vid.stab", "ours"):
-            if (name, who) != ("fov", "in"):
-                out.add_column(f"{name}\n{who}", justify="right")
-    out.add_column("accel\nratio", justify="right")
-    out.add_column("judged", justify="right")
+    for name in (*(figure for figure, _ in FIGURES), *(f"{name}\nratio" for name in RATIOS), "judged"):
+        out.add_column(name.replace("_", " "), justify="right")
     for row in rows:
-        out.add_row(row.clip, *_cells(row.before, row.peer, row.mine), f"{(row.mine or row.peer).judged:.2f}")
-    finished = [r.mine for r in rows if r.mine]
-    middle = [
-        _median([r.before for r in rows]),
-        _median([r.peer for r in rows]),
-        _median(finished) if finished else None,
-    ]
-    out.add_section()
-    out.add_row("median", *_cells(middle[0], middle[1], middle[2]), "")  # type: ignore[arg-type]
+        out.add_row(row.clip, *_cells(row), f"{(row.mine or row.peer).judged:.2f}")
+    finished = [c for c in (row.compared for row in rows) if c]
+    if finished:
+        ratios = [f"{np.median([c.ratio(name) for c in finished]):.2f}" for name in RATIOS]
+        medians = [
+            "/".join(f"{np.median([getattr(s, name) for s in part]):.{digits}f}" for part in _versions(finished))
+            for name, digits in FIGURES
+        ]
+        out.add_row("median", *medians, *ratios, "", style="bold")
     return out
 
 
-def _cells(before: Score, peer: Score, mine: Score | None) -> list[str]:
-    def shown(name: str) -> list[str]:
-        return ["-" if s is None else f"{getattr(s, name):.3f}" for s in (before, peer, mine)]
-
-    ratio = f"{mine.accel / peer.accel:.2f}" if mine else "-"
-    return [*shown("accel"), *shown("jitter"), *shown("fov")[1:], ratio]
+def _versions(rows: Sequence[Compared]) -> tuple[list[Score], list[Score], list[Score]]:
+    return [r.before for r in rows], [r.peer for r in rows], [r.mine for r in rows]
 
 
-def _told(console: Console, row: Row) -> Row:
+def _cells(row: Row) -> list[str]:
+    scores = (row.before, row.peer, row.mine)
+    figures = [
+        "/".join("-" if s is None else f"{getattr(s, name):.{digits}f}" for s in scores) for name, digits in FIGURES
+    ]
+    compared = row.compared
+    return [*figures, *(f"{compared.ratio(name):.2f}" if compared else "-" for name in RATIOS)]
+
+
+def _shown(console: Console, row: Row) -> Row:
     """A line as soon as a clip is done: a run that is cut short has still said something."""
-    figures = _cells(row.before, row.peer, row.mine)
-    console.print(
-        f"{row.clip}: accel {'/'.join(figures[:3])} jitter {'/'.join(figures[3:6])} fov {'/'.join(figures[6:8])}"
-    )
+    figures = zip(FIGURES, _cells(row), strict=False)
+    console.print(f"{row.clip}: {' '.join(f'{name} {cell}' for (name, _), cell in figures)}")
     return row
-
-
-def _median(scores: Sequence[Score]) -> Score:
-    return Score(*np.median([[s.accel, s.jitter, s.fov, s.wander, s.judged] for s in scores], axis=0).tolist())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("--clips", nargs="+", metavar="NAME", help="stems of ../shared/data/clips (default: all)")
     parser.add_argument(
-        "--every", type=int, default=10, help="fov is measured on every k-th frame (default: %(default)s)"
-    )
-    parser.add_argument(
         "--jobs", type=int, default=2, choices=[1, 2], help="clips at the same time (default: %(default)s)"
     )
     parser.add_argument("--identity", action="store_true", help="a plain transcode in our place, to try the harness")
+    parser.add_argument("--pareto", action="store_true", help="vid.stab at four smoothings against ours at several")
+    parser.add_argument(
+        "--smoothness",
+        nargs="+",
+        default=list(pareto.SMOOTHNESS_S),
+        metavar="S",
+        help="ours with --pareto, seconds (default: %(default)s)",
+    )
     parser.add_argument(
         "--json", type=Path, default=WORK / "quality.json", help="where the figures go (default: %(default)s)"
     )
@@ -227,33 +129,43 @@ def main(arguments: Sequence[str]) -> int:
     """Exit code 0: every bar is met; 1: not; 2: nothing to measure."""
     own, options = split_options(arguments)
     args = _parser().parse_args(own)
-    console = Console(width=150)
+    console = Console(width=170)
     (WORK / "quality").mkdir(parents=True, exist_ok=True)
-    sources = [p for p in sorted(CLIPS.glob("*")) if not args.clips or p.stem in args.clips]
+    wanted = args.clips or (pareto.CLIP_NAMES if args.pareto else None)
+    sources = [p for p in sorted(CLIPS.glob("*")) if not wanted or p.stem in wanted]
     if not sources:
         console.print(f"no clips in {CLIPS}: nothing to measure")
         return 2
-    job = partial(compare, every=args.every, options=options, identity=args.identity)
-    with ProcessPoolExecutor(args.jobs) as pool:
-        rows = [_told(console, row) for row in pool.map(job, sources)]
-    console.print(table(rows))
-    for row in rows:
-        if row.failure:
-            console.print(f"[red]{row.clip}: {row.failure}[/red]")
-    results = verdicts(rows)
-    for bar, figure, passed in results:
-        console.print(f"{'[green]pass' if passed else '[red]FAIL'}[/]  {bar}: {figure}")
-    record = {
+    record: dict[str, object] = {
         "date": date.today().isoformat(),
         "machine": machine(),
         "ffmpeg": ffmpeg_version(),
         "encoder": asdict(ENCODER),
         "options": options,
-        "clips": [asdict(row) for row in rows],
-        "bars": [{"bar": bar, "figure": figure, "passed": passed} for bar, figure, passed in results],
     }
+    with ProcessPoolExecutor(args.jobs) as pool:
+        if args.pareto:
+            curves = pareto.run(console, pool, sources, args.smoothness, options)
+            record["clips"], passed = [asdict(curve) for curve in curves], all(curve.passed for curve in curves)
+        else:
+            job = partial(compare, options=options, identity=args.identity)
+            rows = [_shown(console, row) for row in pool.map(job, sources)]
+            record["clips"], passed = [asdict(row) for row in rows], _judged(console, rows, record)
     args.json.write_text(json.dumps(record, indent=1) + "\n")
-    return 0 if results and all(passed for _, _, passed in results) else 1
+    return 0 if passed else 1
+
+
+def _judged(console: Console, rows: Sequence[Row], record: dict[str, object]) -> bool:
+    """Print the table and the bars, and put the bars into the record; whether all are met."""
+    console.print(table(rows))
+    for row in rows:
+        if row.failure:
+            console.print(f"[red]{row.clip}: {row.failure}[/red]")
+    bars = verdicts([c for c in (row.compared for row in rows) if c], [row.clip for row in rows if row.failure])
+    for bar in bars:
+        console.print(f"{'[green]pass' if bar.passed else '[red]FAIL'}[/]  {bar.text}: {bar.figure}")
+    record["bars"] = [asdict(bar) for bar in bars]
+    return all(bar.passed for bar in bars)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.speed [--presets medium veryfast] [-- OPTIONS OF STABILIZE]`: wall time at 1080p against the
-peers.
+"""Wall time at 1080p compared with the peers.
 
-Paired rounds in alternating order; a ratio is the median over rounds of the time divided by the plain transcode's of
+    python -m benchmarks.speed [--presets medium veryfast] [-- OPTIONS OF STABILIZE]
+
+Rounds in alternating order. A ratio is the median over the rounds of the time divided by that of the plain transcode in
 the same round.
 """
 
@@ -38,38 +39,42 @@ from .peers import (
 )
 
 CRF = 18
-BARS = {"medium": 1.45, "veryfast": 2.0}  # of the plain transcode, issue 2
+RATIO_MAX = {"medium": 1.45, "veryfast": 2.0}  # to the plain transcode, issue 2
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Wall seconds of one round, in the order in which they ran, and our own stages where `stabilize` gave them."""
+    """One round."""
 
     seconds: dict[str, float]
+    """Wall time of each program, in the order of the calls."""
     stages: dict[str, float]
+    """Seconds per stage that `stabilize` reports."""
 
 
 def source_1080p(clip: str, frames: int) -> Path:
-    """The clip repeated and scaled to 1920x1080, made once."""
-    found = sorted(CLIPS.glob(f"{clip}.*"))
-    if not found:
+    """The clip repeated and scaled to 1920x1080, created once."""
+    files = sorted(CLIPS.glob(f"{clip}.*"))
+    if not files:
         raise PeerError(f"no clip {clip!r} in {CLIPS}")
-    target = WORK / f"1080p-{clip}-{fingerprint(found[0], frames)}.mp4"
+    target = WORK / f"1080p-{clip}-{fingerprint(files[0], frames)}.mp4"
     if not target.exists():
         scale = ("-vf", "scale=1920:1080:flags=bicubic,setsar=1", "-r", "30", "-frames:v", str(frames))
         encode = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-pix_fmt", "yuv420p", "-an")
         with unfinished(target) as part:
-            call([*FFMPEG, "-stream_loop", "-1", "-i", str(found[0]), *scale, *encode, str(part)])
+            call([*FFMPEG, "-stream_loop", "-1", "-i", str(files[0]), *scale, *encode, str(part)])
     return target
 
 
 def run_round(source: Path, encoder: Encoder, options: Sequence[str], index: int) -> Round:
-    """Everybody once; every second round backwards."""
-    said: list[str] = []
+    """Run each program once; every second round in reverse order."""
+    reports: list[str] = []
     runners: dict[str, Callable[[], object]] = {
         "transcode": lambda: transcode(source, WORK / "speed-transcode.mp4", encoder),
         "vid.stab": lambda: vidstab(source, WORK / "speed-vidstab.mp4", encoder),
-        "ours": lambda: said.append(call(our_command(source, WORK / "speed-ours.mp4", encoder, ["--json", *options]))),
+        "ours": lambda: reports.append(
+            call(our_command(source, WORK / "speed-ours.mp4", encoder, ["--json", *options]))
+        ),
     }
     order = list(runners) if index % 2 == 0 else list(runners)[::-1]
     seconds = {}
@@ -78,11 +83,11 @@ def run_round(source: Path, encoder: Encoder, options: Sequence[str], index: int
             seconds[name] = timed(runners[name])
         except PeerError as error:
             print(f"{name}: {error}", file=sys.stderr)
-    return Round(seconds, _stages(said[-1]) if said else {})
+    return Round(seconds, _stages(reports[-1]) if reports else {})
 
 
 def _stages(printed: str) -> dict[str, float]:
-    """`seconds_per_stage` (or `seconds`) of the JSON that `stabilize run --json` prints; empty where there is none."""
+    """`seconds_per_stage` (or `seconds`) of the JSON printed by `stabilize run --json`; empty if there is none."""
     try:
         report = json.loads(printed[printed.index("{") :])
     except ValueError:
@@ -92,12 +97,12 @@ def _stages(printed: str) -> dict[str, float]:
 
 
 def ratios(rounds: Sequence[Round], name: str) -> list[float]:
-    """Per round, where both finished."""
+    """Ratio to the transcode in each round in which both succeeded."""
     return [r.seconds[name] / r.seconds["transcode"] for r in rounds if {name, "transcode"} <= r.seconds.keys()]
 
 
 def print_preset(console: Console, preset: str, rounds: Sequence[Round], frames: int) -> bool:
-    """The tables of one encoder preset; whether the bar is met."""
+    """Print the tables of one encoder preset; returns whether the ratio is within the limit."""
     out = Table(title=f"1080p, libx264 {preset} crf {CRF}, {frames} frames, {len(rounds)} rounds")
     for column in ("", "seconds (median)", "frames/s", "of the transcode (median of pairs)", "per round"):
         out.add_column(column, justify="right")
@@ -106,15 +111,15 @@ def print_preset(console: Console, preset: str, rounds: Sequence[Round], frames:
         if not seconds:
             out.add_row(name, "failed", "", "", "")
             continue
-        pairs, middle = ratios(rounds, name), float(np.median(seconds))
+        pairs, median_s = ratios(rounds, name), float(np.median(seconds))
         each = " ".join(f"{p:.2f}" for p in pairs)
-        out.add_row(name, f"{middle:.2f}", f"{frames / middle:.1f}", f"{np.median(pairs):.2f}", each)
+        out.add_row(name, f"{median_s:.2f}", f"{frames / median_s:.1f}", f"{np.median(pairs):.2f}", each)
     console.print(out)
     _print_stages(console, rounds)
-    mine = ratios(rounds, "ours")
-    passed = bool(mine) and float(np.median(mine)) <= BARS.get(preset, np.inf)
+    ours = ratios(rounds, "ours")
+    passed = bool(ours) and float(np.median(ours)) <= RATIO_MAX.get(preset, np.inf)
     console.print(
-        f"{'[green]pass' if passed else '[red]FAIL'}[/]  ours at {preset} <= {BARS.get(preset)}x the transcode"
+        f"{'[green]pass' if passed else '[red]FAIL'}[/]  ours at {preset} <= {RATIO_MAX.get(preset)}x the transcode"
     )
     return passed
 
@@ -136,15 +141,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clip", default="selfie", help="stem in ../shared/data/clips (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=300, help="(default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
-    parser.add_argument("--presets", nargs="+", default=list(BARS), help="of libx264 (default: %(default)s)")
+    parser.add_argument("--presets", nargs="+", default=list(RATIO_MAX), help="of libx264 (default: %(default)s)")
     parser.add_argument("--json", type=Path, default=WORK / "speed.json", help="(default: %(default)s)")
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0: the bars are met; 1: not."""
-    own, options = split_options(arguments)
-    args = _parser().parse_args(own)
+    """Exit code 0: all ratios are within the limits; 1: they are not."""
+    own_arguments, options = split_options(arguments)
+    args = _parser().parse_args(own_arguments)
     console = Console(width=120)
     WORK.mkdir(exist_ok=True)
     source = source_1080p(args.clip, args.frames)
@@ -152,7 +157,7 @@ def main(arguments: Sequence[str]) -> int:
         preset: [run_round(source, Encoder(preset, CRF), options, index) for index in range(args.rounds)]
         for preset in args.presets
     }
-    passed = [print_preset(console, preset, done, args.frames) for preset, done in rounds.items()]
+    passed = [print_preset(console, preset, rounds[preset], args.frames) for preset in rounds]
     record = {
         "date": date.today().isoformat(),
         "machine": machine(),
@@ -160,7 +165,7 @@ def main(arguments: Sequence[str]) -> int:
         "source": source.name,
         "crf": CRF,
         "options": options,
-        "rounds": {preset: [asdict(r) for r in done] for preset, done in rounds.items()},
+        "rounds": {preset: [asdict(r) for r in rounds[preset]] for preset in rounds},
     }
     args.json.write_text(json.dumps(record, indent=1) + "\n")
     return 0 if all(passed) else 1

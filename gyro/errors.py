@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-from localfiles import ReadError, SameFileError, WriteError
+from localfiles import raise_as
 
 
 class GyroError(Exception):
@@ -48,14 +47,5 @@ class OutputError(GyroError):
     exit_code = 4
 
 
-@contextmanager
-def file_errors() -> Iterator[None]:
-    """Convert the errors of `localfiles` to those of this package; also usable as a decorator."""
-    try:
-        yield
-    except ReadError as error:
-        raise InputError(str(error)) from error
-    except SameFileError as error:
-        raise UsageError(str(error)) from error
-    except WriteError as error:
-        raise OutputError(str(error)) from error
+file_errors = partial(raise_as, read=InputError, same_file=UsageError, write=OutputError)
+"""Context manager and decorator: errors of `localfiles` become errors of this package."""

@@ -3,7 +3,7 @@
 Independent of the other packages; `stabilize`, `gyro` and `metrics` convert its errors to their own.
 """
 
-from localfiles.errors import LocalFileError, ReadError, SameFileError, WriteError
+from localfiles.errors import LocalFileError, ReadError, SameFileError, WriteError, raise_as
 from localfiles.reading import local_file, read_bytes, read_text
 from localfiles.writing import check_target, pending_file, write_bytes, write_text
 
@@ -15,6 +15,7 @@ __all__ = [
     "check_target",
     "local_file",
     "pending_file",
+    "raise_as",
     "read_bytes",
     "read_text",
     "write_bytes",

@@ -1,6 +1,9 @@
-"""Errors of this package. The packages that use it convert them to their own."""
+"""Errors of this package. The packages that use it convert them to their own by `raise_as`."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class LocalFileError(Exception):
@@ -17,6 +20,19 @@ class WriteError(LocalFileError):
 
 class SameFileError(WriteError):
     """The target is one of the inputs, under the same or another name."""
+
+
+@contextmanager
+def raise_as(read: type[Exception], same_file: type[Exception], write: type[Exception]) -> Iterator[None]:
+    """Raise errors of this package as the given classes, with the same message. Also usable as a decorator."""
+    try:
+        yield
+    except ReadError as error:
+        raise read(str(error)) from error
+    except SameFileError as error:
+        raise same_file(str(error)) from error
+    except WriteError as error:
+        raise write(str(error)) from error
 
 
 def reason(error: Exception) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-from localfiles import ReadError, SameFileError, WriteError
+from localfiles import raise_as
 
 
 class MetricsError(Exception):
@@ -41,14 +40,5 @@ class OutputError(MetricsError):
     exit_code = 4
 
 
-@contextmanager
-def file_errors(unreadable: type[MetricsError] = VideoReadError) -> Iterator[None]:
-    """Convert errors of `localfiles` to errors of this package; `ReadError` becomes `unreadable`."""
-    try:
-        yield
-    except ReadError as error:
-        raise unreadable(str(error)) from error
-    except SameFileError as error:
-        raise UsageError(str(error)) from error
-    except WriteError as error:
-        raise OutputError(str(error)) from error
+file_errors = partial(raise_as, read=VideoReadError, same_file=UsageError, write=OutputError)
+"""Context manager and decorator: errors of `localfiles` become errors of this package."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from metrics.video import VideoInfo
 
 SCHEMA = 1
-VERSION = "2"  # raise whenever a score of any mode changes: stored scores of another version are not reused
+VERSION = "3"  # raise whenever a score of any mode changes: stored scores of another version are not reused
 
 Better = Literal["higher", "lower", "neither"]
 Series = NDArray[np.float64]

@@ -44,12 +44,12 @@ class _Sketch:
 
 
 def person(rng: Rng, height: int = 384) -> list[Float32]:
-    """A walker seen from the front quarter, one picture per phase of the gait."""
+    """A walker seen from the front quarter, one image per phase of the gait."""
     skin, hair = muted(rng, 120, 200) * np.array([1.1, 0.9, 0.8], np.float32), muted(rng, 30, 110)
     coat, trousers, shoe = muted(rng, 50, 210, 0.5), muted(rng, 35, 110, 0.3), muted(rng, 30, 60)
     grain = 0.08 * noise(rng, height, height // 2, 0.8)
     stripe = muted(rng, 50, 230, 0.4)
-    pictures = []
+    images = []
     for phase in 2 * np.pi * np.arange(GAIT_PHASES) / GAIT_PHASES:
         sketch = _Sketch(height, height // 2)
         lift = 0.012 * np.cos(2 * phase)
@@ -64,8 +64,8 @@ def person(rng: Rng, height: int = 384) -> list[Float32]:
             sketch.limb((-0.075, line + lift), (0.075, line + lift), 0.018, stripe)
         sketch.blob((0, 0.095 + lift), (0.058, 0.078), skin)
         sketch.blob((0, 0.062 + lift), (0.06, 0.05), hair)
-        pictures.append(sketch.finished(grain))
-    return pictures
+        images.append(sketch.finished(grain))
+    return images
 
 
 def _legs(sketch: _Sketch, phase: float, lift: float, trousers: Float32, shoe: Float32) -> None:
@@ -106,9 +106,9 @@ def sign(rng: Rng, height: int = 384) -> list[Float32]:
 
 def box(rng: Rng, height: int = 512) -> list[Float32]:
     """A crate or a van's side: opaque to its edge, with a print and corners of its own."""
-    picture = mural(rng, height, 300)
+    image = mural(rng, height, 300)
     alpha = np.full((height, height, 1), 255, np.float32)
-    edged = np.concatenate([picture, alpha], axis=2)
+    edged = np.concatenate([image, alpha], axis=2)
     edged[:3] = edged[-3:] = 0
     edged[:, :3] = edged[:, -3:] = 0
     return [edged]

@@ -47,8 +47,8 @@ def _write_video(container: av.container.OutputContainer, spec: ClipSpec, crf: i
     context.color_primaries = context.color_trc = context.colorspace = 1  # BT.709
     context.color_range = 1
     sound = container.add_stream("aac", rate=AUDIO_HZ, layout="mono") if spec.audio else None
-    for time_s, picture in generate(spec):
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    for time_s, image in generate(spec):
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         frame = frame.reformat(
             format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
         )

@@ -86,9 +86,9 @@ def write_ois_log(spec: ClipSpec, path: Path) -> None:
     )
 
 
-# Back camera of a phone that lies on its side, top to the left: its x is the picture's up, y left, z towards the eye.
+# Back camera of a phone that lies on its side, top to the left: its x is the image's up, y left, z towards the eye.
 R_PHONE_CAM = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
-DVS_COUNTS = (4032, 2272)  # of the lens shift, over the width and height of the picture
+DVS_COUNTS = (4032, 2272)  # of the lens shift, over the width and height of the image
 DVS_START_S = 5000.0  # phone clock at the first frame
 
 

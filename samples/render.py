@@ -90,7 +90,7 @@ def _region(view: _View, surface: Surface, maps: Float) -> tuple[slice, slice] |
     return tuple(slice(max(0, (i[0] - 1) * SEARCH_CELL_PX), (i[-1] + 2) * SEARCH_CELL_PX) for i in (rows, columns))  # type: ignore[return-value]
 
 
-def _paint(view: _View, picture: Float32, surface: Surface) -> None:
+def _paint(view: _View, image: Float32, surface: Surface) -> None:
     """Paint one surface over the image, anti-aliased at its edge."""
     origin = surface.origin_at(view.lines_s)
     maps = plane_map(surface, view.R_world_cam, view.position_m, origin)
@@ -107,7 +107,7 @@ def _paint(view: _View, picture: Float32, surface: Surface) -> None:
             cover *= np.clip((np.float32(half) - np.abs(coordinate)) / pixel_m + np.float32(0.5), 0, 1)
     colour = _colour(view, surface, (s, t, distance), origin)
     alpha = cover[..., None] if colour.shape[2] == 3 else cover[..., None] * colour[..., 3:] / np.float32(255)
-    under = picture[region]
+    under = image[region]
     under += cover[..., None] * colour[..., :3] - alpha * under
 
 
@@ -152,17 +152,17 @@ def generate(spec: ClipSpec) -> Iterator[tuple[float, UInt8]]:
         world = _world_at(worlds, time_s)
         exposures = _exposures(spec, time_s)
         light = sum(_render(_View(spec, track, fixed_rays, t), world) for t in exposures) / np.float32(len(exposures))
-        picture = light * np.float32(_gain(spec, time_s))
+        image = light * np.float32(_gain(spec, time_s))
         if spec.noise:
             rng = np.random.default_rng((spec.seed, 20, index))
-            picture += np.float32(spec.noise) * rng.standard_normal(picture.shape, dtype=np.float32)
-        yield time_s, np.asarray(np.clip(picture + np.float32(0.5), 0, 255), np.uint8)
+            image += np.float32(spec.noise) * rng.standard_normal(image.shape, dtype=np.float32)
+        yield time_s, np.asarray(np.clip(image + np.float32(0.5), 0, 255), np.uint8)
 
 
 def _render(view: _View, world: World) -> Float32:
     covered = world.single_plane is not None
     shape = (view.spec.height, view.spec.width, 3)
-    picture = np.zeros(shape, np.float32) if covered else _paint_backdrop(view, world.backdrop)
+    image = np.zeros(shape, np.float32) if covered else _paint_backdrop(view, world.backdrop)
     for surface in world.surfaces:
-        _paint(view, picture, surface)
-    return picture
+        _paint(view, image, surface)
+    return image

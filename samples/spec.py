@@ -1,7 +1,7 @@
 """Specifications of generated clips. All numbers are in SI units unless the name states another unit.
 
 World axes are the camera's at rest: x right, y down, z forward; the ground lies `EYE_HEIGHT_M` below the origin.
-Picture coordinates have integer pixel centres. The time of a frame (its pts) is the middle of the exposure of its
+Image coordinates have integer pixel centres. The time of a frame (its pts) is the middle of the exposure of its
 middle line.
 """
 
@@ -20,7 +20,7 @@ class Lens:
     """`pinhole`: r_d = r (1 + k[0] r^2 + k[1] r^4 ...) of the normalised radius; `fisheye` (OpenCV's): r_d = theta (1 +
     k[0] theta^2 ...).
 
-    The principal point is the centre of the picture, moved by OIS where there is any.
+    The principal point is the centre of the image, moved by OIS where there is any.
     """
 
     f_px: float = 520.0
@@ -33,7 +33,7 @@ class Shutter:
     """`readout_s` from the first to the last line, negative for bottom to top (right to left); lines are `rows` or
     `columns`.
 
-    `exposure_s` is averaged over `blur_samples` renderings; one sample is a sharp picture.
+    `exposure_s` is averaged over `blur_samples` renderings; one sample is a sharp image.
     """
 
     readout_s: float = 0.0

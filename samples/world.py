@@ -77,7 +77,7 @@ def _texture(name: str, seed: int) -> Atlas:
 
 @lru_cache(maxsize=24)
 def _card_textures(name: str, seed: int) -> tuple[Atlas, ...]:
-    return tuple(atlas(picture, periodic=False) for picture in CARDS[name](np.random.default_rng((seed, 11))))
+    return tuple(atlas(image, periodic=False) for image in CARDS[name](np.random.default_rng((seed, 11))))
 
 
 def _axes(yaw_deg: float = 0.0, pitch_deg: float = 0.0) -> Float:

@@ -1,7 +1,6 @@
-"""Arrays on disk: a .npz of plain arrays with a JSON header, read as a file that a stranger made.
+"""Archives of arrays: .npz files of plain arrays with a JSON header, read as untrusted.
 
-Nothing that a file says of its own sizes is believed before it is compared with what it may be, and no more is unpacked
-than that.
+Sizes given in a file are checked before allocation, and no more bytes than expected are decompressed.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ from stabilize import spool
 from stabilize.checks import require
 from stabilize.errors import MotionError, OutputError, file_errors
 
-MOST_FRAMES = 1 << 23  # 77 hours at 30 frames a second: 6 GB of meshes, in a temporary file
-HEADER_BYTES = 1 << 16
-NPY_START = b"\x93NUMPY\x01\x00"
-NPY_HEADER = re.compile(
+FRAMES_MAX = 1 << 23  # 77 hours at 30 frames/s: 6 GB of meshes, in a temporary file
+HEADER_BYTES_MAX = 1 << 16
+NPY_MAGIC = b"\x93NUMPY\x01\x00"
+NPY_HEADER_PATTERN = re.compile(
     rb"\{'descr': '([<|][a-z]\d)', 'fortran_order': False, 'shape': \(((?:\d{1,15},? ?){0,4})\), \} *\n"
 )
-NPY_HEADER_BYTES = 1000
-LARGEST_READ = 1 << 20
-LONGEST_REASON = 200
-# All that numpy, zipfile, zlib, json and msgspec raise on damaged or hostile files.
-DAMAGE = (
-    ValueError,  # also of JSON, of text, and of what the dataclasses refuse
+NPY_HEADER_BYTES_MAX = 1000
+READ_BYTES_MAX = 1 << 20
+REASON_CHARACTERS_MAX = 200
+# All that numpy, zipfile, zlib, json and msgspec raise for damaged or hostile files.
+DAMAGE_ERRORS = (
+    ValueError,  # also from JSON, text decoding, and the checks of dataclasses
     TypeError,
     LookupError,
     ArithmeticError,
     AttributeError,
-    RuntimeError,  # encrypted; not implemented; nested too deep
+    RuntimeError,  # encrypted, not implemented, nested too deep
     MemoryError,
     EOFError,
     zipfile.BadZipFile,
@@ -53,76 +52,76 @@ DAMAGE = (
     msgspec.MsgspecError,
 )
 Shape = tuple[int | None, ...]
-"""Of an array in a file; the first side may be left free."""
+"""Expected shape of an array in a file; the length of the first axis may be None for any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file."""
+class FileKind:
+    """A type of file."""
 
     schema: int
-    """Version of its header and arrays; others are refused."""
+    """Version of the format; files of other versions are refused."""
     name: str
-    """What it is, as in "a motion saved by `stabilize analyse`"."""
+    """Description for messages, such as "a motion saved by `stabilize analyse`"."""
     advice: str
-    """What to do where it is damaged."""
+    """What to do if a file is damaged, for messages."""
 
 
 class Archive:
-    """A file that is open: its header, and its arrays by name. Whatever it raises is one of DAMAGE."""
+    """An open archive: its header, and its arrays by name. Raises only DAMAGE_ERRORS."""
 
-    def __init__(self, archive: zipfile.ZipFile, kind: Kind) -> None:
+    def __init__(self, archive: zipfile.ZipFile, kind: FileKind) -> None:
         self._archive = archive
-        header = json.loads(self.array("header", np.uint8, (None,), HEADER_BYTES).tobytes())
-        require(isinstance(header, dict), "its header is no JSON object")
+        header = json.loads(self.array("header", np.uint8, (None,), HEADER_BYTES_MAX).tobytes())
+        require(isinstance(header, dict), "its header is not a JSON object")
         schema = header["schema"]
-        require(schema == kind.schema, f"its schema is {schema!r:.20}, this version reads {kind.schema}")
+        require(schema == kind.schema, f"its schema is {schema!r:.20}, this version of stabilize reads {kind.schema}")
         self.header: dict[str, Any] = header
 
-    def array(self, name: str, dtype: type, shape: Shape, most: int = MOST_FRAMES) -> NDArray[Any]:
-        """The array of that name; where `shape` leaves the first side free, it is up to `most`."""
+    def array(self, name: str, dtype: type, shape: Shape, rows_max: int = FRAMES_MAX) -> NDArray[Any]:
+        """Read an array. If the first axis of `shape` is None, its length is at most `rows_max`."""
         entry = self._archive.getinfo(f"{name}.npy")
         require(not entry.flag_bits & 1, f"{name} is encrypted")
-        # Others than these raise errors of their own, and need not be trusted with a damaged stream.
-        packed = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        require(packed, f"{name} is packed in an unknown way")
+        # Other methods raise further types of errors, and may not handle damaged data safely.
+        is_supported = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        require(is_supported, f"{name} has an unsupported compression method")
         with self._archive.open(entry) as file:
-            kind, found = _layout(file, name)
-            require(kind == np.dtype(dtype), f"{name} holds {kind}, not {np.dtype(dtype)}")
-            wanted = shape if shape[0] is not None or not found else (min(found[0], most), *shape[1:])
-            require(found == wanted, f"{name} has the shape {found}, not {wanted}")
+            found_dtype, found = _read_npy_header(file, name)
+            require(found_dtype == np.dtype(dtype), f"{name} holds {found_dtype}, not {np.dtype(dtype)}")
+            expected = shape if shape[0] is not None or not found else (min(found[0], rows_max), *shape[1:])
+            require(found == expected, f"{name} has the shape {found}, not {expected}")
             array = spool.zeros(found, dtype)
             for part in spool.chunks(len(array), array):
                 data = file.read(array[part].nbytes)
-                require(len(data) == array[part].nbytes, f"{name} ends too early")
+                require(len(data) == array[part].nbytes, f"{name} is truncated")
                 array[part] = np.frombuffer(data, dtype).reshape(array[part].shape)
-            require(not file.read(1), f"{name} goes on after its end")  # looks at the checksum too
+            require(not file.read(1), f"{name} has more data than its shape needs")  # also verifies the checksum
         return array
 
     def arrays(self, specs: Mapping[str, tuple[type, Shape]]) -> dict[str, NDArray[Any]]:
-        """Several arrays, by their types and shapes."""
+        """Read several arrays, given their types and shapes."""
         return {name: self.array(name, *spec) for name, spec in specs.items()}
 
 
 @contextmanager
-def read_archive(path: str | os.PathLike[str], kind: Kind) -> Iterator[Archive]:
-    """A file of some kind; raises MotionError, within the context too, for one that is damaged or no such file."""
+def read_archive(path: str | os.PathLike[str], kind: FileKind) -> Iterator[Archive]:
+    """Open an archive. Raises MotionError, also within the context, if it is damaged or of another type."""
     try:
-        with _Frugal(local_file(path)) as file, zipfile.ZipFile(file) as archive:
+        with _BoundedFile(local_file(path)) as file, zipfile.ZipFile(file) as archive:
             yield Archive(archive, kind)
     except ReadError as error:
         raise MotionError(str(error)) from error
     except OSError as error:
         raise MotionError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except DAMAGE as error:
-        said = str(error).partition("\n")[0][:LONGEST_REASON] or type(error).__name__
-        raise MotionError(f"{path}: is not {kind.name} ({said}); {kind.advice}") from error
+    except DAMAGE_ERRORS as error:
+        reason = str(error).partition("\n")[0][:REASON_CHARACTERS_MAX] or type(error).__name__
+        raise MotionError(f"{path}: is not {kind.name} ({reason}); {kind.advice}") from error
 
 
 def write_archive(
-    path: str | os.PathLike[str], kind: Kind, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    path: str | os.PathLike[str], kind: FileKind, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write a file under its final name only when complete; raises OutputError."""
+    """Write an archive, which gets its name only when it is complete. Raises OutputError."""
     target = Path(path)
     text = json.dumps({"schema": kind.schema, **header}).encode()
     try:
@@ -132,24 +131,20 @@ def write_archive(
         raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
 
 
-class _Frugal(io.FileIO):
-    """A file of which `zipfile` reads little at once: it takes the table of contents whole, and ten times as much
-    memory to look at it.
-    """
+class _BoundedFile(io.FileIO):
+    """A file with limited reads: `zipfile` reads the directory at once and needs ten times its size in memory."""
 
     def read(self, size: int | None = -1, /) -> bytes | Any:
-        require(size is None or size <= LARGEST_READ, "its table of contents is larger than any that is needed")
+        require(size is None or size <= READ_BYTES_MAX, "its directory is too large")
         return super().read(-1 if size is None else size)
 
 
-def _layout(file: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """What an .npy says it holds. numpy itself would take its header for an expression of Python, with more ways to go
-    wrong than can be named.
-    """
-    start = file.read(len(NPY_START) + 2)
-    require(start.startswith(NPY_START), f"{name} is no array, or of an unknown kind")
-    length = int.from_bytes(start[len(NPY_START) :], "little")
-    found = NPY_HEADER.fullmatch(file.read(length)) if length <= NPY_HEADER_BYTES else None
-    if found is None:
-        raise ValueError(f"{name} does not say in numpy's own words what it holds")
-    return np.dtype(found[1].decode()), tuple(map(int, found[2].replace(b",", b" ").split()))
+def _read_npy_header(file: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the type and shape of an .npy member. numpy's own parser evaluates the header as a Python expression."""
+    start = file.read(len(NPY_MAGIC) + 2)
+    require(start.startswith(NPY_MAGIC), f"{name} is not an array in NPY format 1.0")
+    length = int.from_bytes(start[len(NPY_MAGIC) :], "little")
+    match = NPY_HEADER_PATTERN.fullmatch(file.read(length)) if length <= NPY_HEADER_BYTES_MAX else None
+    if match is None:
+        raise ValueError(f"{name} has an invalid NPY header")
+    return np.dtype(match[1].decode()), tuple(map(int, match[2].replace(b",", b" ").split()))

@@ -1,4 +1,4 @@
-"""Motion on disk, and what every saved file says of the video that it was made from."""
+"""Save and load motions, and the header fields on the source video that all saved files share."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ import numpy as np
 from localfiles import local_file
 from localfiles.reading import PathLike
 from stabilize import __version__
-from stabilize.archive import Archive, Kind, Shape, read_archive, write_archive
+from stabilize.archive import Archive, FileKind, Shape, read_archive, write_archive
 from stabilize.checks import require
 from stabilize.core import FrameGeometry, Motion, Timeline
 from stabilize.errors import InputError, file_errors
 from stabilize.matches import Matches
 from stabilize.motion.mesh import mesh_shape
 
-MOTION = Kind(2, "a motion saved by `stabilize analyse`", "analyse again")
+MOTION = FileKind(2, "a motion saved by `stabilize analyse`", "analyse again")
 SAMPLE_BYTES = 1 << 20
-MOST_MATCHES = 1 << 24  # 240 of every pair in 200 s at 340 frames a second
-ARRAYS = tuple(f.name for f in fields(Motion) if f.name not in ("timeline", "geometry", "matches"))
-MATCHES = tuple(f.name for f in fields(Matches))  # in the file as matches_pair and so on
+MATCHES_MAX = 1 << 24  # 240 per pair in 200 s at 340 frames/s
+MOTION_ARRAYS = tuple(f.name for f in fields(Motion) if f.name not in ("timeline", "geometry", "matches"))
+MATCH_ARRAYS = tuple(f.name for f in fields(Matches))  # stored as matches_pair and so on
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What file a motion belongs to: its length, and a hash of its first and last MiB."""
+    """Identifies a video file."""
 
     size_bytes: int
+    """Size of the file."""
     sha256: str
+    """Hash of the size and the first and last MiB, in hexadecimal."""
 
 
 def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
-    """Fingerprint of a regular file that is not empty; raises InputError where there is none that can be read."""
+    """Compute the fingerprint of a file. Raises InputError unless it is a readable, regular, non-empty file."""
     try:
         with file_errors(), local_file(path).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -52,24 +54,24 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str], source: Fingerprint | None = None) -> None:
-    """Write a motion under its final name only when complete."""
-    arrays = {name: getattr(motion, name) for name in ARRAYS}
-    arrays |= {f"matches_{name}": getattr(motion.matches, name) for name in MATCHES}
+    """Save a motion. The file gets its name only when it is complete. Raises OutputError."""
+    arrays = {name: getattr(motion, name) for name in MOTION_ARRAYS}
+    arrays |= {f"matches_{name}": getattr(motion.matches, name) for name in MATCH_ARRAYS}
     header = video_header(motion.timeline, motion.geometry, source)
     write_archive(path, MOTION, header, {"pts": motion.timeline.pts} | arrays)
 
 
 def load_motion(path: PathLike) -> tuple[Motion, Fingerprint | None]:
-    """A saved motion and the fingerprint of its source; raises MotionError where the file is not one."""
+    """Load a motion and the fingerprint of its source video. Raises MotionError if the file is not a valid motion."""
     with read_archive(path, MOTION) as archive:
-        timeline, geometry, source = video_of(archive)
-        specs = _arrays(len(timeline), mesh_shape(geometry.half_extent))
-        motion = Motion(timeline, geometry, **archive.arrays(specs), matches=_matches(archive))
+        timeline, geometry, source = read_video_header(archive)
+        specs = _array_specs(len(timeline), mesh_shape(geometry.half_extent))
+        motion = Motion(timeline, geometry, **archive.arrays(specs), matches=_read_matches(archive))
     return motion, source
 
 
 def video_header(timeline: Timeline, geometry: FrameGeometry, source: Fingerprint | None) -> dict[str, Any]:
-    """The part of a header that says what video a file is for, and who made it; its `pts` are an array."""
+    """Return the header fields on the source video and the versions. The pts are stored as an array."""
     return {
         "versions": _versions(),
         "source": asdict(source) if source else None,
@@ -78,17 +80,17 @@ def video_header(timeline: Timeline, geometry: FrameGeometry, source: Fingerprin
     }
 
 
-def video_of(archive: Archive) -> tuple[Timeline, FrameGeometry, Fingerprint | None]:
-    """What `video_header` and `pts` say. Raises one of `archive.DAMAGE`."""
+def read_video_header(archive: Archive) -> tuple[Timeline, FrameGeometry, Fingerprint | None]:
+    """Read the fields of `video_header` and the array `pts`. Raises one of `archive.DAMAGE_ERRORS`."""
     header = archive.header
     pts = archive.array("pts", np.int64, (None,))
-    require(len(pts) > 0, "it has no frame")
-    timeline = Timeline(pts, _time_base(header["time_base"]))
-    return timeline, FrameGeometry(**header["geometry"]), _source(header["source"])
+    require(len(pts) > 0, "it has no frames")
+    timeline = Timeline(pts, _parse_time_base(header["time_base"]))
+    return timeline, FrameGeometry(**header["geometry"]), _parse_source(header["source"])
 
 
-def _arrays(frames: int, mesh: tuple[int, int]) -> dict[str, tuple[type, Shape]]:
-    """Type and shape of the arrays in the file of a motion of so many frames, with such a mesh; None is free."""
+def _array_specs(frames: int, mesh: tuple[int, int]) -> dict[str, tuple[type, Shape]]:
+    """Return type and shape of the arrays of a motion with `frames` frames and meshes of shape `mesh`."""
     pairs = frames - 1
     return {
         "H_next_prev": (np.float64, (pairs, 3, 3)),
@@ -101,34 +103,36 @@ def _arrays(frames: int, mesh: tuple[int, int]) -> dict[str, tuple[type, Shape]]
     }
 
 
-def _matches(archive: Archive) -> Matches:
-    """Raises one of `archive.DAMAGE`."""
-    pair = archive.array("matches_pair", np.int64, (None,), MOST_MATCHES)
+def _read_matches(archive: Archive) -> Matches:
+    """Read the matches. Raises one of `archive.DAMAGE_ERRORS`."""
+    pair = archive.array("matches_pair", np.int64, (None,), MATCHES_MAX)
     shapes = {"prev_unit": (len(pair), 2), "next_unit": (len(pair), 2), "weight": (len(pair),)}
     return Matches(pair, **{name: archive.array(f"matches_{name}", np.float32, shapes[name]) for name in shapes})
 
 
-def _time_base(text: object) -> Fraction:
-    """Of `n` or `n/m`: what else a Fraction takes may keep it busy for ever."""
-    require(isinstance(text, str) and re.fullmatch(r"\d{1,10}(/\d{1,10})?", text) is not None, "its time base is none")
+def _parse_time_base(text: object) -> Fraction:
+    """Parse `n` or `n/m`. Other texts, such as 1e999999999, would make Fraction run for ever."""
+    require(
+        isinstance(text, str) and re.fullmatch(r"\d{1,10}(/\d{1,10})?", text) is not None, "its time base is invalid"
+    )
     return Fraction(str(text))
 
 
-def _source(stated: object) -> Fingerprint | None:
-    if stated is None:
+def _parse_source(value: object) -> Fingerprint | None:
+    if value is None:
         return None
-    require(isinstance(stated, dict), "its source is no JSON object")
-    source = Fingerprint(**stated)  # type: ignore[arg-type]
-    require(isinstance(source.size_bytes, int) and isinstance(source.sha256, str), "its source is no fingerprint")
+    require(isinstance(value, dict), "its source is not a JSON object")
+    source = Fingerprint(**value)  # type: ignore[arg-type]
+    require(isinstance(source.size_bytes, int) and isinstance(source.sha256, str), "its source is not a fingerprint")
     return source
 
 
 def _versions() -> dict[str, str | None]:
-    """Of ourselves, and of the libraries as their distributions name them: None for one built by hand."""
-    found: dict[str, str | None] = {"stabilize": __version__}
+    """Return the versions of stabilize and of the libraries; None for a library without package metadata."""
+    versions: dict[str, str | None] = {"stabilize": __version__}
     for name in ("numpy", "opencv-contrib-python-headless", "av"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions

@@ -1,5 +1,6 @@
-"""All settings of a run: one frozen dataclass per stage. TOML in and out, presets, the table of the documents, the JSON
-schema; all of it from the descriptions in `stabilize.settings`.
+"""All settings of a run: one frozen dataclass per stage, TOML, presets, the tables of docs/settings.md, JSON schema.
+
+Everything is generated from the descriptions in `stabilize.settings`.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ from stabilize.settings import (
 )
 
 MAX_TOML_BYTES = 1 << 20
-# Of a line, but for lists: the parser takes time with the square of a dotted key's length; paths of files are shorter.
+# The parser's time grows with the square of a dotted key's length. Long enough for any path of a file.
 MAX_LINE_CHARACTERS = 1 << 11
-MAX_NAME_CHARACTERS = 40  # of a setting: what is longer is no slip of the fingers
-MAX_DEPTH = 8  # tables within tables; the settings themselves need three
+MAX_NAME_CHARACTERS = 40  # a longer unknown name is not a typo of a setting, and is not compared with them
+MAX_DEPTH = 8  # nested tables; the settings themselves need three
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every stage's settings; the defaults suit a hand-held clip."""
+    """The settings of every stage. The defaults suit a hand-held clip."""
 
     motion: MotionConfig = field(default_factory=MotionConfig)
     gyro: GyroConfig = field(default_factory=GyroConfig)
@@ -55,41 +56,46 @@ class Preset:
     """Settings for a kind of clip."""
 
     text: str
+    """The kind of clip."""
     changes: Mapping[str, Mapping[str, Any]]
+    """Section -> setting -> value."""
 
 
 PRESETS: dict[str, Preset] = {
-    "handheld": Preset("a camera in the hand, the default", {}),
+    "handheld": Preset("hand-held camera, the default", {}),
     "walk": Preset("walking with the camera", {"path": {"smoothness_s": 1.5, "max_crop": 0.22}}),
     "action": Preset("strong shake, fast motion", {"path": {"smoothness_s": 0.8, "max_crop": 0.28}}),
     "drone": Preset("wide, slow motion", {"path": {"smoothness_s": 2.0, "max_crop": 0.12}}),
-    "tripod": Preset("a camera that should stand still", {"path": {"tripod": True}, "motion": {"reference": True}}),
+    "tripod": Preset("camera that should not move at all", {"path": {"tripod": True}, "motion": {"reference": True}}),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One setting as the documents and the command line show it."""
+    """One setting as shown in the documents and on the command line."""
 
     name: str
+    """Dotted name, for example path.smoothness_s."""
     hint: Any
+    """Annotated type."""
     default: Any
+    """Default value."""
 
     @property
     def text(self) -> str:
-        """The sentence that describes it, and each choice."""
+        """Its description, and that of each choice."""
         note = description(self.hint)
         choices = "; ".join(f"{value}: {meaning}" for value, meaning in self.extra["choices"].items())
         return f"{note.description}{f' {choices}.' if choices else ''}"
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What `settings.about` was told besides: option, unit, metavar, none, choices."""
+        """The other arguments of `settings.about`: option, unit, metavar, none, choices."""
         return typing.cast("dict[str, Any]", description(self.hint).extra)
 
     @property
     def default_text(self) -> str:
-        """The default in words."""
+        """The default as text."""
         if self.default is None:
             return str(self.extra["none"])
         if is_dataclass(self.default):
@@ -98,7 +104,7 @@ class Entry:
 
 
 def entries(config: Any = None, prefix: str = "") -> Iterator[Entry]:
-    """Every setting; tables come last among their neighbours, as TOML needs it."""
+    """Yield every setting. Within a table, sub-tables come last, as TOML requires."""
     config = Config() if config is None else config
     for f in sorted(fields(config), key=lambda f: is_dataclass(getattr(config, f.name))):
         value, name = getattr(config, f.name), f"{prefix}{f.name}"
@@ -110,7 +116,7 @@ def entries(config: Any = None, prefix: str = "") -> Iterator[Entry]:
 
 
 def updated(config: Any, changes: Mapping[str, Any], where: str = "") -> Any:
-    """A config with nested `changes`; raises UsageError for unknown keys, wrong types and values out of range."""
+    """Return a config with nested `changes`. Raises UsageError for unknown keys, wrong types, values out of range."""
     known = hints(type(config))
     values = {}
     for key, value in changes.items():
@@ -119,7 +125,7 @@ def updated(config: Any, changes: Mapping[str, Any], where: str = "") -> Any:
             raise UsageError(_unknown(name, list(known)))
         current = getattr(config, key)
         if is_dataclass(current) != isinstance(value, Mapping):
-            raise UsageError(f"{name} is {'a table of settings' if is_dataclass(current) else 'one setting'}")
+            raise UsageError(f"{name} is {'a table of settings' if is_dataclass(current) else 'a single setting'}")
         if is_dataclass(current):
             values[key] = updated(current, value, name)
             continue
@@ -131,81 +137,85 @@ def updated(config: Any, changes: Mapping[str, Any], where: str = "") -> Any:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    meant = _meant(name)
-    return f"unknown setting {brief(name)}{f', perhaps {meant}' if meant else ''}; here there are: {', '.join(known)}"
+    similar = _similar_setting(name)
+    hint = f"; did you mean {similar}?" if similar else ";"
+    return f"unknown setting {brief(name)}{hint} available here: {', '.join(known)}"
 
 
-def _meant(name: str) -> str:
-    """The setting whose name is much like `name`, in the same table or in another; "" if there is none."""
+def _similar_setting(name: str) -> str:
+    """The setting with the most similar name, in this table or another; "" if there is none."""
     if len(name) > MAX_NAME_CHARACTERS:
         return ""
     names = [*(f.name for f in fields(Config)), *(entry.name for entry in entries())]
-    last = {known.rpartition(".")[2]: known for known in names}
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
-    similar = difflib.get_close_matches(name.rpartition(".")[2], last, n=1, cutoff=0.75)
-    return near[0] if near else last[similar[0]] if similar else ""
+    full_names = {known.rpartition(".")[2]: known for known in names}
+    by_full_name = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    by_last_part = difflib.get_close_matches(name.rpartition(".")[2], full_names, n=1, cutoff=0.75)
+    return by_full_name[0] if by_full_name else full_names[by_last_part[0]] if by_last_part else ""
 
 
 def load_config(path: str | Path, base: Config | None = None) -> Config:
-    """Settings from a TOML file on top of `base`."""
+    """Return `base` with the settings of a TOML file. Raises UsageError for files and settings that are not valid."""
     try:
-        changes = _toml(read_text(path, MAX_TOML_BYTES, "settings file"))
+        changes = _parse_toml(read_text(path, MAX_TOML_BYTES, "settings file"))
     except ReadError as error:
         raise UsageError(str(error)) from error
     except ValueError as error:
-        raise UsageError(f"{path}: is not valid TOML ({error})") from error
+        raise UsageError(f"{path}: not valid TOML ({error})") from error
     return typing.cast(Config, updated(base or Config(), changes))
 
 
-def _toml(text: str) -> dict[str, Any]:
-    """Raises ValueError, whatever is wrong, and in bounded time."""
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML in bounded time. Raises ValueError for any error."""
     if max(map(len, text.split("\n"))) > MAX_LINE_CHARACTERS:
         raise ValueError(f"a line has more than {MAX_LINE_CHARACTERS} characters")
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("nested too deeply") from error
 
 
 def with_settings(config: Config, settings: Iterable[str]) -> Config:
-    """Config with `key.name=value` strings applied; values are written as in TOML, bare words count as strings."""
+    """Apply `key.name=value` strings. Values are written as in TOML; anything that is not TOML is a string.
+
+    Raises UsageError for unknown settings and invalid values.
+    """
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"--set takes KEY=VALUE, as in path.smoothness_s=1.5, not {brief(setting)}")
+            raise UsageError(f"--set takes KEY=VALUE, for example path.smoothness_s=1.5, not {brief(setting)}")
         if len(setting) > MAX_LINE_CHARACTERS:
-            raise UsageError(f"--set {brief(setting)}: has more than {MAX_LINE_CHARACTERS} characters")
-        config = updated(config, nested(key.strip(), parsed(text.strip())))
+            raise UsageError(f"--set {brief(setting)}: longer than {MAX_LINE_CHARACTERS} characters")
+        config = updated(config, nested(key.strip(), parse_value(text.strip())))
     return config
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:
-    """`value` under a dotted key, as tables within tables. Raises UsageError where they are too many."""
+    """Nested tables for a dotted key. Raises UsageError if they are more than MAX_DEPTH."""
     if key.count(".") >= MAX_DEPTH:
-        raise UsageError(f"unknown setting {brief(key)}; a setting is called as in path.smoothness_s")
+        raise UsageError(f"unknown setting {brief(key)}; a setting is named like path.smoothness_s")
     for part in reversed(key.split(".")):
         value = {part: value}
     return typing.cast("dict[str, Any]", value)
 
 
-def parsed(text: str) -> Any:
-    """A value as TOML writes it; what is no TOML is a string."""
+def parse_value(text: str) -> Any:
+    """Parse a value written as in TOML; anything that is not TOML is a string."""
     try:
-        found = _toml(f"value = {text}")
+        table = _parse_toml(f"value = {text}")
     except ValueError:
         return text
-    return found["value"] if len(found) == 1 else text  # a line break may hide a second setting
+    return table["value"] if len(table) == 1 else text  # a line break may hide a second setting
 
 
 def with_preset(config: Config, name: str) -> Config:
-    """Config with a preset's settings."""
+    """Apply the settings of a preset. Raises UsageError for an unknown name."""
     if name not in PRESETS:
-        raise UsageError(f"unknown preset {brief(name)}; there are: {', '.join(PRESETS)}")
+        raise UsageError(f"unknown preset {brief(name)}; available: {', '.join(PRESETS)}")
     return typing.cast(Config, updated(config, PRESETS[name].changes))
 
 
 def to_toml(config: Config) -> str:
-    """The resolved settings as TOML, each with its description, that `load_config` reads back to the same."""
+    """All settings as TOML. `load_config` reads the same settings back."""
     lines = []
     for entry in entries(config):
         table, _, name = entry.name.rpartition(".")
@@ -221,7 +231,7 @@ def to_toml(config: Config) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it; characters that steer a terminal are escaped."""
+    """A value as TOML; control characters are escaped."""
     import tomli_w
 
     text = tomli_w.dumps({"value": value}).strip().partition(" = ")[2].replace("\n", "")
@@ -229,7 +239,7 @@ def toml_value(value: Any) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """A JSON schema of all settings, from which a page can build a form: type, range, default, unit, description."""
+    """JSON schema of all settings (type, range, default, unit, description), from which a page can build a form."""
     return msgspec.json.schema(Config)
 
 
@@ -252,7 +262,7 @@ def presets_table() -> str:
 
 
 def preset_values(preset: Preset) -> list[str]:
-    """What a preset sets, as in path.max_crop=0.22."""
+    """The settings of a preset, for example path.max_crop=0.22."""
     return [
         f"{section}.{name}={toml_value(value)}"
         for section, values in preset.changes.items()
@@ -267,14 +277,14 @@ def schema_text() -> str:
 
 PAGE = """# Settings
 
-Every setting has a name for `--set path.smoothness_s=1.5` and for `--config FILE.toml`; those with an option can be
-given by it. `stabilize run --print-config` prints them as TOML, `--print-schema` as a JSON schema. In rising order:
-defaults, `--preset`, `--config`, options, `--set`.
+Every setting has a name for `--set path.smoothness_s=1.5` and for `--config FILE.toml`; some also have an option.
+`stabilize run --print-config` prints all of them as TOML, `--print-schema` as a JSON schema. Later ones override
+earlier ones: defaults, `--preset`, `--config`, options, `--set`.
 
-Settings that take key frames may vary over time: `--smoothness 0:1,10:2.5` or, in TOML,
-`smoothness_s = [[0, 1], [10, 2.5]]`: seconds since the first frame and value, linear in between.
+Settings that accept key frames may vary over time: `--smoothness 0:1,10:2.5` or, in TOML,
+`smoothness_s = [[0, 1], [10, 2.5]]`: seconds since the first frame and value, with linear interpolation.
 
-This page is made by `make settings`.
+This page is generated by `make settings`.
 
 {settings}
 ## Presets

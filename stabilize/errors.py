@@ -5,38 +5,37 @@ The CLI catches `StabilizeError` in one place and turns it into one line and an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
-from localfiles import ReadError, SameFileError, WriteError
+from localfiles import raise_as
 
 
 class StabilizeError(Exception):
-    """Root of every error that a user can cause or mend. `exit_code` is what the command line ends with."""
+    """Base of all errors that a user can cause or fix. `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class UsageError(StabilizeError):
-    """The request itself cannot be met: a bad option, an unknown config key, output equal to input."""
+    """The request is not valid: a bad option, an unknown setting, an output that is the input."""
 
     exit_code = 2
 
 
 class InputError(StabilizeError):
-    """The input cannot be read: absent, empty, corrupt, no video track, or not a local media file."""
+    """The input cannot be read: missing, empty, damaged, without a video track, or not a local media file."""
 
     exit_code = 3
 
 
 class OutputError(StabilizeError):
-    """The output cannot be written: it exists, the disk is full, the encoder refuses."""
+    """The output cannot be written: it already exists, the disk is full, the encoder refuses it."""
 
     exit_code = 4
 
 
 class MotionError(StabilizeError):
-    """No usable motion could be estimated, or an artefact does not fit the video."""
+    """No usable motion could be estimated, or a motion or path file is damaged or belongs to another video."""
 
     exit_code = 5
 
@@ -47,14 +46,5 @@ class SolveError(StabilizeError):
     exit_code = 6
 
 
-@contextmanager
-def file_errors() -> Iterator[None]:
-    """What `localfiles` says of a file, as an error of this package; also as the decorator of a function."""
-    try:
-        yield
-    except ReadError as error:
-        raise InputError(str(error)) from error
-    except SameFileError as error:
-        raise UsageError(str(error)) from error
-    except WriteError as error:
-        raise OutputError(str(error)) from error
+file_errors = partial(raise_as, read=InputError, same_file=UsageError, write=OutputError)
+"""Context manager and decorator: errors of `localfiles` become errors of this package."""

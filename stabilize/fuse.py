@@ -166,7 +166,7 @@ def _neighbourhoods(fields: Float32 | Float16, reach: int) -> Iterator[tuple[sli
     both sides, with the values before any change.
     """
     before = fields[:0].copy()
-    size = max(spool.CHUNK, reach)
+    size = max(spool.CHUNK_FRAMES, reach)
     for part in spool.chunks(len(fields), fields, size=size):
         near = np.concatenate([before, fields[part.start : part.stop + reach]])
         inner = slice(len(before), len(before) + part.stop - part.start)

@@ -1,4 +1,4 @@
-"""Work side by side: an iterator ahead of its reader, a function over several items, in bounded numbers."""
+"""Bounded parallel work: an iterator that runs ahead of its consumer, and a parallel map."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import TypeVar
 S = TypeVar("S")
 T = TypeVar("T")
 
-MOST_THREADS = 8  # each has a window of work of its own in memory, some 25 MB
-_START_S = 2.0  # a thread that has not begun by then never will
+THREADS_MAX = 8  # each needs about 25 MB of memory
+_START_TIMEOUT_S = 2.0  # a thread that has not started by then never will
 
 
 def cores() -> int:
-    """How many threads can compute at once: the processors that this process may use, within reason."""
+    """Return the number of threads for computation: the CPU cores this process may use, at most THREADS_MAX."""
     usable = getattr(os, "process_cpu_count", None)  # Python 3.13 and later
     count = usable() if usable else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(count or 1, MOST_THREADS)
+    return min(count or 1, THREADS_MAX)
 
 
 class _End:
-    """Marks the end of the items, and carries the error that ended them."""
+    """Marks the end of the items and holds the error that ended them, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
@@ -34,12 +34,12 @@ class _End:
 
 @contextmanager
 def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
-    """An iterator over `items`, which another thread draws at most `depth` ahead.
+    """Iterate over `items`, which another thread produces at most `depth` ahead.
 
-    Leaving the context ends the thread and closes `items`.
+    The end of the context stops the thread and closes `items`.
     """
     ready: queue.Queue[T | _End] = queue.Queue(depth)
-    begun, stop = threading.Event(), threading.Event()
+    started, stop = threading.Event(), threading.Event()
 
     def put(item: T | _End) -> bool:
         while not stop.is_set():
@@ -50,14 +50,14 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
                 continue
         return False
 
-    def draw() -> None:
+    def produce() -> None:
         error: BaseException | None = None
-        begun.set()
+        started.set()
         try:
             for item in items:
                 if not put(item):
                     break
-        except BaseException as caught:  # noqa: BLE001 - handed to the reader, who raises it
+        except BaseException as caught:  # noqa: BLE001 - raised again in the consumer
             error = caught
         finally:
             close = getattr(items, "close", None)
@@ -65,7 +65,7 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
                 close()
             put(_End(error))
 
-    def take() -> Iterator[T]:
+    def consume() -> Iterator[T]:
         while True:
             item = ready.get()
             if isinstance(item, _End):
@@ -74,18 +74,18 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
                 return
             yield item
 
-    thread = threading.Thread(target=draw, name="stabilize-prefetch", daemon=True)
+    thread = threading.Thread(target=produce, name="stabilize-prefetch", daemon=True)
     try:
-        thread.start()  # a signal may raise in here when the thread already runs, and `join` does not know it yet
-        yield take()
+        thread.start()  # if a signal raises in here, the thread may run although `join` does not know it
+        yield consume()
     finally:
         stop.set()
-        if begun.wait(_START_S):
+        if started.wait(_START_TIMEOUT_S):
             thread.join()
 
 
-def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
-    """`function` of each item, in their order, computed by so many threads at once."""
+def map_in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
+    """Yield `function(item)` for all items, in order, computed by `workers` threads."""
     with ThreadPoolExecutor(workers, "stabilize-worker") as pool:
         running: deque[Future[T]] = deque()
         try:
@@ -96,5 +96,5 @@ def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> It
             while running:
                 yield running.popleft().result()
         finally:
-            for late in running:
-                late.cancel()
+            for future in running:
+                future.cancel()

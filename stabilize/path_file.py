@@ -1,4 +1,4 @@
-"""A path on disk: all that a renderer and a report need, so that neither solves nor synchronises again."""
+"""Save and load paths, with all that rendering and reports need, so that nothing is solved or synchronised again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stabilize.archive import Archive, Kind, Shape, read_archive, write_archive
-from stabilize.artifacts import Fingerprint, video_header, video_of
+from stabilize.archive import Archive, FileKind, Shape, read_archive, write_archive
+from stabilize.artifacts import Fingerprint, read_video_header, video_header
 from stabilize.checks import require
 from stabilize.core import CameraPath, FrameGeometry, Timeline
 from stabilize.fields.rotation import BANDS, CameraRotation
@@ -23,75 +23,84 @@ from stabilize.path.measure import Evidence, SolvedPath
 from stabilize.path.rotation import RotationPath
 from stabilize.path.similarity import SimilarityPath
 
-PATH = Kind(1, "a path saved by `stabilize solve`", "solve again")
-NOTES_BYTES, NOTE_CHARACTERS = 1 << 15, 1000  # a header has room for them, and a person no time for more
+PATH = FileKind(1, "a path saved by `stabilize solve`", "solve again")
+NOTES_BYTES_MAX, NOTE_CHARACTERS_MAX = 1 << 15, 1000  # so that they fit into the header, and are readable
 Arrays = dict[str, NDArray[Any]]
 Shots = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """How one kind of path lies in a file: its arrays, what else its header says, and the way back."""
+class _PathFormat:
+    """How one type of path is stored in a file."""
 
     kind: type
+    """Class of the path."""
     arrays: Callable[[Any], Arrays]
-    more: Callable[[Any], Mapping[str, Any]]
+    """Arrays to store, from a path."""
+    facts: Callable[[Any], Mapping[str, Any]]
+    """Header fields to store, from a path."""
     specs: Callable[[int, FrameGeometry], Mapping[str, tuple[type, Shape]]]
+    """Types and shapes of the arrays, from the number of frames and the geometry."""
     read: Callable[[Timeline, FrameGeometry, Shots, Arrays, Any], SolvedPath]
+    """The path, from what was stored."""
 
 
 def save_path(
     path: SolvedPath, evidence: Evidence, target: str | os.PathLike[str], source: Fingerprint | None = None
 ) -> None:
-    """Write a path, and the evidence for a report, under its final name only when complete. Raises OutputError."""
-    name, form = next((name, form) for name, form in FORMS.items() if isinstance(path, form.kind))
+    """Save a path and its evidence. The file gets its name only when it is complete. Raises OutputError."""
+    name, fmt = next((name, fmt) for name, fmt in PATH_FORMATS.items() if isinstance(path, fmt.kind))
     header = video_header(path.timeline, path.geometry, source) | {
         "kind": name,
         "evidence": asdict(replace(evidence, notes=())),
-        "notes": _fitting(evidence.notes),
-        name: dict(form.more(path)),
+        "notes": _limit_notes(evidence.notes),
+        name: dict(fmt.facts(path)),
     }
     arrays = {
         "pts": path.timeline.pts,
         "shot_stops": np.array([shot.stop for shot in path.shots], np.int64),
-        **form.arrays(path),
+        **fmt.arrays(path),
     }
     write_archive(target, PATH, header, arrays)
 
 
 def load_path(file: str | os.PathLike[str]) -> tuple[SolvedPath, Evidence, Fingerprint | None]:
-    """A saved path, the evidence for a report, and the fingerprint of its source; raises MotionError where the file is
-    none.
+    """Load a path, its evidence, and the fingerprint of its source video.
+
+    Raises MotionError if the file is not a valid path.
     """
     with read_archive(file, PATH) as archive:
-        timeline, geometry, source = video_of(archive)
+        timeline, geometry, source = read_video_header(archive)
         name = archive.header["kind"]
-        require(isinstance(name, str) and name in FORMS, f"its kind is {name!r:.20}, there are: {', '.join(FORMS)}")
-        form, shots = FORMS[name], _shots(archive, len(timeline))
-        arrays = archive.arrays(form.specs(len(timeline), geometry))
-        path = form.read(timeline, geometry, shots, arrays, archive.header[name])
-        return path, _evidence(archive), source
+        require(
+            isinstance(name, str) and name in PATH_FORMATS,
+            f"its kind is {name!r:.20}, not one of: {', '.join(PATH_FORMATS)}",
+        )
+        fmt, shots = PATH_FORMATS[name], _read_shots(archive, len(timeline))
+        arrays = archive.arrays(fmt.specs(len(timeline), geometry))
+        path = fmt.read(timeline, geometry, shots, arrays, archive.header[name])
+        return path, _read_evidence(archive), source
 
 
-def _fitting(notes: tuple[str, ...]) -> list[str]:
-    """As many notes as a header has room for."""
-    kept: list[str] = []
+def _limit_notes(notes: tuple[str, ...]) -> list[str]:
+    """Return as many notes as fit into the header, each of limited length."""
+    limited: list[str] = []
     for note in notes:
-        more = [*kept, note[:NOTE_CHARACTERS]]
-        if len(json.dumps(more)) > NOTES_BYTES:
+        longer = [*limited, note[:NOTE_CHARACTERS_MAX]]
+        if len(json.dumps(longer)) > NOTES_BYTES_MAX:
             break
-        kept = more
-    return kept
+        limited = longer
+    return limited
 
 
-def _shots(archive: Archive, frames: int) -> Shots:
+def _read_shots(archive: Archive, frames: int) -> Shots:
     stops = archive.array("shot_stops", np.int64, (None,), frames).tolist()
     return tuple(slice(start, stop) for start, stop in pairwise([0, *stops]))
 
 
-def _evidence(archive: Archive) -> Evidence:
-    stated = {**archive.header["evidence"], "notes": archive.header["notes"]}
-    return msgspec.convert(stated, Evidence)
+def _read_evidence(archive: Archive) -> Evidence:
+    fields = {**archive.header["evidence"], "notes": archive.header["notes"]}
+    return msgspec.convert(fields, Evidence)
 
 
 def _similarity_arrays(path: SimilarityPath) -> Arrays:
@@ -108,7 +117,9 @@ def _similarity_specs(frames: int, geometry: FrameGeometry) -> dict[str, tuple[t
     }
 
 
-def _similarity(timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, _: object) -> SimilarityPath:
+def _read_similarity(
+    timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, _: object
+) -> SimilarityPath:
     crop_pose = arrays.pop("crop_pose")
     return SimilarityPath(CameraPath(timeline, geometry, shots=shots, **arrays), crop_pose)
 
@@ -121,8 +132,8 @@ def _rotation_arrays(path: RotationPath) -> Arrays:
 
 def _rotation_facts(path: RotationPath) -> dict[str, Any]:
     camera = path.camera
-    plain = {"by_columns": camera.by_columns, "gravity": camera.gravity, "focal": path.focal}
-    return plain | {"lens": dict(camera.lens.facts())}
+    scalars = {"by_columns": camera.by_columns, "gravity": camera.gravity, "focal": path.focal}
+    return scalars | {"lens": dict(camera.lens.facts())}
 
 
 def _rotation_specs(frames: int, _: FrameGeometry) -> dict[str, tuple[type, Shape]]:
@@ -136,8 +147,10 @@ def _rotation_specs(frames: int, _: FrameGeometry) -> dict[str, tuple[type, Shap
     }
 
 
-def _rotation(timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, facts: Any) -> RotationPath:
-    from stabilize.gyroscope.lens import picture_lens  # most paths need nothing of `gyro`
+def _read_rotation(
+    timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays: Arrays, facts: Any
+) -> RotationPath:
+    from stabilize.gyroscope.lens import lens_from_facts  # most paths need nothing of `gyro`
 
     camera = CameraRotation(
         **{name: arrays[name] for name in ("orientation", "line_turn", "line_shift")},
@@ -145,13 +158,13 @@ def _rotation(timeline: Timeline, geometry: FrameGeometry, shots: Shots, arrays:
         by_columns=msgspec.convert(facts["by_columns"], bool),
         gravity=msgspec.convert(facts["gravity"], bool),
         half_extent=geometry.half_extent,
-        lens=picture_lens(facts["lens"], geometry),
+        lens=lens_from_facts(facts["lens"], geometry),
     )
     focal = msgspec.convert(facts["focal"], float)
     return RotationPath(timeline, geometry, shots, camera, arrays["virtual"], arrays["zoom"], focal)
 
 
-FORMS = {
-    "similarity": _Form(SimilarityPath, _similarity_arrays, lambda _: {}, _similarity_specs, _similarity),
-    "rotation": _Form(RotationPath, _rotation_arrays, _rotation_facts, _rotation_specs, _rotation),
+PATH_FORMATS = {
+    "similarity": _PathFormat(SimilarityPath, _similarity_arrays, lambda _: {}, _similarity_specs, _read_similarity),
+    "rotation": _PathFormat(RotationPath, _rotation_arrays, _rotation_facts, _rotation_specs, _read_rotation),
 }

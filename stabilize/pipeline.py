@@ -1,16 +1,15 @@
-"""The story on one page: analyse (video -> Motion), solve (Motion -> StablePath), render (path -> video), and the
-three in a row.
+"""The three stages: analyse (video -> Motion), solve (Motion -> StablePath), render (path -> video); and all in a row.
 
-A video is given by its path, or by what `probe` said of it. Nothing here sets anything of the process: work runs side
-by side on whole frames, and is fastest where OpenCV has no threads of its own (`cv2.setNumThreads(1)`, which is for the
-program to say, as the command line does).
+A video is given by its path, or by the `MediaInfo` that `probe` returned for it. No process-wide state is changed. The
+stages process whole frames in parallel and are fastest when OpenCV uses no threads of its own; that is left to the
+program (`cv2.setNumThreads(1)`, as in the command line).
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,9 +31,10 @@ from stabilize.motion.stream import picture_size
 from stabilize.parallel import prefetch
 from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
 from stabilize.path.solvers import SOLVERS
+from stabilize.progress import StageProgress
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
-from stabilize.video.opened import OpenInput, opened
+from stabilize.video.open_input import OpenInput, reopen
 from stabilize.video.probe import MediaInfo, probe
 from stabilize.video.reader import read_luma, read_rgb
 from stabilize.video.writer import VideoWriter
@@ -42,35 +42,46 @@ from stabilize.video.writer import VideoWriter
 if TYPE_CHECKING:
     from gyro.readers import Candidate
 
-Source = PathLike | MediaInfo  # what was probed is not probed again
-# progress(stage, done, total): frames; total 0 where the file does not say how many there are.
-Progress = Callable[[str, int, int], None]
+Source = PathLike | MediaInfo
 READERS = {"gray": read_luma, "rgb": read_rgb}
-PICTURES_AHEAD = 8  # that the reader may be ahead of the analysis
+READ_AHEAD_FRAMES = 8  # decoded before the analysis needs them
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did. `seconds` per stage; `crop_kept` the mean share of the picture's area that is still shown;
-    warnings in plain words.
-    """
+    """What a run did."""
 
     source: str
+    """Path of the input."""
     target: str
+    """Path of the output."""
     frames: int
+    """Frames of the output."""
     shots: int
+    """Shots, separated by cuts."""
     unmeasured: int
+    """Pairs of frames within a shot without measured motion."""
     gyro_used: bool
+    """Whether the rotation comes from a gyroscope log."""
     crop_kept: float
+    """Mean share of the frame area that remains after cropping."""
     least_crop_kept: float
+    """Smallest such share of any frame."""
     shake_before: Shake
+    """Shake of the input."""
     shake_after: Shake
+    """Shake of the output."""
     seconds: dict[str, float]
+    """Duration of each stage."""
     warnings: tuple[str, ...]
+    """Messages for the user."""
 
 
-def analyse(source: Source, config: Config | None = None, progress: Progress | None = None) -> Motion:
-    """The motion of a video. Raises InputError where it cannot be read, MotionError where nothing can be measured."""
+def analyse(source: Source, config: Config | None = None, progress: StageProgress | None = None) -> Motion:
+    """Measure the motion of a video.
+
+    Raises InputError if it cannot be read, MotionError if no motion can be measured.
+    """
     return measure(_probed(source), config or Config(), progress)[0]
 
 
@@ -79,25 +90,25 @@ def _probed(source: Source) -> MediaInfo:
 
 
 def measure(
-    source: MediaInfo | OpenInput, config: Config, progress: Progress | None = None, matches: bool = True
+    source: MediaInfo | OpenInput, config: Config, progress: StageProgress | None = None, matches: bool = True
 ) -> tuple[Motion, tuple[str, ...]]:
-    """The motion of a video, and warnings of what was damaged in it. Raises as `analyse`.
+    """Measure the motion of a video; also returns warnings about damage in the file. Raises like `analyse`.
 
-    Without `matches` it cannot be compared with a gyroscope's log later on.
+    Without `matches` the motion cannot be synchronised with a gyroscope log later.
     """
     info = source.info if isinstance(source, OpenInput) else source
     video = info.video
     read = READERS[SOURCES[config.motion.flow].needs.pixels]
     size = picture_size(video.geometry, config.motion)
     keep = compared_stretches(_duration_s(info)) if matches else None
-    with read(source, size) as reading, prefetch(reading, PICTURES_AHEAD) as pictures:
-        step = (lambda done: progress("analyse", done, video.frames)) if progress else None
-        motion = estimate_motion(pictures, video.geometry, video.time_base, config.motion, step, keep)
-        return motion, (*reading.report.warnings, *spool.note(motion.mesh))
+    with read(source, size) as reader, prefetch(reader, READ_AHEAD_FRAMES) as frames:
+        frame_progress = (lambda done: progress("analyse", done, video.frames)) if progress else None
+        motion = estimate_motion(frames, video.geometry, video.time_base, config.motion, frame_progress, keep)
+        return motion, (*reader.report.warnings, *spool.memory_warning(motion.mesh))
 
 
 def _duration_s(info: MediaInfo) -> float:
-    """About how long the pictures last; 0 where the file does not say."""
+    """Approximate duration of the video track; 0 if the file does not state it."""
     video = info.video
     return float(video.frames / video.average_rate) if video.frames and video.average_rate else info.duration_s
 
@@ -105,17 +116,17 @@ def _duration_s(info: MediaInfo) -> float:
 def solve(
     motion: Motion,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     gyro: RotationFields | None = None,
 ) -> SolvedPath:
-    """The steady path for a motion, and for what a gyroscope says of it (`rotation_of`), by the solver of the settings.
+    """Compute the smooth path for a motion, with the rotation of a gyroscope log (`rotation_of`) if there is one.
 
-    Raises SolveError where no path fits the crop, UsageError where the solver needs a gyroscope and there is none.
+    Raises SolveError if no path fits the crop, UsageError if the solver needs a gyroscope log and there is none.
     """
     config = config or Config()
-    step = (lambda done, total: progress("solve", done, total)) if progress else None
+    solver_progress = (lambda done, total: progress("solve", done, total)) if progress else None
     camera = camera_path(motion, config.fuse, gyro)
-    return SOLVERS[config.path.solver](camera, None if gyro is None else gyro.camera, config.path, step)
+    return SOLVERS[config.path.solver](camera, None if gyro is None else gyro.camera, config.path, solver_progress)
 
 
 def rotation_of(
@@ -123,12 +134,12 @@ def rotation_of(
     motion: Motion,
     log: PathLike | None = None,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    """What the video's gyroscope says: of the log that is named, else of one beside the video, else of one inside it.
+    """Rotation of the camera from a gyroscope log: `log`, else one beside the video, else one inside it.
 
-    None where there is none or it does not agree with the picture, and notes that say so. Raises GyroError for a named
-    log or lens profile that cannot be read.
+    Returns None if there is none or it does not agree with the visual motion, and notes for the user. Raises GyroError
+    if `log` or the lens profile of the settings cannot be read.
     """
     config = config or Config()
     logs = candidate_logs(Path(source), None if log is None else Path(log), config.gyro)
@@ -136,80 +147,84 @@ def rotation_of(
 
 
 def _rotation_of(
-    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: StageProgress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    fields, notes = _matched(motion, logs, config, progress) if logs is not None else (None, ())
+    fields, notes = _synchronised(motion, logs, config, progress) if logs is not None else (None, ())
     if config.path.horizon_deg is not None and (fields is None or fields.level is None):
-        notes += ("the horizon is left as filmed: gravity is known only from a gyroscope log with an accelerometer",)
+        notes += ("the horizon is left as filmed: leveling needs a gyroscope log with an accelerometer",)
     return fields, notes
 
 
-def _matched(
-    motion: Motion, logs: Iterator[Candidate], config: Config, progress: Progress | None
+def _synchronised(
+    motion: Motion, logs: Iterator[Candidate], config: Config, progress: StageProgress | None
 ) -> tuple[RotationFields | None, tuple[str, ...]]:
-    # Most videos have no log, and need no more of `gyro` than what looks for one.
+    # Imported late: most videos have no log.
     from stabilize.gyroscope.fields import rotation_fields
-    from stabilize.gyroscope.match import synced_gyro
+    from stabilize.gyroscope.match import synchronise_gyro
 
-    step = progress or (lambda *_: None)
+    report = progress or (lambda *_: None)
     frames = len(motion.timeline)
-    step("gyro", 0, frames)
+    report("gyro", 0, frames)
     try:
-        synced, notes = synced_gyro(motion, logs, config.gyro)
+        synced, notes = synchronise_gyro(motion, logs, config.gyro)
         fields = rotation_fields(motion, synced) if synced else None
     except SyncError as error:
-        return None, (f"the gyroscope log was not used, visual motion alone is used: {error}",)
-    step("gyro", frames, frames)
+        return None, (f"the gyroscope log was not used; falling back to visual motion: {error}",)
+    report("gyro", frames, frames)
     return fields, notes
 
 
 def render(
-    source: Source, path: StablePath, target: PathLike, config: Config | None = None, progress: Progress | None = None
+    source: Source,
+    path: StablePath,
+    target: PathLike,
+    config: Config | None = None,
+    progress: StageProgress | None = None,
 ) -> tuple[str, ...]:
-    """Write the steady video; everything else of the file is kept. Returns warnings.
+    """Write the stabilised video; everything else in the file is kept. Returns warnings.
 
-    Decoding, composing and encoding run side by side. Raises MotionError where the path was made for another video.
+    Decoding, warping and encoding run in parallel. Raises MotionError if the path belongs to another video.
     """
     return _render(_probed(source), path, target, config or Config(), progress)
 
 
 def _render(
-    info: MediaInfo, path: StablePath, target: PathLike, config: Config, progress: Progress | None
+    info: MediaInfo, path: StablePath, target: PathLike, config: Config, progress: StageProgress | None
 ) -> tuple[str, ...]:
     total = len(path.timeline)
-    step = (lambda done: progress("render", min(done, total), total)) if progress else None
-    return render_video(info, path, target, config.render, config.encode, progress=step)
+    frame_progress = (lambda done: progress("render", min(done, total), total)) if progress else None
+    return render_video(info, path, target, config.render, config.encode, progress=frame_progress)
 
 
 def stabilize_video(
     source: Source,
     target: PathLike,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     gyro: PathLike | None = None,
 ) -> Report:
-    """Analyse, solve and render. `gyro` names a log; without it one beside or inside the video is used if it agrees
-    with the picture.
+    """Analyse, solve and render. `gyro` is a gyroscope log; without it, one beside or inside the video is used.
 
-    What cannot be written is refused before any work is done: a target that exists, unless the config says to
-    overwrite, and settings that do not fit its container. So is a named log that cannot be read, and a backend that is
-    not there.
+    A log is used only if it agrees with the visual motion.
 
-    Runs in several threads of one process do not touch each other. OpenCV's threads are left as they are; it is faster
-    without (`cv2.setNumThreads(1)`).
+    Refused before any work is done: a target that exists (unless the config allows to overwrite it), settings that its
+    container does not allow, a `gyro` that cannot be read, and a backend that is not installed.
+
+    Several threads of a process may each call this function. OpenCV's threads are left as they are; it is faster
+    without them (`cv2.setNumThreads(1)`).
     """
     config = config or Config()
     info = _probed(source)
     seconds: dict[str, float] = {}
-    with spool.beside(target):
-        with opened(info) as video:  # once for what is to be refused and for the analysis
-            _prepare(video, target, config)
+    with spool.use_folder_of(target):
+        with reopen(info) as video:
+            _check_output(video, target, config)
             logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
             with _timed(seconds, "analyse"):
                 motion, notes = measure(video, config, progress, matches=logs is not None)
         solution = _solution(motion, logs, config, progress)
-        del motion, logs  # of a long video they are large, and no longer needed
-        spool.trim()
+        del motion, logs  # large for a long video
+        spool.trim_heap()
         return _result(info, target, solution.after(seconds, notes), config, progress)
 
 
@@ -219,16 +234,16 @@ def stabilize_motion(
     target: PathLike,
     config: Config | None = None,
     *,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     gyro: PathLike | None = None,
 ) -> Report:
-    """`stabilize_video` with a motion that was measured before: solve and render."""
+    """Like `stabilize_video`, with a motion that was measured before: solve and render."""
     config = config or Config()
     info = _probed(source)
-    with opened(info) as video:
-        _prepare(video, target, config)
+    with reopen(info) as video:
+        _check_output(video, target, config)
     logs = candidate_logs(info.path, None if gyro is None else Path(gyro), config.gyro, info.tracks)
-    with spool.beside(target):
+    with spool.use_folder_of(target):
         return _result(info, target, _solution(motion, logs, config, progress), config, progress)
 
 
@@ -237,14 +252,14 @@ def stabilize_path(
     solution: Solution,
     target: PathLike,
     config: Config | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Report:
-    """`stabilize_video` with a path that was solved before: render, and say what is known."""
+    """Like `stabilize_video`, with a path that was solved before: only render."""
     config = config or Config()
     info = _probed(source)
-    with opened(info) as video:
-        _prepare(video, target, config)
-    with spool.beside(target):
+    with reopen(info) as video:
+        _check_output(video, target, config)
+    with spool.use_folder_of(target):
         return _result(info, target, solution, config, progress)
 
 
@@ -254,44 +269,46 @@ def solve_motion(
     *,
     video: PathLike | None = None,
     gyro: PathLike | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Solution:
-    """`solve`, with the gyroscope's share and the evidence for a report: what `stabilize solve` saves.
+    """Like `solve`, including the gyroscope log and the evidence for a report: what `stabilize solve` saves.
 
-    The log is `gyro`, or the one that lies beside or inside the `video`; without either there is none.
+    The log is `gyro`, or the one beside or inside `video`; without either, no log is used.
     """
     config = config or Config()
     logs = None
     if gyro is not None or video is not None:
-        named = None if gyro is None else Path(gyro)
-        logs = candidate_logs(Path(video if video is not None else ""), named, config.gyro)
+        log = None if gyro is None else Path(gyro)
+        logs = candidate_logs(Path(video if video is not None else ""), log, config.gyro)
     return _solution(motion, logs, config, progress)
 
 
-def _prepare(video: OpenInput, target: PathLike, config: Config) -> None:
-    """Refuse what cannot be made or written, before any work."""
-    VideoWriter(video, target, config.encode).rehearse()
+def _check_output(video: OpenInput, target: PathLike, config: Config) -> None:
+    """Refuse an output that cannot be written and a backend that is not installed, before any work is done."""
+    VideoWriter(video, target, config.encode).dry_run()
     open_backend(config.render, video.info.video.colour.chroma_location)
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What is left of a motion once it is solved."""
+    """A solved path and what the report needs to know of the motion."""
 
     path: SolvedPath
     """For the renderer."""
     evidence: Evidence
     """For the report."""
     seconds: dict[str, float]
-    """Of each stage."""
+    """Duration of each stage."""
 
     def after(self, seconds: dict[str, float], notes: tuple[str, ...]) -> Solution:
-        """With the seconds and notes of earlier work."""
-        noted = replace(self.evidence, notes=(*notes, *self.evidence.notes))
-        return replace(self, seconds=seconds | self.seconds, evidence=noted)
+        """Prepend the durations and notes of earlier stages."""
+        evidence = replace(self.evidence, notes=(*notes, *self.evidence.notes))
+        return replace(self, seconds=seconds | self.seconds, evidence=evidence)
 
 
-def _solution(motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: Progress | None) -> Solution:
+def _solution(
+    motion: Motion, logs: Iterator[Candidate] | None, config: Config, progress: StageProgress | None
+) -> Solution:
     seconds: dict[str, float] = {}
     with _timed(seconds, "gyro"):
         fields, notes = _rotation_of(motion, logs, config, progress)
@@ -300,8 +317,10 @@ def _solution(motion: Motion, logs: Iterator[Candidate] | None, config: Config, 
     return Solution(path, evidence(path, _unmeasured(motion), fields is not None, notes), seconds)
 
 
-def _result(info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: Progress | None) -> Report:
-    seconds, known = dict(solution.seconds), solution.evidence
+def _result(
+    info: MediaInfo, target: PathLike, solution: Solution, config: Config, progress: StageProgress | None
+) -> Report:
+    seconds, summary = dict(solution.seconds), solution.evidence
     with _timed(seconds, "render"):
         notes = _render(info, solution.path, target, config, progress)
     return Report(
@@ -309,24 +328,24 @@ def _result(info: MediaInfo, target: PathLike, solution: Solution, config: Confi
         target=os.fspath(target),
         frames=len(solution.path.timeline),
         shots=len(solution.path.shots),
-        unmeasured=known.unmeasured,
-        gyro_used=known.gyro_used,
-        crop_kept=known.crop_kept,
-        least_crop_kept=known.least_crop_kept,
-        shake_before=known.shake_before,
-        shake_after=known.shake_after,
+        unmeasured=summary.unmeasured,
+        gyro_used=summary.gyro_used,
+        crop_kept=summary.crop_kept,
+        least_crop_kept=summary.least_crop_kept,
+        shake_before=summary.shake_before,
+        shake_after=summary.shake_after,
         seconds=seconds,
-        warnings=tuple(dict.fromkeys((*known.notes, *notes))),
+        warnings=tuple(dict.fromkeys((*summary.notes, *notes))),
     )
 
 
 def _unmeasured(motion: Motion) -> int:
-    """Pairs within a shot in which the picture showed no motion."""
+    """Number of pairs within a shot without measured motion."""
     return int(np.count_nonzero(~motion.measured & (motion.status != PairStatus.CUT)))
 
 
 @contextmanager
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     yield
-    seconds[stage] = time.perf_counter() - begun
+    seconds[stage] = time.perf_counter() - start

@@ -1,7 +1,7 @@
-"""Every setting, described once: type, range, unit, default, and what it does in one plain sentence.
+"""Every setting, described once: type, range, unit, default, and what it does in one sentence.
 
-From these descriptions come the checks, the options of the command line, TOML in and out, the table in
-docs/settings.md, and the JSON schema (`stabilize.config`). This module loads nothing heavy: `--help` needs it.
+The checks, the command line options, TOML, the table in docs/settings.md and the JSON schema (`stabilize.config`) are
+generated from these descriptions. This module imports nothing heavy, because `--help` needs it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-MAX_TEXT = 1024  # characters of a setting that is text
+MAX_TEXT_CHARACTERS = 1024
 MAX_KEY_FRAMES = 100_000
+MAX_SHOWN_CHARACTERS = 60  # of a value in a message
 KEY_FRAMES_TEXT = "a list of key frames [seconds, value]"
 
-Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Text: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
 Second: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Smoothness: TypeAlias = Annotated[float, Meta(gt=0, le=60)]
 Crop: TypeAlias = Annotated[float, Meta(ge=0, le=0.6)]
-# A setting that varies over time: (seconds since the first frame, value), linear in between, held at both ends.
+# A setting that varies over time: (seconds since the first frame, value), linear in between, constant beyond the ends.
 KeyedShare: TypeAlias = Share | tuple[tuple[Second, Share], ...]
 KeyedSmoothness: TypeAlias = Smoothness | tuple[tuple[Second, Smoothness], ...]
 KeyedCrop: TypeAlias = Crop | tuple[tuple[Second, Crop], ...]
@@ -49,10 +52,10 @@ def about(  # noqa: PLR0917
     none: str = "",
     choices: Mapping[str, str] | None = None,
 ) -> Meta:
-    """The description of one setting.
+    """Describe a setting.
 
-    `text`: one sentence. `option`: its name on the command line; without one it is set by `--set` or a file. `none`:
-    what None means. `choices`: what each value means, in their order.
+    `text`: one sentence. `option`: its command line option; without one it is set by `--set` or a file. `none`: what
+    None means. `choices`: what each value means, in the order of the type.
     """
     extra = {"option": option, "unit": unit, "metavar": metavar, "none": none, "choices": dict(choices or {})}
     shown = {"unit": unit, "none": none, "choices": dict(choices or {})}
@@ -60,9 +63,9 @@ def about(  # noqa: PLR0917
 
 
 class Settings:
-    """Base of every stage's settings: a frozen dataclass whose values are checked when it is made.
+    """Base of every stage's settings: a frozen dataclass whose values are checked on construction.
 
-    Raises ValueError, with the name of the setting and what it may be.
+    Raises ValueError with the name of the setting and the values it accepts.
     """
 
     __slots__ = ()
@@ -84,21 +87,21 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def checked(value: Any, hint: Any, name: str) -> Any:
-    """`value` as the annotated type: whole numbers become float, lists tuples. Raises ValueError."""
+    """Convert `value` to the annotated type: integers become float, lists tuples. Raises ValueError."""
     if isinstance(value, Settings):
-        return value  # has been checked when it was made
+        return value  # checked on construction
     try:
         result = msgspec.convert(value, hint)
     except (msgspec.ValidationError, OverflowError) as error:
-        said = f"{name} must be {requirement(hint)}, not {brief(value)}{_percent_hint(value, hint)}"
-        raise ValueError(said) from error
-    if isinstance(result, tuple) and not _increasing(result):
-        raise ValueError(f"{name}: the times of its key frames must increase, from 1 to {MAX_KEY_FRAMES} of them")
+        message = f"{name} must be {requirement(hint)}, not {brief(value)}{_percent_hint(value, hint)}"
+        raise ValueError(message) from error
+    if isinstance(result, tuple) and not _are_increasing(result):
+        raise ValueError(f"{name}: needs 1 to {MAX_KEY_FRAMES} key frames with increasing times")
     return result
 
 
 def _percent_hint(value: Any, hint: Any) -> str:
-    """For whoever thinks in percent where a share is wanted."""
+    """A hint if a percentage was given for a setting that is a share."""
     if not isinstance(value, int | float) or not 1 < value <= 100:
         return ""
     bounds = [getattr(note, "le", None) for kind in kinds(hint) for note in getattr(kind, "__metadata__", ())]
@@ -106,33 +109,33 @@ def _percent_hint(value: Any, hint: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value for a message: what is endless is cut."""
+    """The value as text for a message, shortened."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # integers of thousands of digits, nested lists
         return "a value too large to show"
-    return text if len(text) <= 60 else f"{text[:60]}..."
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}..."
 
 
-def _increasing(key_frames: KeyFrames) -> bool:
+def _are_increasing(key_frames: KeyFrames) -> bool:
     return 0 < len(key_frames) <= MAX_KEY_FRAMES and all(a[0] < b[0] for a, b in pairwise(key_frames))
 
 
 def description(hint: Any) -> Meta:
-    """What `about` said of an annotated setting."""
+    """The `about` of an annotated setting."""
     return next(note for note in hint.__metadata__ if isinstance(note, Meta) and note.description)
 
 
 @cache
 def requirement(hint: Any) -> str:
-    """What values a setting may take, in words: "a number above 0 and at most 60 s, or key frames"."""
+    """The values that a setting accepts, in words: "a number above 0 and at most 60 s, or key frames"."""
     note = description(hint) if hasattr(hint, "__metadata__") else Meta()
-    words = [_words(kind, (note.extra or {}).get("unit", "")) for kind in kinds(hint)]
-    return " or ".join(filter(None, words))
+    texts = [_type_text(kind, (note.extra or {}).get("unit", "")) for kind in kinds(hint)]
+    return " or ".join(filter(None, texts))
 
 
 def kinds(hint: Any) -> list[Any]:
-    """The types that a hint allows: of a union each by itself, with the bounds of numbers."""
+    """The types that a hint allows: each member of a union, with the bounds of numbers."""
     while hasattr(hint, "__metadata__") and typing.get_origin(typing.get_args(hint)[0]) is not None:
         hint = typing.get_args(hint)[0]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -140,14 +143,14 @@ def kinds(hint: Any) -> list[Any]:
     return [hint]
 
 
-def _words(kind: Any, unit: str) -> str:
+def _type_text(kind: Any, unit: str) -> str:
     if typing.get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, typing.get_args(kind)))}"
     info = msgspec.inspect.type_info(kind)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
     if isinstance(info, msgspec.inspect.FloatType | msgspec.inspect.IntType):
-        return _number(info, unit)
+        return _number_text(info, unit)
     names = {
         "BoolType": "true or false",
         "StrType": "text without control characters",
@@ -157,7 +160,7 @@ def _words(kind: Any, unit: str) -> str:
     return names.get(type(info).__name__, "a table")
 
 
-def _number(info: Any, unit: str) -> str:
+def _number_text(info: Any, unit: str) -> str:
     bounds = [
         f"{word} {limit:g}"
         for word, limit in (("above", info.gt), ("at least", info.ge), ("below", info.lt), ("at most", info.le))
@@ -172,7 +175,7 @@ class MotionConfig(Settings):
     """How the motion of a video is measured."""
 
     long_side: Annotated[
-        Annotated[int, Meta(ge=64, le=4096)], about("Long side of the pictures that are analysed.", unit="px")
+        Annotated[int, Meta(ge=64, le=4096)], about("Long side of the frames for the analysis.", unit="px")
     ] = 640
     flow: Annotated[
         FlowName,
@@ -182,22 +185,24 @@ class MotionConfig(Settings):
             choices={"klt": "pyramidal Lucas-Kanade at corners", "dis": "dense inverse search"},
         ),
     ] = "klt"
-    mesh: Annotated[bool, about("Measure parallax and rolling-shutter wobble on a mesh, beyond one homography.")] = True
+    mesh: Annotated[
+        bool, about("Measure parallax and rolling-shutter wobble on a mesh, in addition to one homography.")
+    ] = True
     reference: Annotated[
-        bool, about("Measure against key frames instead of neighbours: no drift, for a camera on a tripod.")
+        bool, about("Measure against key frames instead of the previous frame: no drift, for a camera on a tripod.")
     ] = False
 
 
 @dataclass(frozen=True, slots=True)
 class GyroConfig(Settings):
-    """What is known of a gyroscope log; the rest is detected."""
+    """What is known about a gyroscope log. Everything else is auto-detected."""
 
     use: Annotated[
         Literal["auto", "off"],
         about(
             "Whether gyroscope logs are used.",
             choices={
-                "auto": "a log that is named, lies beside the video or inside it, if it agrees with the picture",
+                "auto": "the log given, beside the video or inside it, if it agrees with the visual motion",
                 "off": "never",
             },
         ),
@@ -208,68 +213,72 @@ class GyroConfig(Settings):
             "Columns t,gx,gy,gz[,ax,ay,az] of the log: their names, or numbers from 1.",
             "--gyro-columns",
             metavar="NAMES",
-            none="detected",
+            none="auto-detected",
         ),
     ] = None
     gyro_unit: Annotated[
         Text | None,
-        about("Unit of the log's rates: rad/s, deg/s, or rad/s per count.", "--gyro-units", "", "UNIT", "detected"),
+        about(
+            "Unit of the log's rates: rad/s, deg/s, or rad/s per count.", "--gyro-units", "", "UNIT", "auto-detected"
+        ),
     ] = None
     time_unit: Annotated[
         Text | None,
-        about("Unit of the log's times: s, ms, us, ns, or seconds per count.", "--time-unit", "", "UNIT", "detected"),
+        about(
+            "Unit of the log's times: s, ms, us, ns, or seconds per count.", "--time-unit", "", "UNIT", "auto-detected"
+        ),
     ] = None
     focal_px: Annotated[
         Annotated[float, Meta(ge=1, le=1e6)] | None,
-        about("Focal length of the full picture.", "--focal", "px", "PIXELS", "estimated"),
+        about("Focal length at the full frame size.", "--focal", "px", "PIXELS", "estimated"),
     ] = None
     lens: Annotated[Text | None, about("Lens profile.", "--lens", "", "FILE", "estimated")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class FuseConfig(Settings):
-    """How the motion of picture and gyroscope becomes the camera's path."""
+    """How visual motion and gyroscope are combined to the camera path."""
 
     wobble_s: Annotated[
         Annotated[float, Meta(ge=0, le=5)],
-        about("Local motion quicker than this is taken out, slower is left as parallax; 0 leaves all of it.", unit="s"),
+        about("Local motion faster than this is removed, slower is kept as parallax; 0 keeps all of it.", unit="s"),
     ] = 0.3
     wobble_limit: Annotated[
         Annotated[float, Meta(ge=0, le=0.2)],
-        about("The most that local correction may move a point, as a share of half the long side."),
+        about("Largest local correction of a point, as a share of half the long side."),
     ] = 0.03
     doubt: Annotated[
         Share,
-        about("How much less a doubtful step binds the path, by its share of the picture and its residual; 0: as any."),
+        about("How much less the path follows steps of low coverage or high residual; 0: equal weights."),
     ] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class AxisStrength(Settings):
-    """Share of the camera's motion that is taken out, per axis of the displayed picture: 0 leaves it as filmed."""
+    """Share of the camera motion that is removed, per axis of the displayed frame; 0 leaves it as filmed."""
 
     x: Annotated[KeyedShare, about("Horizontal share.")] = 1.0
     y: Annotated[KeyedShare, about("Vertical share.")] = 1.0
-    roll: Annotated[KeyedShare, about("Share of the rotation in the picture plane.")] = 1.0
+    roll: Annotated[KeyedShare, about("Share of the rotation in the image plane.")] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class PathConfig(Settings):
-    """How the steady path is found."""
+    """How the smooth path is computed."""
 
     solver: Annotated[
         SolverName,
         about(
-            "What finds the path.",
+            "Method that computes the path.",
             "--solver",
             choices={
-                "l1": "the steadiest path of shifts, roll and zoom that the crop allows",
-                "rotation": "the camera's own rotation, smoothed: perspective too, and needs a gyroscope log",
+                "l1": "the smoothest path of shift, roll and zoom that the crop allows",
+                "rotation": "the smoothed camera rotation, perspective included; needs a gyroscope log",
             },
         ),
     ] = "l1"
     smoothness_s: Annotated[
-        KeyedSmoothness, about("Smoothing horizon: longer is steadier and crops more.", "--smoothness", "s", "SECONDS")
+        KeyedSmoothness, about("Smoothing horizon: longer is smoother and crops more.", "--smoothness", "s", "SECONDS")
     ] = 1.0
     max_crop: Annotated[
         KeyedCrop, about("Largest share of the width that may be cropped; 20 % is 0.2.", "--max-crop", "", "SHARE")
@@ -279,18 +288,18 @@ class PathConfig(Settings):
         about(
             "How the crop may change within a shot.",
             "--zoom",
-            choices={"dynamic": "it follows the need", "static": "one crop for the whole shot"},
+            choices={"dynamic": "it varies as needed", "static": "constant in each shot"},
         ),
     ] = "dynamic"
-    tripod: Annotated[bool, about("Hold the camera still wherever the crop allows.")] = False
+    tripod: Annotated[bool, about("Keep the camera still wherever the crop allows.")] = False
     strength: Annotated[
         AxisStrength,
-        about("Share of the motion that is removed: of all axes, or x=1,y=1,roll=0.5.", "--strength", "", "AXES"),
+        about("Share of the motion that is removed, for all axes or as x=1,y=1,roll=0.5.", "--strength", "", "AXES"),
     ] = field(default_factory=AxisStrength)
     horizon_deg: Annotated[
         Annotated[float, Meta(ge=0, le=45)] | None,
         about(
-            "How far the horizon may lean, 0 locks it; needs a gyroscope log with an accelerometer.",
+            "Largest tilt of the horizon, 0 locks it; needs a gyroscope log with an accelerometer.",
             "--horizon",
             "degrees",
             "DEGREES",
@@ -301,7 +310,7 @@ class PathConfig(Settings):
 
 @dataclass(frozen=True, slots=True)
 class RenderConfig(Settings):
-    """How pixels are made."""
+    """How pixels are rendered."""
 
     interpolation: Annotated[
         Interpolation,
@@ -313,26 +322,28 @@ class RenderConfig(Settings):
     ] = "bicubic"
     backend: Annotated[
         BackendName,
-        about("What computes the pixels.", choices={"cpu": "OpenCV", "torch": "PyTorch, on a GPU where there is one"}),
+        about(
+            "Library that computes the pixels.", choices={"cpu": "OpenCV", "torch": "PyTorch, on a GPU if available"}
+        ),
     ] = "cpu"
     device: Annotated[
         Device,
         about(
-            "Where PyTorch computes.",
-            choices={"auto": "CUDA if there is any, else the CPU", "cpu": "the CPU", "cuda": "CUDA", "mps": "Metal"},
+            "Device of PyTorch.",
+            choices={"auto": "CUDA if available, else the CPU", "cpu": "the CPU", "cuda": "CUDA", "mps": "Metal"},
         ),
     ] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeConfig(Settings):
-    """How the result is encoded."""
+    """How the output is encoded."""
 
-    codec: Annotated[Codec | None, about("Video codec.", "--codec", none="as the input, where possible")] = None
+    codec: Annotated[Codec | None, about("Video codec.", "--codec", none="as the input, if possible")] = None
     crf: Annotated[
         Annotated[float, Meta(ge=0, le=63)] | None,
         about(
-            "Quality in the encoder's own scale, lower is better.",
+            "Quality on the encoder's own scale, lower is better.",
             "--crf",
             "",
             "NUMBER",
@@ -344,9 +355,7 @@ class EncodeConfig(Settings):
         about("Speed preset of the encoder.", "--encoder-preset", "", "NAME", "h264 and hevc medium, av1 8, vp9 3"),
     ] = None
     pix_fmt: Annotated[
-        Text | None, about("Pixel format, by FFmpeg's name.", "--pix-fmt", "", "NAME", "as the input, where possible")
+        Text | None, about("Pixel format, as FFmpeg names it.", "--pix-fmt", "", "NAME", "as the input, if possible")
     ] = None
-    overwrite: Annotated[bool, about("Replace a result that exists.")] = False
-    threads: Annotated[
-        Annotated[int, Meta(ge=0, le=64)], about("Threads of the encoder; 0 leaves the number to it.")
-    ] = 0
+    overwrite: Annotated[bool, about("Replace an existing output.")] = False
+    threads: Annotated[Annotated[int, Meta(ge=0, le=64)], about("Threads of the encoder; 0 lets it choose.")] = 0

@@ -1,7 +1,7 @@
-"""Large arrays in temporary files: a video may last hours, and memory is not to grow with it.
+"""Large arrays in memory-mapped temporary files, so that memory does not grow with the length of a video.
 
-A spooled array is an ordinary one whose memory the system may take back; `release` gives it back at once. The files lie
-where they do not take memory themselves: not in a tmpfs, as /tmp often is one.
+A spooled array is an ordinary array whose memory the system may reclaim; `release` returns it immediately. The files
+are never in a tmpfs, as /tmp often is, since that takes memory too.
 """
 
 from __future__ import annotations
@@ -21,40 +21,41 @@ from numpy.typing import DTypeLike, NDArray
 
 from localfiles.reading import PathLike
 
-CHUNK = 1024  # frames that are worked on before what they took is given back
-BLOCK = 1 << 20  # bytes written at once where room cannot be reserved otherwise
-MOUNTS = "/proc/self/mountinfo"  # of Linux; elsewhere temporary folders are on a disk
-LAST_RESORT = "/var/tmp"
-_beside: ContextVar[Path | None] = ContextVar("beside", default=None)
+CHUNK_FRAMES = 1024  # frames processed before their memory is released
+WRITE_BYTES = 1 << 20  # written at a time on systems without posix_fallocate
+MOUNT_TABLE = "/proc/self/mountinfo"  # Linux only; on other systems temporary folders are on disk
+FALLBACK_FOLDER = "/var/tmp"
+_output_folder: ContextVar[Path | None] = ContextVar("output_folder", default=None)
 
 
 @contextmanager
-def beside(target: PathLike) -> Iterator[None]:
-    """Within it, the folder of `target` serves for temporary files too, where the usual one is no disk."""
-    token = _beside.set(Path(target).absolute().parent)
+def use_folder_of(target: PathLike) -> Iterator[None]:
+    """Allow temporary files in the folder of `target` as well, if the system's temporary folder is not on disk."""
+    token = _output_folder.set(Path(target).absolute().parent)
     try:
         yield
     finally:
-        _beside.reset(token)
+        _output_folder.reset(token)
 
 
 def folders() -> list[Path]:
-    """Where temporary files may lie, best first: the system's folder (TMPDIR), the output's, /var/tmp; of these those
-    that are on a disk.
+    """Return the folders on disk for temporary files, in order of preference.
+
+    The candidates are the system's temporary folder (TMPDIR), the folder of the output, and /var/tmp.
     """
     try:
-        usual = [Path(tempfile.gettempdir())]
-    except OSError:  # none that can be written to
-        usual = []
-    found = [*usual, *filter(None, [_beside.get()]), Path(LAST_RESORT)]
-    memory = _memory_devices()
-    return [folder for folder in dict.fromkeys(found) if folder.is_dir() and folder.stat().st_dev not in memory]
+        system = [Path(tempfile.gettempdir())]
+    except OSError:  # none is writable
+        system = []
+    candidates = [*system, *filter(None, [_output_folder.get()]), Path(FALLBACK_FOLDER)]
+    memory = _memory_file_systems()
+    return [folder for folder in dict.fromkeys(candidates) if folder.is_dir() and folder.stat().st_dev not in memory]
 
 
-def _memory_devices() -> set[int]:
-    """Device numbers of the file systems that are memory."""
+def _memory_file_systems() -> set[int]:
+    """Return the device numbers of file systems in memory."""
     try:
-        lines = Path(MOUNTS).read_text(errors="replace").splitlines()
+        lines = Path(MOUNT_TABLE).read_text(errors="replace").splitlines()
     except OSError:
         return set()
     mounts = [line.partition(" - ") for line in lines]
@@ -63,8 +64,9 @@ def _memory_devices() -> set[int]:
 
 
 def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """An array of zeros in a file that goes when the array does; in memory where there is no room for the file, which
-    `note` tells.
+    """Return an array of zeros in a file that is deleted with the array.
+
+    If there is no space for the file, the array is in memory, and `memory_warning` tells so.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     for folder in folders() if size else ():
@@ -78,37 +80,37 @@ def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def _reserve(file: BinaryIO | Any, size: int) -> None:
-    """Take the room on the disk now: a hole that cannot be filled later would be a bus error."""
+    """Allocate the space on disk: writing to a hole of a sparse file on a full disk would be a bus error."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
         return
-    for start in range(0, size, BLOCK):
-        file.write(bytes(min(BLOCK, size - start)))
+    for start in range(0, size, WRITE_BYTES):
+        file.write(bytes(min(WRITE_BYTES, size - start)))
     file.flush()
 
 
-def note(*arrays: NDArray[Any]) -> tuple[str, ...]:
-    """For a person, where one of the arrays found no room in a file."""
+def memory_warning(*arrays: NDArray[Any]) -> tuple[str, ...]:
+    """Return a warning for the user if one of the arrays is not in a file, else nothing."""
     if all(_file_of(array) is not None for array in arrays if array.size):
         return ()
     tried = ", ".join(map(str, folders()))
-    why = f"none has room enough ({tried})" if tried else "there is none"
+    reason = f"none has enough free space ({tried})" if tried else "there is none"
     return (
-        "memory grows with the length of the video: temporary files need a folder on a disk, and "
-        f"{why}; name one in the environment variable TMPDIR",
+        "memory grows with the length of the video: temporary files need a folder on disk, and "
+        f"{reason}; set the environment variable TMPDIR to such a folder",
     )
 
 
 def resized(array: NDArray[Any], length: int) -> NDArray[Any]:
-    """A copy of a spooled array with its first axis made longer, by zeros, or cut."""
-    other = zeros((length, *array.shape[1:]), array.dtype)
-    for part in chunks(min(length, len(array)), array, other):
-        other[part] = array[part]
-    return other
+    """Return a spooled copy of an array with `length` rows, truncated or padded with zeros."""
+    copy = zeros((length, *array.shape[1:]), array.dtype)
+    for part in chunks(min(length, len(array)), array, copy):
+        copy[part] = array[part]
+    return copy
 
 
-def chunks(count: int, *arrays: NDArray[Any], size: int = CHUNK) -> Iterator[slice]:
-    """Slices of range(count); the arrays are released after each."""
+def chunks(count: int, *arrays: NDArray[Any], size: int = CHUNK_FRAMES) -> Iterator[slice]:
+    """Yield slices that cover range(count); release the arrays after each."""
     for first in range(0, count, size):
         yield slice(first, min(first + size, count))
         for array in arrays:
@@ -116,22 +118,22 @@ def chunks(count: int, *arrays: NDArray[Any], size: int = CHUNK) -> Iterator[sli
 
 
 def release(array: NDArray[Any]) -> None:
-    """Let go of the memory of a spooled array, or of one that is part of one; its values stay. No other is touched."""
+    """Return the memory of a spooled array, or of one that it is a view of, to the system. Its values remain."""
     file = _file_of(array)
     if file is not None and hasattr(mmap, "MADV_DONTNEED"):
         file.madvise(mmap.MADV_DONTNEED)
 
 
 def _file_of(array: NDArray[Any]) -> mmap.mmap | None:
-    """The mapped file that an array lies in, or the one that it is part of; None for memory."""
+    """Return the mapped file that an array, or its base, is in; None if it is in memory."""
     base: Any = array
     while base is not None and not isinstance(base, mmap.mmap):
         base = getattr(base, "base", None)
     return base
 
 
-def trim() -> None:
-    """Give back to the system what has been freed: glibc keeps it for itself, tens of megabytes after a solve."""
-    free_heap = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if free_heap is not None:
-        free_heap(0)
+def trim_heap() -> None:
+    """Return freed memory to the system: glibc keeps tens of megabytes after a solve."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if malloc_trim is not None:
+        malloc_trim(0)

@@ -1,6 +1,6 @@
 """The import arrows of the design hold, whichever way a module is imported.
 
-errors, core, parallel, spool, settings <- fields, video, nets <- motion, path, rendering, fuse, gyroscope
+errors, core, parallel, progress, spool, settings <- fields, video, nets <- motion, path, rendering, fuse, gyroscope
 <- archive, artifacts, path_file, config <- pipeline <- cli.
 """
 
@@ -16,7 +16,7 @@ import stabilize
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "checks", "matches", "core", "parallel", "spool", "settings"},
+    {"errors", "checks", "matches", "core", "parallel", "progress", "spool", "settings"},
     {"fields", "video", "nets"},
     {"motion", "path", "rendering", "fuse", "gyroscope", "gyro_lens"},
     {"archive", "artifacts", "path_file", "config"},

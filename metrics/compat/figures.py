@@ -1,4 +1,4 @@
-"""Figures that the published programs draw from B, the homography that maps an input frame to its output frame."""
+"""Figures of the published programs, computed from B, the homography from an input frame to its output frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def crop_v0(B: Matrix) -> float:
 
 
 def crop_scale(B: Matrix) -> float:
-    """1/sqrt(m00^2 + m01^2): DIFRINT today and FuSta."""
+    """1/sqrt(m00^2 + m01^2): the current DIFRINT and FuSta."""
     return float(1 / np.hypot(B[0, 0], B[0, 1]))
 
 
@@ -32,7 +32,7 @@ def singular_ratio(B: Matrix) -> float:
 
 
 def field_of_view(B: Matrix, size: tuple[int, int]) -> tuple[float, float]:
-    """DVS's width and height kept, from the corners TL, BL, TR, BR warped by B; blind to zoom."""
+    """Shares of width and height that are kept (DVS), from the corners TL, BL, TR, BR warped by B. Blind to zoom."""
     w, h = size
     corners = np.array([[0, 0, 1], [0, h, 1], [w, 0, 1], [w, h, 1]], float) @ B.T
     x, y = corners[:, 0] / corners[:, 2], corners[:, 1] / corners[:, 2]
@@ -42,13 +42,13 @@ def field_of_view(B: Matrix, size: tuple[int, int]) -> tuple[float, float]:
 
 
 def without_lowest(values: list[float]) -> NDArray[np.float64]:
-    """DVS's outlier rule: keep >= 0.5, sort, drop the five smallest."""
+    """Outlier rule of DVS: keep >= 0.5, sort, drop the five smallest."""
     kept = np.array(values, float)
     return np.sort(kept[kept >= 0.5])[5:]
 
 
 def inscribed_area(B: Matrix, size: tuple[int, int]) -> float:
-    """NNDVS's share of the frame in the upright rectangle between the warped corners, cut to the frame's aspect."""
+    """Share of the frame in the upright rectangle between the warped corners, cropped to the frame's aspect (NNDVS)."""
     w, h = size
     corners = np.array([[0, 0, 1], [w, 0, 1], [0, h, 1], [w, h, 1]], float) @ B.T
     x, y = corners[:, 0] / corners[:, 2], corners[:, 1] / corners[:, 2]

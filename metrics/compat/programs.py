@@ -1,4 +1,4 @@
-"""The published programs as modes: what each prints, named in one way, with its quirks said."""
+"""The published programs as modes: their figures under common names, and their quirks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrics.compat import figures
+from metrics.compat.alignment import Alignments, align
 from metrics.compat.signal import Stability, accumulate, stability
-from metrics.compat.walk import Walk, walk
 from metrics.model import Judgement, Score, Series, finite
 from metrics.video import FramePairs, Size, VideoInfo
 
@@ -18,36 +18,41 @@ DVS_SIZE = (640, 480)
 
 @dataclass(frozen=True)
 class Program:
-    """One published program: how it walks over the frames, which angle it takes, what it draws from B."""
+    """One published program."""
 
     size: Size | None
+    """Size that both videos are resized to; None: their own."""
     angle: str
+    """Angle of its rotation stability: "scales" or "roll"."""
     tiles: bool
-    draw: Callable[[Walk], tuple[list[Score], dict[str, Series]]]
-    says: tuple[str, ...]
+    """Whether it correlates tiles."""
+    figures: Callable[[Alignments], tuple[list[Score], dict[str, Series]]]
+    """Its scores from B, and values per frame."""
+    notes: tuple[str, ...]
+    """Description and quirks, for the report."""
 
 
 def judge_program(mode: str, pairs: FramePairs, out: VideoInfo, ref: VideoInfo) -> Judgement:
-    """Scores of one of `PROGRAMS` over pairs of native gray frames. Both directions: B maps input to output."""
+    """Scores of one of `PROGRAMS` over pairs of gray frames at their own size. B maps input to output."""
     program = PROGRAMS[mode]
-    seen = walk(pairs, size=program.size, reuse=True, tiles=program.tiles)
-    scores, columns = program.draw(seen)
+    alignments = align(pairs, size=program.size, reuse=True, tiles=program.tiles)
+    scores, columns = program.figures(alignments)
     scores += stability_scores(
-        stability(accumulate(seen.T_next_prev), program.angle),
-        stability(accumulate(seen.T_in), program.angle),
-        failures=seen.failed_T,
-        total=max(seen.frames - 1, 0),
+        stability(accumulate(alignments.T_next_prev), program.angle),
+        stability(accumulate(alignments.T_in), program.angle),
+        failures=alignments.failed_T,
+        total=max(alignments.frames - 1, 0),
     )
-    frames = {"t_s": np.array(seen.t_s), **columns}
-    return Judgement(mode, out, ref, tuple(scores), program.says, frames)
+    frames = {"t_s": np.array(alignments.t_s), **columns}
+    return Judgement(mode, out, ref, tuple(scores), program.notes, frames)
 
 
 def stability_scores(of_out: Stability, of_in: Stability, *, failures: int, total: int) -> list[Score]:
-    """The three stability figures beside those of the input; 0/0 is said instead of printed as NaN."""
-    still = "the signal has no power beside its mean (0/0): the program prints NaN"
+    """The three stability figures and those of the input. Where the program prints NaN (0/0), a note says so."""
+    static = "the signal has no power beside its mean (0/0): the program prints NaN"
     return [
-        Score(name, value, "share", "higher", before, failures, total, "" if value is not None else still)
-        for name, value, before in (
+        Score(name, value, "share", "higher", input_value, failures, total, "" if value is not None else static)
+        for name, value, input_value in (
             ("stability", of_out.mean, of_in.mean),
             ("stability_translation", of_out.translation, of_in.translation),
             ("stability_rotation", of_out.rotation, of_in.rotation),
@@ -55,11 +60,11 @@ def stability_scores(of_out: Stability, of_in: Stability, *, failures: int, tota
     ]
 
 
-def share_score(name: str, value: float | None, seen: Walk, note: str = "") -> Score:
-    """A figure drawn from B; the input against itself gives 1 by definition."""
+def share_score(name: str, value: float | None, alignments: Alignments, note: str = "") -> Score:
+    """A figure of B. For the input against itself it is 1 by definition."""
     value = finite(value)
     note = note if value is not None else "no frame could be matched with the input"
-    return Score(name, value, "share", "higher", 1.0, seen.failed_B, seen.frames, note)
+    return Score(name, value, "share", "higher", 1.0, alignments.failed_B, alignments.frames, note)
 
 
 def mean_and_min(values: Series) -> tuple[float | None, float | None]:
@@ -67,22 +72,22 @@ def mean_and_min(values: Series) -> tuple[float | None, float | None]:
     return (float(values.mean()), float(values.min())) if values.size else (None, None)
 
 
-def _difrint(seen: Walk) -> tuple[list[Score], dict[str, Series]]:
-    crop = np.array([figures.crop_scale(B) for B in seen.B_out_in])
-    return _difrint_scores(seen, crop), {"cropping": crop}
+def _difrint(alignments: Alignments) -> tuple[list[Score], dict[str, Series]]:
+    crop = np.array([figures.crop_scale(B) for B in alignments.B_out_in])
+    return _difrint_scores(alignments, crop), {"cropping": crop}
 
 
-def _difrint_v0(seen: Walk) -> tuple[list[Score], dict[str, Series]]:
-    scale = np.array([figures.crop_v0(B) for B in seen.B_out_in])
-    # The program inverts its whole list at every frame and appends the new scale as it is: signs alternate.
+def _difrint_v0(alignments: Alignments) -> tuple[list[Score], dict[str, Series]]:
+    scale = np.array([figures.crop_v0(B) for B in alignments.B_out_in])
+    # The program inverts its whole list at every frame and appends the new scale unchanged: exponents alternate.
     exponent = (-1.0) ** np.arange(len(scale))[::-1]
     crop = scale**exponent
-    scores = _difrint_scores(seen, crop[np.isfinite(crop)])
+    scores = _difrint_scores(alignments, crop[np.isfinite(crop)])
     corrected = 1 / scale[np.isfinite(scale)]
     mean, low = mean_and_min(corrected)
     scores += [
-        share_score("cropping_intended", _at_most_1(mean), seen, "1/sqrt(m00 m11) of every frame, as it was meant"),
-        share_score("cropping_intended_min", _at_most_1(low), seen),
+        share_score("cropping_intended", _at_most_1(mean), alignments, "1/sqrt(m00 m11) of every frame, as intended"),
+        share_score("cropping_intended_min", _at_most_1(low), alignments),
     ]
     return scores, {"cropping": crop}
 
@@ -91,42 +96,42 @@ def _at_most_1(value: float | None) -> float | None:
     return None if value is None else min(value, 1.0)
 
 
-def _difrint_scores(seen: Walk, crop: Series) -> list[Score]:
+def _difrint_scores(alignments: Alignments, crop: Series) -> list[Score]:
     mean, low = mean_and_min(crop)
-    ratios = np.array([figures.eigen_ratio(B) for B in seen.B_out_in])
-    # The minimum of complex numbers orders by the real part: a frame that rolls can hide a worse one. As printed.
+    ratios = np.array([figures.eigen_ratio(B) for B in alignments.B_out_in])
+    # numpy orders complex numbers by their real part, so a rotated frame can hide a worse one; kept as printed.
     distortion = float(np.abs(np.min(ratios))) if ratios.size else None
     return [
-        share_score("cropping", _at_most_1(mean), seen),
-        share_score("cropping_min", _at_most_1(low), seen),
-        share_score("distortion", distortion, seen),
+        share_score("cropping", _at_most_1(mean), alignments),
+        share_score("cropping_min", _at_most_1(low), alignments),
+        share_score("distortion", distortion, alignments),
     ]
 
 
-def _dvs(seen: Walk) -> tuple[list[Score], dict[str, Series]]:
-    ratios = np.abs(np.array([figures.eigen_ratio(B) for B in seen.B_out_in]))
+def _dvs(alignments: Alignments) -> tuple[list[Score], dict[str, Series]]:
+    ratios = np.abs(np.array([figures.eigen_ratio(B) for B in alignments.B_out_in]))
     kept = ratios[(ratios >= 0.5) & (ratios <= 1)]
-    views = np.array([figures.field_of_view(B, DVS_SIZE) for B in seen.measured_B]).reshape(-1, 2)
+    views = np.array([figures.field_of_view(B, DVS_SIZE) for B in alignments.measured_B]).reshape(-1, 2)
     width, height = (figures.without_lowest(list(views[:, axis])) for axis in (0, 1))
     mean, low = mean_and_min(kept)
-    scores = [share_score("distortion", mean, seen), share_score("distortion_min", low, seen)]
-    scores += _dvs_views(seen, width, height)
-    tiles = seen.tiles
+    scores = [share_score("distortion", mean, alignments), share_score("distortion_min", low, alignments)]
+    scores += _dvs_views(alignments, width, height)
+    tiles = alignments.tiles
     mean_tile, low_tile = (tiles.total / tiles.count, tiles.lowest) if tiles.count else (None, None)
-    scores += [share_score("correlation", mean_tile, seen), share_score("correlation_min", low_tile, seen)]
+    scores += [share_score("correlation", mean_tile, alignments), share_score("correlation_min", low_tile, alignments)]
     return scores, {"eigen_ratio": ratios}
 
 
-def _dvs_views(seen: Walk, width: Series, height: Series) -> list[Score]:
+def _dvs_views(alignments: Alignments, width: Series, height: Series) -> list[Score]:
     if not (width.size and height.size):
-        why = "five frames or fewer are left once DVS has dropped the five smallest"
+        note = "DVS drops the five smallest values, and there are no others"
         return [
-            Score(name, None, "share", "higher", 1.0, seen.failed_B, seen.frames, why)
+            Score(name, None, "share", "higher", 1.0, alignments.failed_B, alignments.frames, note)
             for name in ("field_of_view", "field_of_view_min")
         ]
     return [
-        share_score("field_of_view", float(width.mean() + height.mean()) / 2, seen),
-        share_score("field_of_view_min", float(min(width.min(), height.min())), seen),
+        share_score("field_of_view", float(width.mean() + height.mean()) / 2, alignments),
+        share_score("field_of_view_min", float(min(width.min(), height.min())), alignments),
     ]
 
 
@@ -137,7 +142,7 @@ PROGRAMS = {
         False,
         _difrint_v0,
         (
-            "difrint-v0: DIFRINT's first metrics.py, with SIFT in the place of SURF (not in free OpenCV builds)",
+            "difrint-v0: DIFRINT's first metrics.py, with SIFT in place of SURF (not in free OpenCV builds)",
             "quirks kept: every second cropping value is inverted; distortion by eigenvalues; angle atan2(m00, m11);"
             " a failed match reuses the last matrix, whichever it was",
         ),
@@ -148,7 +153,7 @@ PROGRAMS = {
         False,
         _difrint,
         (
-            "difrint: DIFRINT's metrics.py of today, which is also FuSta's",
+            "difrint: DIFRINT's current metrics.py, which is also FuSta's",
             "quirks kept: cropping by scale is blind to shifts and black borders; distortion by eigenvalues is blind to"
             " shear; stability depends on length; a failed match reuses the last matrix, whichever it was",
         ),

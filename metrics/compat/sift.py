@@ -1,4 +1,4 @@
-"""The matching that every published program shares: SIFT, brute force kNN, ratio 0.7, homography by RANSAC at 5 px."""
+"""The matching of all published programs: SIFT, brute-force kNN, ratio test 0.7, homography by RANSAC at 5 px."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from metrics.video import Gray
 
 Matrix = NDArray[np.float64]
 
-RATIO = 0.7
-MIN_MATCHES = 10  # more than this many
+RATIO_MAX = 0.7
+MATCHES_MIN = 10  # a homography needs more than this
 RANSAC_PX = 5.0
 
 
 @dataclass(frozen=True)
 class Features:
-    """SIFT key points (N, 2) in px and their descriptors (N, 128)."""
+    """SIFT features of an image."""
 
     points: NDArray[np.float32]
+    """Key points (N, 2), px."""
     descriptors: NDArray[np.float32]
+    """Descriptors (N, 128)."""
 
 
 def detect(gray: Gray, sift: Any | None = None) -> Features:
@@ -35,12 +37,12 @@ def detect(gray: Gray, sift: Any | None = None) -> Features:
 
 
 def homography(source: Features, target: Features) -> Matrix | None:
-    """H_target_source, (3, 3), or None where ten or fewer matches pass the ratio test or RANSAC finds nothing."""
+    """H_target_source (3, 3). None if ten or fewer matches pass the ratio test, or RANSAC fails."""
     if len(source.points) < 1 or len(target.points) < 2:
         return None
     pairs = cv2.BFMatcher().knnMatch(source.descriptors, target.descriptors, k=2)
-    good = [m for m, n in pairs if m.distance < RATIO * n.distance]
-    if len(good) <= MIN_MATCHES:
+    good = [m for m, n in pairs if m.distance < RATIO_MAX * n.distance]
+    if len(good) <= MATCHES_MIN:
         return None
     p_source = source.points[[m.queryIdx for m in good]].reshape(-1, 1, 2)
     p_target = target.points[[m.trainIdx for m in good]].reshape(-1, 1, 2)

@@ -1,4 +1,4 @@
-"""The stability score of the published programs: the share of a path's power in the five lowest bins of an FFT."""
+"""The stability score of the published programs: the share of a path's power in the five lowest bins of the FFT."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from metrics.compat.sift import Matrix
 
 LOW_BINS = 5
-MIN_LENGTH = 4  # below this no bin is left once the first is dropped and half of the rest is kept
+LENGTH_MIN = 4  # a shorter signal has no bins in the first half of the spectrum without bin 0
 
 
 @dataclass(frozen=True)
 class Stability:
-    """Shares in [0, 1] of translation and rotation, None where the signal has no power at all (0/0: a still clip)."""
+    """Shares in [0, 1], None if the signal has no power (0/0: a static clip)."""
 
     translation: float | None
+    """Of the translation."""
     rotation: float | None
+    """Of the rotation."""
 
     @property
     def mean(self) -> float | None:
@@ -30,7 +32,7 @@ class Stability:
 
 
 def accumulate(steps: Iterable[Matrix]) -> list[Matrix]:
-    """P_t = P_(t-1) T_t from P_0 = I, never renormalised, as DVS and DIFRINT write it."""
+    """P_t = P_(t-1) T_t from P_0 = I, never renormalised, as in DVS and DIFRINT."""
     path, P = [], np.eye(3)
     for T_next_prev in steps:
         P = P @ T_next_prev
@@ -40,7 +42,7 @@ def accumulate(steps: Iterable[Matrix]) -> list[Matrix]:
 
 def low_share(signal: NDArray[np.float64]) -> float | None:
     """Sum of the first five bins over the sum of the first half of |FFT|^2 without bin 0; None for 0/0."""
-    if len(signal) < MIN_LENGTH or not np.isfinite(signal).all():
+    if len(signal) < LENGTH_MIN or not np.isfinite(signal).all():
         return None
     power = np.abs(np.fft.fft(signal))[1:] ** 2
     power = power[: len(power) // 2]
@@ -49,12 +51,12 @@ def low_share(signal: NDArray[np.float64]) -> float | None:
 
 
 def angle_of_scales(P: Matrix) -> float:
-    """atan2(m00, m11) in degrees: DVS and the first DIFRINT. Near 45 whatever the roll; a quirk, kept."""
+    """atan2(m00, m11) in degrees: DVS and the first DIFRINT. A quirk: near 45 for any roll."""
     return float(np.degrees(np.arctan2(P[0, 0], P[1, 1])))
 
 
 def angle_of_roll(P: Matrix) -> float:
-    """atan2(m10, m00) in degrees: DIFRINT today, FuSta, NNDVS."""
+    """atan2(m10, m00) in degrees: the current DIFRINT, FuSta, NNDVS."""
     return float(np.degrees(np.arctan2(P[1, 0], P[0, 0])))
 
 

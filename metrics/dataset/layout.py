@@ -50,7 +50,7 @@ def find_jobs(dataset: Path) -> tuple[Job, ...]:
 
 
 def _from_manifest(path: Path) -> list[Job]:
-    with file_errors(DatasetError):
+    with file_errors(read=DatasetError):
         text = read_text(path, MAX_MANIFEST_BYTES, "dataset manifest")
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))

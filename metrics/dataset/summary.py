@@ -12,7 +12,7 @@ from metrics.model import Better
 from metrics.tables import Table, number
 
 TABLE_SCORES = {
-    "robust": ("stability", "shake", "visible", "empty", "distortion", "wobble", "sharpness", "itf"),
+    "robust": ("stability", "shake", "breathing", "visible", "empty", "distortion", "wobble", "sharpness", "itf"),
     "dvs": ("stability", "distortion", "field_of_view", "correlation"),
     "difrint": ("stability", "cropping", "distortion"),
     "difrint-v0": ("stability", "cropping", "distortion"),

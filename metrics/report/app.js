@@ -185,6 +185,7 @@
   plot("plot-x", { title: "across, px", series: both("x_px"), unit: " s", overTime: true, least: 1 });
   plot("plot-y", { title: "down, px", series: both("y_px"), unit: " s", overTime: true, least: 1 });
   plot("plot-roll", { title: "roll, deg", series: both("roll_deg"), unit: " s", overTime: true, least: 0.02 });
+  plot("plot-zoom", { title: "scale, %", series: both("zoom_percent"), unit: " s", overTime: true, least: 0.1 });
   const spectrum = (key) => {
     const hz = data.extra[`hz_${key}`], values = data.extra[`spectrum_${key}`];
     if (!hz) return { xs: [], ys: null };

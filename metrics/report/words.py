@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 MEANINGS = {
-    "stability": "1 is a still camera; 0.71 at a shake of 4.8 px, 0.45 at 9.6 px. Pans do not count.",
-    "shake": "RMS displacement of the image between 1 and 12 Hz, in px of a frame 1920 px long.",
-    "shake_walk": "The part of the shake from 1 to 4 Hz: steps, sway of a hand.",
-    "shake_jitter": "The part of the shake from 4 to 12 Hz: tremor, engines, hard landings.",
-    "roll": "RMS rotation about the view axis between 1 and 12 Hz.",
+    "stability": "1 is a still camera; 0.71 at a vibration of 4.8 px, 0.45 at 9.6 px. Pans do not count.",
+    "shake": "RMS distance of the picture's path from its own smooth (Gaussian, sigma 0.5 s).",
+    "roll": "RMS rotation about the view axis, from its own smooth as shake.",
+    "breathing": "RMS of the picture's scale about its own smooth (sigma 0.5 s): a zoom that comes and goes.",
+    "zoom_speed": "Peak speed of the picture's scale; a zoom that was filmed counts too.",
+    "vibration": "RMS displacement of the image between 1 and 12 Hz, in px of a frame 1920 px long.",
+    "vibration_walk": "The part of the vibration from 1 to 4 Hz: steps, sway of a hand.",
+    "vibration_tremor": "The part of the vibration from 4 to 12 Hz: tremor, engines, hard landings.",
     "acceleration": "RMS acceleration of the image up to 12 Hz.",
     "wobble": "RMS local motion relative to the frame's homography, 1 to 12 Hz. Moving objects add to it.",
     "itf": "PSNR of consecutive frames, unaligned. Pans lower it.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from metrics.model import Better, Judgement, Score, Series
 from metrics.robust import path
+from metrics.robust.departure import Departure, departure
 from metrics.robust.geometry import EDGES
 from metrics.robust.measure import Measured, Overlap, Track, measure
 from metrics.robust.wobble import wobble_map
@@ -19,8 +20,8 @@ EDGE_HIT_MARGIN = -0.002  # share of the side; margins above it may be measureme
 
 
 @dataclass(frozen=True)
-class Shake:
-    """Shake of one video, from the spectra of its camera path."""
+class Vibration:
+    """Vibration of one video, from the spectra of its camera path."""
 
     windows: path.Windows
     radius: float
@@ -30,12 +31,8 @@ class Shake:
         """Return the RMS displacement in the band, or that of its derivative, in shares of the long side (per s^n)."""
         return float(np.sqrt(self._square(low_hz, high_hz, derivative).mean()))
 
-    def roll_deg(self) -> float:
-        """Return the RMS roll between 1 and 12 Hz in degrees."""
-        return float(np.degrees(np.sqrt(self.windows.mean_square(path.WALK_HZ, path.TOP_HZ)[:, 2].mean())))
-
     def stability(self) -> float:
-        """Return the mean over windows of r / sqrt(r^2 + shake^2)."""
+        """Return the mean over windows of r / sqrt(r^2 + vibration^2)."""
         return float(path.stability(self._square(path.WALK_HZ, path.TOP_HZ)).mean())
 
     def spectrum(self) -> Series:
@@ -47,60 +44,74 @@ class Shake:
         return path.combined(self.windows.mean_square(low_hz, high_hz, derivative), self.radius)
 
 
-def shake(track: Track, size: tuple[int, int]) -> Shake | None:
-    """Return the shake of a tracked video of this native size; None if no continuous second was tracked."""
+@dataclass(frozen=True)
+class Motion:
+    """What is known of how one video's camera moves."""
+
+    vibration: Vibration
+    departure: Departure
+
+
+def motion(track: Track, size: tuple[int, int]) -> Motion | None:
+    """Return the motion of a tracked video of this native size; None if no continuous second was tracked."""
     if len(track.t_s) < 3:
         return None
-    windows = path.windows(path.integrate(np.array(track.t_s), np.array(track.step)))
-    return None if windows is None else Shake(windows, path.frame_radius(size))
+    whole = path.integrate(np.array(track.t_s), np.array(track.step))
+    windows, away = path.windows(whole), departure(whole)
+    return None if windows is None or away is None else Motion(Vibration(windows, path.frame_radius(size)), away)
 
 
 def judge_robust(pairs: FramePairs, out: VideoInfo, ref: VideoInfo | None) -> Judgement:
     """Score the output alone, or against its input if `ref` is given. `pairs` are at analysis size."""
     measured = measure(pairs, out, ref)
-    out_shake, ref_shake = shake(measured.out, out.size), shake(measured.ref, ref.size) if ref else None
+    out_motion, ref_motion = motion(measured.out, out.size), motion(measured.ref, ref.size) if ref else None
     wobble_out, wobble_in = _wobble(measured.out), _wobble(measured.ref)
-    scores = _shake_scores(out_shake, ref_shake, measured.out)
+    scores = _motion_scores(out_motion, ref_motion, measured.out)
     scores.append(_wobble_score(wobble_out, wobble_in, measured.out))
     scores += _itf_scores(measured)
     if ref is not None:
         scores += _overlap_scores(measured.overlap)
     extra = {"wobble_out": wobble_out * REPORT_LONG_SIDE_PX, "wobble_in": wobble_in * REPORT_LONG_SIDE_PX}
-    for name, shake_of in (("out", out_shake), ("in", ref_shake)):
-        if shake_of is not None:
-            extra |= {f"hz_{name}": shake_of.windows.hz, f"spectrum_{name}": shake_of.spectrum() * REPORT_LONG_SIDE_PX}
+    for name, known in (("out", out_motion), ("in", ref_motion)):
+        if known is not None:
+            spectrum = known.vibration.spectrum() * REPORT_LONG_SIDE_PX
+            extra |= {f"hz_{name}": known.vibration.windows.hz, f"spectrum_{name}": spectrum}
     return Judgement(
-        "robust", out, ref, tuple(scores), _notes(measured, out_shake, out), _columns(measured, ref), extra
+        "robust", out, ref, tuple(scores), _notes(measured, out_motion, out), _columns(measured, ref), extra
     )
 
 
-def _shake_scores(out_shake: Shake | None, ref_shake: Shake | None, track: Track) -> list[Score]:
-    rows: list[tuple[str, str, Better, Callable[[Shake], float]]] = [
-        ("stability", "share", "higher", Shake.stability),
-        ("shake", "px at 1920", "lower", lambda s: REPORT_LONG_SIDE_PX * s.rms(path.WALK_HZ, path.TOP_HZ)),
-        ("shake_walk", "px at 1920", "lower", lambda s: REPORT_LONG_SIDE_PX * s.rms(path.WALK_HZ, path.JITTER_HZ)),
-        ("shake_jitter", "px at 1920", "lower", lambda s: REPORT_LONG_SIDE_PX * s.rms(path.JITTER_HZ, path.TOP_HZ)),
-        ("roll", "deg", "lower", Shake.roll_deg),
-        (
-            "acceleration",
-            "px at 1920 / s²",
-            "lower",
-            lambda s: REPORT_LONG_SIDE_PX * s.rms(0, path.TOP_HZ, derivative=2),
-        ),
-    ]
-    reason = "" if out_shake else "no continuous second of the video could be tracked"
+def _vibration_px(low_hz: float, high_hz: float, derivative: int = 0) -> Callable[[Motion], float]:
+    return lambda m: REPORT_LONG_SIDE_PX * m.vibration.rms(low_hz, high_hz, derivative)
+
+
+MOTION_SCORES: tuple[tuple[str, str, Better, Callable[[Motion], float]], ...] = (
+    ("stability", "share", "higher", lambda m: m.vibration.stability()),
+    ("shake", "% of the long side", "lower", lambda m: 100 * m.departure.shift),
+    ("roll", "deg", "lower", lambda m: float(np.degrees(m.departure.roll))),
+    ("breathing", "%", "lower", lambda m: 100 * m.departure.log_scale),
+    ("zoom_speed", "% / s", "neither", lambda m: 100 * m.departure.zoom_speed),
+    ("vibration", "px at 1920", "lower", _vibration_px(path.WALK_HZ, path.TOP_HZ)),
+    ("vibration_walk", "px at 1920", "lower", _vibration_px(path.WALK_HZ, path.TREMOR_HZ)),
+    ("vibration_tremor", "px at 1920", "lower", _vibration_px(path.TREMOR_HZ, path.TOP_HZ)),
+    ("acceleration", "px at 1920 / s²", "lower", _vibration_px(0, path.TOP_HZ, derivative=2)),
+)
+
+
+def _motion_scores(out_motion: Motion | None, ref_motion: Motion | None, track: Track) -> list[Score]:
+    reason = "" if out_motion else "no continuous second of the video could be tracked"
     return [
         Score(
             name,
-            score(out_shake) if out_shake else None,
+            score(out_motion) if out_motion else None,
             unit,
             better,
-            score(ref_shake) if ref_shake else None,
+            score(ref_motion) if ref_motion else None,
             track.failures,
             len(track.step),
             reason,
         )
-        for name, unit, better, score in rows
+        for name, unit, better, score in MOTION_SCORES
     ]
 
 
@@ -176,15 +187,15 @@ def _overlap_score(overlap: Overlap, name: str, better: Better, value: float | N
     return Score(name, value, "share", better, input_value, overlap.failures, len(overlap.visible), reason)
 
 
-def _notes(measured: Measured, out_shake: Shake | None, out: VideoInfo) -> tuple[str, ...]:
+def _notes(measured: Measured, out_motion: Motion | None, out: VideoInfo) -> tuple[str, ...]:
     notes = []
-    if out_shake is not None and out_shake.windows.short:
-        seconds = 1 / out_shake.windows.hz[1]
+    if out_motion is not None and out_motion.vibration.windows.short:
+        seconds = 1 / out_motion.vibration.windows.hz[1]
         notes.append(
             f"shorter than {path.WINDOW_S:g} s: judged in windows of {seconds:.2f} s, with coarser frequency bands"
         )
     if 0 < out.fps < 2 * path.TOP_HZ - 0.1:
-        notes.append(f"{out.fps:.3g} fps: shake above {out.fps / 2:.3g} Hz cannot be measured")
+        notes.append(f"{out.fps:.3g} fps: vibration above {out.fps / 2:.3g} Hz cannot be measured")
     if measured.out.failures:
         notes.append(
             f"output: motion of {measured.out.failures} of {len(measured.out.step)} frame pairs could not be measured"
@@ -204,7 +215,9 @@ def _notes(measured: Measured, out_shake: Shake | None, out: VideoInfo) -> tuple
 
 
 def _columns(measured: Measured, ref: VideoInfo | None) -> dict[str, Series]:
-    """Return columns per output frame; the input path is sampled at its times. Lengths in px at 1920, degrees."""
+    """Return columns per output frame; the input path is sampled at its times. Lengths in px at 1920, degrees, the
+    scale in % of the first frame's.
+    """
     t_s = np.array(measured.out.t_s)
     columns = {"t_s": t_s, **_path_columns("out", measured.out, t_s)}
     columns["itf_db"] = np.concatenate([[np.nan], measured.out.itf_db])[: len(t_s)]
@@ -218,13 +231,11 @@ def _columns(measured: Measured, ref: VideoInfo | None) -> dict[str, Series]:
 
 
 def _path_columns(name: str, track: Track, sample_s: Series) -> dict[str, Series]:
-    names = [f"x_{name}_px", f"y_{name}_px", f"roll_{name}_deg"]
+    names = [f"x_{name}_px", f"y_{name}_px", f"roll_{name}_deg", f"zoom_{name}_percent"]
     if len(track.t_s) < 2:
         return {column: np.full(len(sample_s), np.nan) for column in names}
-    steps = np.nan_to_num(np.array(track.step)[:, :3])  # a failed pair adds no motion to the plotted path
-    position = np.vstack([np.zeros(3), np.cumsum(steps, axis=0)]) * [
-        REPORT_LONG_SIDE_PX,
-        REPORT_LONG_SIDE_PX,
-        180 / np.pi,
-    ]
+    steps = np.nan_to_num(np.array(track.step))  # a failed pair adds no motion to the plotted path
+    position = np.vstack([np.zeros(4), np.cumsum(steps, axis=0)])
+    position[:, :2] *= REPORT_LONG_SIDE_PX
+    position[:, 2], position[:, 3] = np.degrees(position[:, 2]), 100 * np.exp(position[:, 3])
     return {column: np.interp(sample_s, track.t_s, position[:, i]) for i, column in enumerate(names)}

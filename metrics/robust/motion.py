@@ -78,7 +78,7 @@ def fit(prev: Points, following: Points) -> PairMotion | None:
     if H is None or not np.isfinite(H).all():
         return None
     inlier = mask.ravel().astype(bool)
-    still = _still_background(prev, following, inlier)
+    still = _still_background(prev, following)
     if still is not None:
         return PairMotion(np.eye(3), prev, following, still)
     if inlier.sum() < MIN_INLIERS or inlier.mean() < MIN_INLIER_SHARE or abs(np.linalg.det(H[:2, :2])) < 1e-3:
@@ -86,14 +86,15 @@ def fit(prev: Points, following: Points) -> PairMotion | None:
     return PairMotion(np.asarray(H, np.float64), prev, following, inlier)
 
 
-def _still_background(prev: Points, following: Points, inlier: Mask) -> Mask | None:
-    """Return the still tracks if most inliers move, but the still ones cover a third of the frame; else None.
+def _still_background(prev: Points, following: Points) -> Mask | None:
+    """Return the still tracks if they cover a third of the frame while the others move; else None.
 
-    A moving camera leaves no such area still. In front of a tripod a moving object may have more tracks.
+    A moving camera leaves no such area still. In front of a tripod a moving object may have more tracks; where it is
+    slow, its homography takes in the still ones too.
     """
     moved = np.linalg.norm(following - prev, axis=1)
     still: Mask = moved < STILL_MAX_PX
-    if not inlier.any() or np.median(moved[inlier]) < MOVING_MIN_PX or (still & ~inlier).sum() < MIN_INLIERS:
+    if still.sum() < MIN_INLIERS or still.all() or np.median(moved[~still]) < MOVING_MIN_PX:
         return None
     cell = (prev // COVERAGE_CELL_PX).astype(np.int64) @ [1, 4096]
     covered = len(np.unique(cell[still])) / len(np.unique(cell))

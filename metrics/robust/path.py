@@ -1,4 +1,4 @@
-"""Spectral shake of a camera path: uniform resampling, fixed windows, detrending, Hann taper, bands in Hz."""
+"""Spectral vibration of a camera path: uniform resampling, fixed windows, detrending, Hann taper, bands in Hz."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ Mask = NDArray[np.bool_]
 RESAMPLE_HZ = 60.0  # common rate, so that scores do not depend on the frame rate
 WINDOW_S, HOP_S = 3.9, 1.0  # 120 frames at 30 fps fill one window; bins of 0.26 Hz
 MIN_WINDOW_S = 1.0
-TREND_ORDER = 2  # a pan that starts or stops within a window is not shake
-WALK_HZ, JITTER_HZ, TOP_HZ = 1.0, 4.0, 12.0  # TOP: Nyquist of 24 fps, so that 24, 30 and 60 fps see the same band
+TREND_ORDER = 2  # a pan that starts or stops within a window is no vibration
+WALK_HZ, TREMOR_HZ, TOP_HZ = 1.0, 4.0, 12.0  # TOP: Nyquist of 24 fps, so that 24, 30 and 60 fps see the same band
 MAX_BRIDGED_GAP_S = 0.15  # longer gaps of failed pairs split the path
-REFERENCE_SHAKE = 0.0025  # share of the long side (4.8 px RMS at 1920) at which stability is 1/sqrt(2); a convention
+REFERENCE_VIBRATION = (
+    0.0025  # share of the long side (4.8 px RMS at 1920) at which stability is 1/sqrt(2); a convention
+)
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,9 @@ def _spectrum(x: Signal) -> Signal:
     return np.asarray(power)
 
 
-def stability(shake_square: Signal) -> Signal:
-    """Return r / sqrt(r^2 + shake^2) per window, r = 0.25 % of the long side: 1 for a still camera, falling to 0."""
-    return np.asarray(REFERENCE_SHAKE / np.sqrt(REFERENCE_SHAKE**2 + shake_square))
+def stability(vibration_square: Signal) -> Signal:
+    """Return r / sqrt(r^2 + vibration^2) per window, r = 0.25 % of the long side: 1 is a still camera."""
+    return np.asarray(REFERENCE_VIBRATION / np.sqrt(REFERENCE_VIBRATION**2 + vibration_square))
 
 
 def combined(mean_square: Signal, radius: float) -> Signal:

@@ -1,4 +1,4 @@
-"""Local wobble: motion relative to the frame's homography, on a grid, in the shake band."""
+"""Local wobble: motion relative to the frame's homography, on a grid, in the band of vibration."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would spin while others have work
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its idle threads would spin and slow down the others
 
 from stabilize.cli import signals
 
@@ -10,17 +10,17 @@ __all__ = ["main"]
 
 
 def main(arguments: "list[str] | None" = None) -> None:
-    """The command `stabilize`; ends the process with a documented exit code."""
+    """Run the command `stabilize` and exit with a documented code."""
     try:
         signals.catch()
-        from stabilize.cli.boundary import ended  # takes a tenth of a second, in which people press Ctrl-C
+        from stabilize.cli.boundary import run_process  # takes 0.1 s, in which Ctrl-C must already be caught
 
-        code = ended(arguments)
+        code = run_process(arguments)
         signals.ignore()
-    except signals.Interrupted as stopped:
-        code = signals.said(stopped)
+    except signals.Interrupted as interrupt:
+        code = signals.report(interrupt)
         signals.ignore()
-        # What was open is closed. A thread that the signal caught at its start may still be inside FFmpeg, and would
-        # crash while the interpreter takes itself apart.
+        # All files are closed. A thread that had just started may still be inside FFmpeg and would crash during the
+        # interpreter's shutdown.
         os._exit(code)
     raise SystemExit(code)

@@ -1,4 +1,4 @@
-"""The commands; those of other packages are imported only when they are called."""
+"""The command line application. Commands of other packages are imported only when they are called."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from stabilize.cli import commands
 from stabilize.cli.help import HELP_NAMES, Command, Group
 
 LAZY = {  # command -> (module, name in it, short help)
-    "metrics": ("metrics.cli", "metrics_command", "Judge a stabilised video, alone or against its input."),
+    "metrics": ("metrics.cli", "metrics_command", "Score a stabilised video, alone or against its input."),
     "score": ("metrics.cli", "score_command", "Score many clips and several methods."),
-    "gyro": ("stabilize.cli.gyroscope", "app", "Gyroscope logs: what is in them, how they fit a video."),
+    "gyro": ("stabilize.cli.gyroscope", "app", "Inspect, synchronise and export gyroscope logs."),
     "calibrate": ("gyro.cli", "calibrate", "Calibrate a lens from views of a chessboard."),
 }
-MEANT = {"stabilize": "run", "stabilise": "run", "analysis": "analyse", "judge": "metrics", "probe": "info"}
+SYNONYMS = {"stabilize": "run", "stabilise": "run", "analysis": "analyse", "judge": "metrics", "probe": "info"}
 EPILOG = (
-    "Exit codes: 0 done; 1 error of a gyroscope log; 2 wrong usage or settings; 3 the input cannot be "
-    "read; 4 the output cannot be written; 5 no usable motion, or a motion of another video; 6 no path fits the crop; "
+    "Exit codes: 0 success; 1 error in a gyroscope log; 2 invalid usage or settings; 3 the input cannot be read; "
+    "4 the output cannot be written; 5 no usable motion, or the motion of another video; 6 no path fits the crop; "
     "70 internal error; 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM."
 )
 EXAMPLES = {
@@ -32,12 +32,12 @@ EXAMPLES = {
         "stabilize run walk.mp4",
         "stabilize run walk.mp4 -o steady.mkv --preset walk --codec hevc --crf 20",
         "stabilize run lecture.mov --tripod --strength roll=0",
-        "stabilize run clip.mp4 --set path.loss=l2 --config mine.toml",
+        "stabilize run clip.mp4 --set path.zoom=static --config mine.toml",
     ),
     "analyse": ("stabilize analyse clip.mp4 -o clip.npz", "stabilize analyse night.mp4 --flow dis"),
     "solve": (
         "stabilize solve clip_motion.npz",
-        "stabilize solve clip_motion.npz --video clip.mp4 --gyro clip.gcsv --smoothness 2 -o calm.npz",
+        "stabilize solve clip_motion.npz --video clip.mp4 --gyro clip.gcsv --smoothness 2 -o smooth.npz",
     ),
     "render": (
         "stabilize render clip.mp4 --path clip_path.npz",
@@ -53,7 +53,7 @@ EXAMPLES = {
 
 
 class LazyGroup(Group):
-    """A group that lists commands by their name and help, and imports them when they are called."""
+    """A group whose `LAZY` commands are listed without importing them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*self.commands, *(name for name in LAZY if _exists(name))]
@@ -67,16 +67,16 @@ class LazyGroup(Group):
         if args and args[0] in LAZY and _exists(args[0]):
             return args[0], _load(args[0]), args[1:]
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            ctx.fail(f"no such command: {args[0]}{_hint(args[0], self.list_commands(ctx))}")
+            ctx.fail(f"no such command: {args[0]}{_suggestion(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 
-def _hint(word: str, names: list[str]) -> str:
-    """What was meant instead of a command: a video, or a command that is written much like it."""
+def _suggestion(word: str, names: list[str]) -> str:
+    """For an unknown command: a similar one, or `run` if it is the name of a file."""
     if os.path.isfile(word) or os.path.splitext(word)[1]:
-        return f"; to make a video steady: stabilize run {shlex.quote(word)}"
-    near = get_close_matches(word.lower(), [*names, *MEANT], n=1)
-    return f"; did you mean: stabilize {MEANT.get(near[0], near[0])}" if near else ""
+        return f"; to stabilise a video: stabilize run {shlex.quote(word)}"
+    similar = get_close_matches(word.lower(), [*names, *SYNONYMS], n=1)
+    return f"; did you mean: stabilize {SYNONYMS.get(similar[0], similar[0])}" if similar else ""
 
 
 def _exists(name: str) -> bool:
@@ -88,34 +88,34 @@ def _load(name: str) -> Any:
     from importlib import import_module
 
     module, attribute, _ = LAZY[name]
-    found = getattr(import_module(module), attribute)
-    if isinstance(found, typer.Typer):
-        return typer.main.get_group(found)
-    alone = typer.Typer(add_completion=False)
-    alone.command(name, cls=Command, context_settings=HELP_NAMES)(found)
-    return typer.main.get_command(alone)
+    target = getattr(import_module(module), attribute)
+    if isinstance(target, typer.Typer):
+        return typer.main.get_group(target)
+    app = typer.Typer(add_completion=False)
+    app.command(name, cls=Command, context_settings=HELP_NAMES)(target)
+    return typer.main.get_command(app)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"stabilize {__version__}")
         raise typer.Exit()
 
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error came from; may stand anywhere on the line.")
+        bool, typer.Option("--debug", help="Print the traceback of an error; allowed anywhere on the command line.")
     ] = False,
 ) -> None:
-    """Make shaky video steady."""
+    """Stabilise shaky video."""
 
 
 @cache
 def command() -> Any:
-    """The whole command line, for its `main`."""
+    """Build the application; returns the click command."""
     app = typer.Typer(
         cls=LazyGroup,
         no_args_is_help=True,

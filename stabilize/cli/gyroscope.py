@@ -1,6 +1,4 @@
-"""`stabilize gyro ...`: what needs both a log and a video. Who knows only logs is `gyro.cli`, whose command is mounted
-beside these.
-"""
+"""`stabilize gyro ...`: the commands that need both a log and a video, and `info` of `gyro.cli`, which needs a log."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import typer
 from gyro import cli as logs
 from gyro.cli import AccelOpt, ColumnsOpt, FormatOpt, LogArg, OverwriteOpt, TimeOpt, UnitOpt
 
-# Heavy imports stay inside the functions, so that --help is there at once.
+# The library is imported inside the functions, so that --help is fast.
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
@@ -22,29 +20,31 @@ if TYPE_CHECKING:
     from gyro.readers import Candidate
     from stabilize.video.probe import MediaInfo
 
-app = typer.Typer(no_args_is_help=True, help="Gyroscope logs: what is in them, how they fit a video.")
+app = typer.Typer(no_args_is_help=True, help="Inspect, synchronise and export gyroscope logs.")
 app.command()(logs.info)
 
 
 @app.command()
 def sync(  # noqa: PLR0917
     video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
-    log: Annotated[Path | None, typer.Argument(help="Its log; default: the log beside or inside the video.")] = None,
+    log: Annotated[Path | None, typer.Argument(help="The log (default: the one beside or inside the video).")] = None,
     columns: ColumnsOpt = None,
     gyro_units: UnitOpt = None,
     accel_units: AccelOpt = None,
     time_unit: TimeOpt = None,
     log_format: FormatOpt = None,
     focal_px: Annotated[float | None, typer.Option("--focal", help="Focal length in pixels, if known.")] = None,
-    lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, if there is one.")] = None,
+    lens: Annotated[Path | None, typer.Option("--lens", help="Lens profile, if known.")] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Plot the rates of log and video to this image (.png, .jpg).")
     ] = None,
     overwrite: OverwriteOpt = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Estimate offset, drift, axes, readout and focal length with their standard errors; exit 1 if log and video
-    disagree."""
+    """Estimate offset, drift, axes, readout and focal length with their standard errors.
+
+    Exit code 1 if log and video disagree.
+    """
     from gyro.readers import Candidate, find_logs, read_log, side_files
 
     options = logs.read_options(columns, gyro_units, accel_units, time_unit, log_format)
@@ -54,8 +54,8 @@ def sync(  # noqa: PLR0917
 
         check_ending(plot)
         logs.check_output(plot, inputs, overwrite)
-    named = None if log is None else [Candidate(read_log(log, options))]
-    match, notes = _match_video(video, named or find_logs(video, options), focal_px, lens)
+    candidates = find_logs(video, options) if log is None else [Candidate(read_log(log, options))]
+    match, notes = _match_video(video, candidates, focal_px, lens)
     if plot is not None:
         plot_sync(match, plot, [*inputs, *match.log.files], overwrite)
     if as_json:
@@ -89,26 +89,26 @@ def export(  # noqa: PLR0917
     if output.suffix.lower() not in (".gcsv", ".csv", ".json"):
         raise UsageError(f"{output}: export writes .gcsv, .csv or .json")
     logs.check_output(output, [log, *([video] if video else [])], overwrite)
-    match = read_log(log, logs.read_options(columns, gyro_units, accel_units, time_unit, log_format))
-    inputs = [*map(Path, match.files), *([video] if video else [])]
-    logs.check_output(output, inputs, overwrite)  # the log may be in more files than the one that was named
+    gyro_log = read_log(log, logs.read_options(columns, gyro_units, accel_units, time_unit, log_format))
+    inputs = [*map(Path, gyro_log.files), *([video] if video else [])]
+    logs.check_output(output, inputs, overwrite)  # again: a log may consist of several files
     if output.suffix.lower() == ".gcsv":
-        write_gcsv(match, output, inputs, overwrite)
+        write_gcsv(gyro_log, output, inputs, overwrite)
     else:
-        time_s, R_world_cam = logs.orientation_path(match) if video is None else _path_over(match, video)
+        time_s, R_world_cam = logs.orientation_path(gyro_log) if video is None else _video_path(gyro_log, video)
         write_path(time_s, R_world_cam, output, inputs, overwrite)
     logs.say(output)
 
 
-def _path_over(log: GyroLog, video: Path) -> tuple[Float, Rotation]:
-    """Orientations at the frames of a video. Raises SyncError where the log does not fit it."""
+def _video_path(log: GyroLog, video: Path) -> tuple[Float, Rotation]:
+    """Times and orientations of the frames of a video. Raises SyncError if the log does not agree with it."""
     from gyro.errors import SyncError
     from gyro.estimate import camera_orientation
     from gyro.readers import Candidate
 
     match, _ = _match_video(video, [Candidate(log)])
     if not match.sync.accepted:
-        raise SyncError(f"{log.source} and {video} do not fit: {match.sync.refusal}")
+        raise SyncError(f"{log.source} and {video} do not agree: {match.sync.refusal}")
     time_s = match.tracks.time_s
     return time_s, camera_orientation(log, match.sync).evaluate(time_s)
 
@@ -116,27 +116,28 @@ def _path_over(log: GyroLog, video: Path) -> tuple[Float, Rotation]:
 def _match_video(
     video: Path, candidates: Iterable[Candidate], focal_px: float | None = None, lens: Path | None = None
 ) -> tuple[Match, tuple[str, ...]]:
-    """The log that fits, or the one that was compared. Raises LogError where there is none, InputError where the video
-    cannot be read.
+    """Return the first log that agrees with the video, else the last one compared, and notes on the others.
+
+    Raises LogError if there is none, InputError if the video cannot be read.
     """
     from gyro.errors import LogError
     from gyro.estimate import check_priors, match_logs
     from stabilize.video.probe import probe
 
-    info = probe(video)  # what is no video is refused first
+    info = probe(video)  # first, because it refuses files that are not videos
     check_priors(focal_px, lens)
-    match, notes = match_logs(candidates, lambda: tracks_in(info), focal_px, lens)
+    match, notes = match_logs(candidates, lambda: measure_tracks(info), focal_px, lens)
     if match is None:
         raise LogError("; ".join(notes) or f"{video.name}: no gyroscope log in it or beside it; give its path")
     return match, notes
 
 
-def tracks_in(info: MediaInfo) -> Tracks:
-    """What the picture says, as an analysis finds it."""
+def measure_tracks(info: MediaInfo) -> Tracks:
+    """Matches between the frames of a video, from the same analysis that `run` uses."""
     from stabilize.config import Config
-    from stabilize.gyroscope.match import tracks_of
+    from stabilize.gyroscope.match import motion_tracks
     from stabilize.pipeline import measure
     from stabilize.settings import MotionConfig
 
     motion, _ = measure(info, Config(motion=MotionConfig(mesh=False)))
-    return tracks_of(motion)
+    return motion_tracks(motion)

@@ -1,4 +1,4 @@
-"""How help is shown: `-h` as well as `--help`, and no value where an option takes none."""
+"""The format of the help: `-h` as well as `--help`, and no value type for flags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
 class _PlainFlags:
-    """For a command of Typer: flags are shown without the type of a value that nobody may give."""
+    """Typer shows `<bool>` after flags in the help, although they take no value; this removes it."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]

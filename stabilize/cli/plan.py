@@ -1,4 +1,4 @@
-"""What is in a file, and what a run would make of it."""
+"""What is in a file, and what a run would write."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Any
 from stabilize.cli.names import default_output
 from stabilize.config import Config
 from stabilize.video.codecs import Encoding
-from stabilize.video.containers import carried, is_remade
+from stabilize.video.containers import check_tracks, is_regenerated
 from stabilize.video.plan import OutputPlan, plan_output
 from stabilize.video.probe import MediaInfo, Track
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A file and the output that the settings amount to."""
+    """A file, and the output that a run would write with the given settings."""
 
     info: MediaInfo
-    """What is in the file."""
+    """Content of the file."""
     output: OutputPlan
-    """What would be written."""
+    """The output."""
     tracks: tuple[tuple[Track, str | None], ...]
-    """All but the video, each with the reason for leaving it out (None: it is kept)."""
+    """All tracks but the video, each with the reason why it is left out (None: it is kept)."""
 
 
 def plan(info: MediaInfo, target: Path | None, config: Config) -> Plan:
-    """What would be written. Raises UsageError for settings that do not fit the video or the container."""
+    """Plan the output. Raises UsageError for settings that the video or the container does not allow."""
     output = plan_output(info, target or default_output(info.path, config.encode.codec), config.encode)
-    return Plan(info, output, tuple(carried(info, output.container)))
+    return Plan(info, output, tuple(check_tracks(info, output.container)))
 
 
-def as_dict(found: Plan) -> dict[str, Any]:
-    """Everything as plain values, for JSON; fractions as text."""
-    info, output, encoding = found.info, found.output, found.output.encoding
+def as_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as plain values for JSON; fractions become text."""
+    info, output, encoding = plan.info, plan.output, plan.output.encoding
     return {
         "path": str(info.path),
         "container": info.container,
         "size_bytes": info.size_bytes,
         "duration_s": info.duration_s,
         "video": _plain(asdict(info.video) | {"layout": info.video.layout.name}),
-        "tracks": [asdict(track) | {"kept": reason is None, "reason": reason or ""} for track, reason in found.tracks],
+        "tracks": [asdict(track) | {"kept": reason is None, "reason": reason or ""} for track, reason in plan.tracks],
         "chapters": [asdict(chapter) for chapter in info.chapters],
         "metadata": info.metadata,
         "output": {
@@ -66,17 +66,17 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Fraction) else value
 
 
-def rows(found: Plan) -> list[tuple[str, str]]:
-    """For a person: label and words; strings of the file are as they are there."""
-    info, output = found.info, found.output
+def rows(plan: Plan) -> list[tuple[str, str]]:
+    """Rows (label, text) of a table. Strings from the file are not escaped."""
+    info, output = plan.info, plan.output
     return [
         ("container", f"{info.container}, {_size(info.size_bytes)}, {info.duration_s:.2f} s"),
         ("video", _video(info)),
         ("colour", _colour(info)),
         *(("chapter", f"{c.start_s:.2f} to {c.end_s:.2f} s {c.title}".rstrip()) for c in info.chapters),
         *(
-            (f"track {track.index}", f"{_track(track)}: {_fate(track, reason, found)}")
-            for track, reason in found.tracks
+            (f"track {track.index}", f"{_track(track)}: {_track_handling(track, reason, plan)}")
+            for track, reason in plan.tracks
         ),
         ("output", f"{output.target}{' (exists already)' if output.target.exists() else ''}"),
         ("written as", _encoding(output.encoding)),
@@ -84,23 +84,23 @@ def rows(found: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def _fate(track: Track, reason: str | None, found: Plan) -> str:
+def _track_handling(track: Track, reason: str | None, plan: Plan) -> str:
     if reason is not None:
         return f"LEFT OUT: {reason}"
-    return "written anew" if is_remade(track, found.output.container) else "kept"
+    return "written anew" if is_regenerated(track, plan.output.container) else "kept"
 
 
 def _video(info: MediaInfo) -> str:
     video = info.video
-    steady = {None: "", True: ", variable rate", False: ""}[video.variable_rate]
+    variable = ", variable rate" if video.variable_rate else ""
     facts = [
         " ".join(filter(None, (video.codec, video.profile))),
         f"{video.width}x{video.height}",
         video.pix_fmt,
-        f"{float(video.average_rate):.6g} frames/s{steady}",
+        f"{float(video.average_rate):.6g} frames/s{variable}",
         f"about {video.frames} frames" if video.frames else "",
-        f"pixel shape {video.sample_aspect_ratio}" if video.sample_aspect_ratio != 1 else "",
-        f"turned by {video.rotation} degrees" if video.rotation else "",
+        f"pixel aspect ratio {video.sample_aspect_ratio}" if video.sample_aspect_ratio != 1 else "",
+        f"rotated by {video.rotation} degrees" if video.rotation else "",
         "interlaced" if video.interlaced else "",
     ]
     return ", ".join(filter(None, facts))
@@ -108,11 +108,11 @@ def _video(info: MediaInfo) -> str:
 
 def _colour(info: MediaInfo) -> str:
     colour = info.video.colour
-    spread = {1: "limited", 2: "full"}.get(colour.range, "unstated")
+    range_name = {1: "limited", 2: "full"}.get(colour.range, "unspecified")
     hdr = ", HDR10 mastering data" if info.video.hdr else ""
     return (
         f"primaries {colour.primaries_name}, transfer {colour.transfer_name}, matrix {colour.matrix_name}, "
-        f"{spread} range, chroma {colour.chroma_location}{hdr}"
+        f"{range_name} range, chroma {colour.chroma_location}{hdr}"
     )
 
 

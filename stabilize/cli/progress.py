@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a plain line every few seconds elsewhere, nothing where nobody looks."""
+"""Progress on stderr: a bar on a terminal, otherwise a plain line every few seconds; nothing with --quiet or --json."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from localfiles.terminal import complain
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from stabilize.pipeline import Progress
+    from stabilize.progress import StageProgress
 
-EVERY_S = 5.0
+LINE_INTERVAL_S = 5.0
 
 
 @contextmanager
-def progress(shown: bool) -> Iterator[Progress | None]:
-    """A callback for the stages; None where nothing is to be shown."""
+def progress(shown: bool) -> Iterator[StageProgress | None]:
+    """A callback for the stages, None if no progress is shown."""
     if not shown:
         yield None
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
@@ -32,8 +32,8 @@ def progress(shown: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def bar() -> Iterator[Progress]:
-    """One bar for each stage, with frames per second and the time left."""
+def bar() -> Iterator[StageProgress]:
+    """One bar per stage, with frames per second and the remaining time."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -46,7 +46,7 @@ def bar() -> Iterator[Progress]:
             if stage not in tasks:
                 tasks[stage] = shown.add_task(stage, total=total or None, fps="")
             speed = shown.tasks[tasks[stage]].speed
-            # The total is an estimate; a bar beyond its end would look broken.
+            # The total is an estimate and must not be exceeded.
             shown.update(
                 tasks[stage],
                 completed=done,
@@ -58,28 +58,28 @@ def bar() -> Iterator[Progress]:
 
 
 class Lines:
-    """Plain lines on stderr: where a stage stands, every few seconds."""
+    """A plain line on stderr every few seconds: stage, frames, speed, remaining time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._stage = ""
-        self._first = 0
-        self._began = self._said = clock()
+        self._start_frame = 0
+        self._start_s = self._last_line_s = clock()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        now = self._clock()
+        now_s = self._clock()
         if stage != self._stage:
-            self._stage, self._began, self._first = stage, now, done
-        if now - self._said < EVERY_S:
+            self._stage, self._start_s, self._start_frame = stage, now_s, done
+        if now_s - self._last_line_s < LINE_INTERVAL_S:
             return
-        self._said = now
-        complain(self._line(done, total, now - self._began))
+        self._last_line_s = now_s
+        complain(self._line(done, total, now_s - self._start_s))
 
-    def _line(self, done: int, total: int, passed_s: float) -> str:
-        rate = (done - self._first) / passed_s if passed_s > 0 else 0.0
-        left = f", {duration((total - done) / rate)} left" if rate and total > done else ""
+    def _line(self, done: int, total: int, elapsed_s: float) -> str:
+        rate = (done - self._start_frame) / elapsed_s if elapsed_s > 0 else 0.0
+        remaining = f", {duration((total - done) / rate)} left" if rate and total > done else ""
         speed = f", {rate:.1f} fps" if rate else ""
-        return f"{self._stage}: {done}{f' of {total}' if total >= done else ''} frames{speed}{left}"
+        return f"{self._stage}: {done}{f' of {total}' if total >= done else ''} frames{speed}{remaining}"
 
 
 def duration(seconds: float) -> str:

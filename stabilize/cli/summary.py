@@ -1,4 +1,4 @@
-"""The end of a run: one table, or JSON."""
+"""The summary printed at the end of a command: a table, or JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show_report(report: Report, quiet: bool, as_json: bool) -> None:
-    """What a run did. Quiet leaves the warnings, which tell of what was lost."""
+    """Print the report of a run. With `quiet` only the warnings."""
     if as_json:
         say_json(asdict(report))
     elif quiet:
@@ -26,7 +26,7 @@ def show_report(report: Report, quiet: bool, as_json: bool) -> None:
 
 
 def show_warnings(warnings: tuple[str, ...]) -> None:
-    """On stderr."""
+    """Print warnings on stderr."""
     for warning in warnings:
         complain(f"warning: {warning}")
 
@@ -34,14 +34,14 @@ def show_warnings(warnings: tuple[str, ...]) -> None:
 def show_motion(  # noqa: PLR0917
     motion: Motion, source: Path, target: Path, warnings: tuple[str, ...], quiet: bool, as_json: bool
 ) -> None:
-    """What an analysis found."""
+    """Print the summary of an analysis."""
     facts = _motion_facts(motion, source, target) | {"warnings": list(warnings)}
     if as_json:
         say_json(facts)
     elif quiet:
         show_warnings(warnings)
     else:
-        rows = [("frames", f"{facts['frames']}{_parts(facts['shots'], facts['unmeasured'])}")]
+        rows = [("frames", f"{facts['frames']}{_shots_text(facts['shots'], facts['unmeasured'])}")]
         rows += [("pairs", ", ".join(f"{name} {count}" for name, count in facts["pairs"].items()))]
         rows += [("warning", warning) for warning in warnings]
         say_table(str(target), rows)
@@ -63,7 +63,7 @@ def _motion_facts(motion: Motion, source: Path, target: Path) -> dict[str, Any]:
 
 
 def show_path(solution: Solution, source: Path, target: Path, quiet: bool, as_json: bool) -> None:
-    """What a solver found."""
+    """Print the summary of a solved path."""
     path, evidence = solution.path, solution.evidence
     counts = {"frames": len(path.timeline), "shots": len(path.shots)}
     if as_json:
@@ -86,24 +86,24 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _evidence_rows(known: Report | Evidence, frames: int, shots: int) -> list[tuple[str, str]]:
-    before, after = known.shake_before, known.shake_after
+def _evidence_rows(source: Report | Evidence, frames: int, shots: int) -> list[tuple[str, str]]:
+    before, after = source.shake_before, source.shake_after
     return [
-        ("frames", f"{frames}{_parts(shots, known.unmeasured)}"),
-        *([("gyroscope", "its rotation was used")] if known.gyro_used else []),
-        ("kept", f"{known.crop_kept:.1%} of the picture's area, at least {known.least_crop_kept:.1%}"),
+        ("frames", f"{frames}{_shots_text(shots, source.unmeasured)}"),
+        *([("gyroscope", "rotation of the log used")] if source.gyro_used else []),
+        ("kept", f"{source.crop_kept:.1%} of the frame area, at least {source.least_crop_kept:.1%}"),
         ("shake", f"{before.shift_percent:.3f} % of the long side before, {after.shift_percent:.3f} % after"),
         ("roll", f"{before.roll_deg:.3f} degrees before, {after.roll_deg:.3f} after"),
     ]
 
 
-def _parts(shots: int, unmeasured: int) -> str:
-    bridged = f", {unmeasured} of them bridged without a measurement" if unmeasured else ""
+def _shots_text(shots: int, unmeasured: int) -> str:
+    bridged = f", {unmeasured} without measured motion (interpolated)" if unmeasured else ""
     return (f" in {shots} shots" if shots > 1 else "") + bridged
 
 
 def seconds_line(seconds: dict[str, float], frames: int) -> str:
-    """Seconds of each stage and frames per second over all."""
+    """Seconds per stage, and frames per second overall."""
     total = sum(seconds.values())
     speed = f" ({frames / total:.0f} frames/s)" if total > 0 else ""
     return ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items()) + speed

@@ -8,11 +8,11 @@ from localfiles.terminal import say
 
 
 def say_table(title: str, rows: Iterable[tuple[str, str]]) -> None:
-    """Two columns under a title; equal labels one after the other are shown once."""
+    """Print two columns under a title. A label that repeats the one above is not printed."""
     rows = list(rows)
     width = max((len(label) for label, _ in rows), default=0)
     say(title)
-    before = None
+    previous = None
     for label, value in rows:
-        say(f"  {'' if label == before else label:<{width}}  {value}")
-        before = label
+        say(f"  {'' if label == previous else label:<{width}}  {value}")
+        previous = label

@@ -1,1 +1,1 @@
-"""The one bridge to `gyro`: find a video's log, match it, and say what its rotation does to the pictures."""
+"""The only bridge to `gyro`: find the log of a video, synchronise it, and compute how its rotation moves each frame."""

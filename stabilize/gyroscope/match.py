@@ -1,4 +1,4 @@
-"""A log and the matches of a motion -> when, where and through which lens the log's rotation is the camera's."""
+"""Synchronise a log with the matches of a motion: its orientation over video time, and the lens."""
 
 from __future__ import annotations
 
@@ -26,66 +26,68 @@ from stabilize.core import Float, Float32, FrameGeometry, Motion
 from stabilize.gyroscope.stretches import END_S
 from stabilize.settings import GyroConfig
 
-SURE_WEIGHT = 0.5  # of a match: the solver counts all alike, and takes out for itself what does not fit
+MATCH_WEIGHT_MIN = 0.5  # synchronisation weights all matches equally and rejects outliers itself
 
 
 @dataclass(frozen=True, slots=True)
 class SyncedGyro:
-    """A log that agrees with the picture."""
+    """A log that agrees with the visual motion."""
 
     track: OrientationTrack
     """R_world_cam over video time."""
     sync: SyncResult
+    """Clock, axes and readout."""
     lens: Lens
-    """Of the picture in square pixels."""
+    """Lens of the frame in square pixels."""
     shift: LensShift | None = None
-    """How a stabilising lens moved the picture; None where it did not."""
+    """Image shift by a stabilising lens (OIS); None if there is none."""
 
 
-def synced_gyro(
+def synchronise_gyro(
     motion: Motion, candidates: Iterable[Candidate], config: GyroConfig
 ) -> tuple[SyncedGyro | None, tuple[str, ...]]:
-    """The gyroscope of the video that a motion was measured on, by the first log that agrees with the picture, and why
-    others were not used. Raises SyncError where there is too little to compare.
+    """Return the first log that agrees with the visual motion, and notes on why others were not used.
+
+    Raises SyncError if there is too little motion to compare.
     """
-    match, notes = match_logs(candidates, lambda: tracks_of(motion), config.focal_px, config.lens)
+    match, notes = match_logs(candidates, lambda: motion_tracks(motion), config.focal_px, config.lens)
     if match is None:
         return None, notes
     log, tracks, sync = match.log, match.tracks, match.sync
     if not sync.accepted:
         return None, (
             *notes,
-            f"the gyroscope log {log.source} was not used, visual motion alone is used: {sync.refusal}",
+            f"the gyroscope log {log.source} was not used; falling back to visual motion: {sync.refusal}",
         )
-    shift = _lens_shift(tracks, log, sync, match.settings) if log.ois is not None or is_whole(tracks) else None
+    shift = _lens_shift(tracks, log, sync, match.settings) if log.ois is not None or covers_video(tracks) else None
     lens = _lens(match.settings.lens, sync, tracks.width, tracks.height)
     return SyncedGyro(camera_orientation(log, sync), sync, lens, shift), notes
 
 
-def tracks_of(motion: Motion) -> Tracks:
-    """The matches of a motion in full-size square pixels."""
+def motion_tracks(motion: Motion) -> Tracks:
+    """The matches of a motion, in square pixels at full frame size."""
     geometry, matches = motion.geometry, motion.matches
-    sure = matches.weight >= SURE_WEIGHT
+    used = matches.weight >= MATCH_WEIGHT_MIN
     width = round(geometry.width * geometry.pixel_aspect)
     square = FrameGeometry(width, geometry.height)
 
     def px(unit: Float32) -> Float:
-        shape = np.array(square.half_extent) / np.array(geometry.half_extent)  # the width is rounded
-        return square.to_px(unit[sure].astype(np.float64) * shape)
+        scale = np.array(square.half_extent) / np.array(geometry.half_extent)  # not 1, because the width is rounded
+        return square.to_px(unit[used].astype(np.float64) * scale)
 
     prev_px, next_px = px(matches.prev_unit), px(matches.next_unit)
-    return Tracks(motion.timeline.time_s, width, geometry.height, matches.pair[sure], prev_px, next_px)
+    return Tracks(motion.timeline.time_s, width, geometry.height, matches.pair[used], prev_px, next_px)
 
 
-def is_whole(tracks: Tracks) -> bool:
-    """Whether all of the video is compared, without a hole."""
-    known = tracks.time_s[np.unique(tracks.pair)]
-    edges = np.concatenate([tracks.time_s[:1], known, tracks.time_s[-1:]])
+def covers_video(tracks: Tracks) -> bool:
+    """Whether there are matches throughout the video, without a gap of END_S or more."""
+    matched_s = tracks.time_s[np.unique(tracks.pair)]
+    edges = np.concatenate([tracks.time_s[:1], matched_s, tracks.time_s[-1:]])
     return bool(np.diff(edges).max(initial=0.0) < END_S)
 
 
 def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSettings) -> LensShift | None:
-    """From the log where it has one, else from the picture where that shows one."""
+    """The logged shift if there is one, else the shift estimated from the matches if it is significant."""
     if log.ois is not None:
         return logged_shift(log.ois, sync, tracks.width, tracks.height)
     shift = estimate_shift(tracks, log, sync, settings)
@@ -93,7 +95,7 @@ def _lens_shift(tracks: Tracks, log: GyroLog, sync: SyncResult, settings: SyncSe
 
 
 def _lens(lens: Lens | None, sync: SyncResult, width: int, height: int) -> Lens:
-    """The lens as synchronisation left it."""
+    """The lens with the focal length that synchronisation has estimated."""
     if lens is None:
         return self_calibrated_lens(sync, width, height)
     return refocus_lens(lens, sync.focal_px)

@@ -1,16 +1,17 @@
-"""Which parts of a video are compared with a log: of a long one the middle and both ends tell the clock."""
+"""The parts of a video that are compared with a log. Of a long video the middle and both ends determine the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 MIDDLE_S, END_S = 120.0, 20.0
-WHOLE_MAX_S = MIDDLE_S + 4 * END_S  # of a shorter video everything is compared: each hole would be under END_S
+WHOLE_MAX_S = MIDDLE_S + 4 * END_S  # shorter videos are compared throughout: each gap would be shorter than END_S
 
 
 def compared_stretches(duration_s: float) -> Callable[[float], bool]:
-    """Whether so many seconds after the first frame are compared, in a video that lasts about `duration_s`; 0: it does
-    not say, and its beginning is.
+    """Return a function of the time since the first frame: whether the video is compared with the log at this time.
+
+    `duration_s` is the approximate duration; if it is 0 (unknown), the beginning is compared.
     """
     if duration_s <= WHOLE_MAX_S:
         return lambda time_s: duration_s > 0 or time_s <= WHOLE_MAX_S

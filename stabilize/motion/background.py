@@ -6,7 +6,8 @@ the one whose support covers most of what has been background so far is taken, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from stabilize.motion.sources import PointMatches
 
 THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
 LEARN = 0.12  # share by which one pair moves the belief; less where under a tenth of the points move otherwise
+DISTINCT_PX = 3.0  # by which other points differ where a pair teaches most
 DOUBT = 0.3  # belief below which support speaks against a motion
 FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 NEW = 0.6  # belief in picture that has just come into view
@@ -28,6 +30,8 @@ UNDISPUTED = 0.85  # share of the points from which on no other motion is looked
 POINTS_MIN = 8  # that can carry a motion
 WEIGHT_MIN = 0.1  # of a match: what a source doubts more is as good as not found
 Mask = NDArray[np.bool_]
+Shading = Callable[[list[Float]], Mask]  # which cells (m, rows * cols) without a match agree with each of m motions
+RobustFit = Callable[[Float32, Float32, float], Float | None]  # of points, next points, threshold in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,15 @@ class Hypothesis:
     """(3, 3), previous to next."""
     support: Mask
     """(k,) the matches that agree."""
+    shades: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    """The cells without a match that agree, where these were looked at."""
+    contrary: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    """Those that agree with another motion only."""
+
+    @property
+    def cells(self) -> int:
+        """How many cells agree."""
+        return int(self.support.sum()) + len(self.shades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,8 @@ class Found:
     """(k,) where each lies, as in `Corners`."""
     coarseness: int
     """By how much errors are larger than in a clear picture."""
+    blurred: bool = False
+    """Nothing beyond an affine motion can be told from them."""
 
 
 def found_of(corners: Corners, matches: PointMatches) -> Found:
@@ -85,8 +100,17 @@ def _magsac(prev: Float32, next_: Float32, threshold_px: float) -> Float | None:
     return None if H is None or not np.isfinite(H).all() else np.asarray(H)
 
 
-def hypotheses(prev: Float32, next_: Float32, likely: Mask, threshold_px: float = THRESHOLD_PX) -> list[Hypothesis]:
-    """Motions that part of the points agree on.
+def _ransac_affine(prev: Float32, next_: Float32, threshold_px: float) -> Float | None:
+    A, _ = cv2.estimateAffine2D(
+        prev, next_, method=cv2.RANSAC, ransacReprojThreshold=threshold_px, maxIters=2000, confidence=0.995
+    )
+    return None if A is None or not np.isfinite(A).all() else np.vstack([A, [0, 0, 1.0]])
+
+
+def hypotheses(
+    prev: Float32, next_: Float32, likely: Mask, threshold_px: float = THRESHOLD_PX, affine: bool = False
+) -> list[Hypothesis]:
+    """Motions that part of the points agree on: homographies, or no more than `affine`.
 
     They are no motion, the background so far, the largest group, and the largest of the rest.
     """
@@ -95,43 +119,74 @@ def hypotheses(prev: Float32, next_: Float32, likely: Mask, threshold_px: float 
     for pick in (likely, everything, None):
         if pick is not likely and max(h.support.mean() for h in found) > UNDISPUTED:
             break
-        _propose(prev, next_, ~found[-1].support if pick is None else pick, threshold_px, found)
+        fit = _ransac_affine if affine else _magsac
+        _propose(prev, next_, ~found[-1].support if pick is None else pick, threshold_px, fit, found)
     return found
 
 
-def _propose(prev: Float32, next_: Float32, pick: Mask, threshold_px: float, found: list[Hypothesis]) -> None:
+def _propose(  # noqa: PLR0917
+    prev: Float32, next_: Float32, pick: Mask, threshold_px: float, fit: RobustFit, found: list[Hypothesis]
+) -> None:
     if pick.sum() < POINTS_MIN:
         return
-    H = _magsac(prev[pick], next_[pick], threshold_px)
+    H = fit(prev[pick], next_[pick], threshold_px)
     if H is not None and np.linalg.det(H[:2, :2]) > 0.1:
         found.append(Hypothesis(H, errors(H, prev.astype(np.float64), next_.astype(np.float64)) < threshold_px))
 
 
-def camera_motion(found: Found, belief: Belief) -> Hypothesis | None:
+def camera_motion(found: Found, belief: Belief, shading: Shading | None = None) -> Hypothesis | None:
     """The hypothesis whose support covers most believed background; None where no group is large enough.
 
     Support where there was foreground counts against it: while that moves almost as the world does, one motion fits
-    both, badly. Each match counts by its weight.
+    both, badly. Each match counts by its weight, and each cell without one as a match, if `shading` tells of them.
     """
     chance = belief.cells.ravel()[found.cell]
     likely = chance * found.weight
-    candidates = hypotheses(found.prev, found.next, likely > np.median(likely), THRESHOLD_PX * found.coarseness)
+    threshold_px = THRESHOLD_PX * found.coarseness
+    candidates = hypotheses(found.prev, found.next, likely > np.median(likely), threshold_px, found.blurred)
+    if shading and max(h.support.mean() for h in candidates) <= UNDISPUTED:
+        candidates = _shaded(candidates, shading)
     worth = found.weight * (chance - DOUBT)
-    best = max(candidates, key=lambda h: float(np.sum(worth[h.support])))
-    return best if best.support.sum() >= POINTS_MIN else None
+    shade_worth = belief.cells.ravel() - DOUBT
+    best = max(candidates, key=lambda h: float(np.sum(worth[h.support])) + float(np.sum(shade_worth[h.shades])))
+    return best if best.cells >= POINTS_MIN else None
 
 
-def learn(belief: Belief, found: Found, support: Mask, H_px: Float, size: tuple[int, int]) -> Belief:
-    """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame."""
+def _shaded(candidates: list[Hypothesis], shading: Shading) -> list[Hypothesis]:
+    agree = shading([h.H_px for h in candidates])
+    anywhere = agree.any(axis=0)
+    return [
+        replace(h, shades=np.flatnonzero(cells), contrary=np.flatnonzero(anywhere & ~cells))
+        for h, cells in zip(candidates, agree, strict=True)
+    ]
+
+
+def learn(belief: Belief, found: Found, best: Hypothesis, size: tuple[int, int], bare: bool) -> Belief:
+    """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame.
+
+    In `bare` pictures less is learned the less the other points differ: what stands still beside a wall is no wall yet.
+    """
     cells = belief.cells.copy()
     flat = cells.ravel()
-    rate = LEARN * min(1.0, 10 * (1 - float(support.mean())))
-    flat[found.cell] += rate * found.weight * (support.astype(np.float32) - flat[found.cell])
+    rate = LEARN * min(1.0, 10 * (1 - float(best.support.mean())))
+    rate *= _distinctness(found, best) if bare else 1.0
+    flat[found.cell] += rate * found.weight * (best.support.astype(np.float32) - flat[found.cell])
+    flat[best.shades] += rate * (1 - flat[best.shades])
+    flat[best.contrary] -= rate * flat[best.contrary]
     cells += FORGET * (_prior(cells.shape) - cells)
     rows, cols = cells.shape
     sx, sy = cols / size[0], rows / size[1]
     T_cells_px = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
-    H_cells = T_cells_px @ H_px @ np.linalg.inv(T_cells_px)
+    H_cells = T_cells_px @ best.H_px @ np.linalg.inv(T_cells_px)
     border: dict[str, Any] = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NEW}
     moved = cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, **border)
     return Belief(np.asarray(moved))
+
+
+def _distinctness(found: Found, best: Hypothesis) -> float:
+    """How far the points that do not support a motion differ from it, 0 to 1."""
+    others = ~best.support
+    if not others.any():
+        return 0.0
+    prev, next_ = found.prev[others].astype(np.float64), found.next[others].astype(np.float64)
+    return min(1.0, float(np.median(errors(best.H_px, prev, next_))) / DISTINCT_PX)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from stabilize.core import FrameGeometry, Motion
@@ -11,10 +11,10 @@ from stabilize.motion.records import collect
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import Keep, MotionStream, Shown, View, follow_views, prepare_view
 from stabilize.parallel import prefetch
+from stabilize.progress import FrameProgress
 from stabilize.settings import MotionConfig
 
 AHEAD_FRAMES = 4  # prepared before they are needed
-Progress = Callable[[int], None]
 
 
 def estimate_motion(  # noqa: PLR0917
@@ -22,7 +22,7 @@ def estimate_motion(  # noqa: PLR0917
     geometry: FrameGeometry,
     time_base: Fraction,
     config: MotionConfig,
-    progress: Progress | None = None,
+    progress: FrameProgress | None = None,
     keep: Keep | None = None,
 ) -> Motion:
     """Motion between all neighbours among `pictures` (pts and uint8 pixels of `picture_size`, gray or RGB as the
@@ -38,7 +38,7 @@ def estimate_motion(  # noqa: PLR0917
             return collect(_final(stream, followed, progress), geometry, time_base)
 
 
-def _final(stream: MotionStream, views: Iterable[View], progress: Progress | None) -> Iterator[FrameMotion]:
+def _final(stream: MotionStream, views: Iterable[View], progress: FrameProgress | None) -> Iterator[FrameMotion]:
     for done, view in enumerate(views, start=1):
         yield from stream.push(view)
         if progress:

@@ -102,8 +102,15 @@ def robust_weight(distance: Float, scale: float) -> Float:
     return np.asarray(1 / (1 + (distance / scale) ** 2) ** 2)
 
 
-def choose(prev: Float, next_: Float, trust: Float, scale: float, floor: float) -> tuple[MotionModel, Float]:
-    """The model of the ladder with the least description length (BIC), each fitted robustly.
+def choose(  # noqa: PLR0917
+    prev: Float,
+    next_: Float,
+    trust: Float,
+    scale: float,
+    floor: float,
+    highest: MotionModel = MotionModel.HOMOGRAPHY,
+) -> tuple[MotionModel, Float]:
+    """The model of the ladder, up to the `highest`, with the least description length (BIC), each fitted robustly.
 
     `trust` (k,): weight of each point before its distance is known; `scale`: distance at which a point starts to count
     as an outlier; `floor`: measurement noise that no fit can beat. Residuals of neighbouring points are not
@@ -112,7 +119,7 @@ def choose(prev: Float, next_: Float, trust: Float, scale: float, floor: float) 
     effective = min(len(prev), POINTS_EFFECTIVE)
     best: tuple[float, MotionModel, Float] | None = None
     for model, (fit, parameters) in LADDER.items():
-        if 2 * len(prev) < parameters + 4:
+        if 2 * len(prev) < parameters + 4 or model > highest:
             break
         H = _fit_robustly(fit, prev, next_, trust, scale)
         distance = np.minimum(errors(H, prev, next_), 2 * scale)

@@ -40,8 +40,8 @@ def collect(frames: Iterable[FrameMotion], geometry: FrameGeometry, time_base: F
     """The motion of all frames. Raises MotionError where there is none, or their times cannot be used."""
     pts: list[int] = []
     sharpness: list[float] = []
-    records = np.zeros(spool.CHUNK, PAIR)
-    mesh = _Rows((*mesh_shape(geometry.half_extent), 2), np.float16, spool.CHUNK)
+    records = np.zeros(spool.CHUNK_FRAMES, PAIR)
+    mesh = _Rows((*mesh_shape(geometry.half_extent), 2), np.float16, spool.CHUNK_FRAMES)
     matches = _Rows((), MATCH, MATCH_ROWS)
     for frame in frames:
         pts.append(frame.pts)

@@ -18,7 +18,7 @@ from stabilize.motion.features import Corners, corners
 from stabilize.motion.matches import kept_matches
 from stabilize.motion.mesh import mesh_shape
 from stabilize.motion.observation import FrameMotion, Observation, PairMatches
-from stabilize.motion.pair import FittedPair, failed, fit_pair, sharpness
+from stabilize.motion.pair import FittedPair, PairFit, failed, fit_pair, sharpness
 from stabilize.motion.sources import (
     SOURCES,
     Follow,
@@ -190,7 +190,7 @@ class _PairEstimator:
     def _fit(self, key: View, view: View, matches: PointMatches, belief: Belief) -> FittedPair:
         usual = float(np.median(self._sharpness))
         pictures = key.picture, view.picture
-        return fit_pair(pictures, key.corners, matches, belief, usual, self._shape, self._config.mesh)
+        return fit_pair(PairFit(pictures, key.corners, belief, usual, self._shape, self._config.mesh), matches)
 
     def _advance(self, key: View, view: View, fitted: FittedPair) -> Stand | None:
         fresh = Stand(self._index - 1, key.picture, key.corners)

@@ -23,6 +23,7 @@ from stabilize.fields.smoothing import gaussian_mean, in_frames
 from stabilize.path.crop import border_points, half_span
 from stabilize.path.keyframes import values_at
 from stabilize.path.rotation import RotationPath, pinhole_rays
+from stabilize.progress import SolverProgress
 from stabilize.settings import AxisStrength, PathConfig
 
 SAFETY_UNITS = 2e-3  # kept free at each side: the field between the points that are checked
@@ -40,7 +41,6 @@ NO_LOG = (
     "the solver 'rotation' needs a gyroscope log that agrees with the picture, and there is none: name one with "
     "--gyro, or use --solver l1"
 )
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _Shot:
 
 
 def solve_rotation(
-    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None = None
+    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: SolverProgress | None = None
 ) -> RotationPath:
     """The path of the virtual camera.
 

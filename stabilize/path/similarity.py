@@ -72,7 +72,7 @@ class SimilarityPath:
         rectified = place(output_nodes(self.geometry), to_real(self._pose(source, time_s)[None]))
         wobble = self.camera.wobble[source : source + 1]
         field = warp_field((rectified + sample(wobble, rectified, self.geometry.half_extent))[0], self.geometry)
-        if source % spool.CHUNK == 0:
+        if source % spool.CHUNK_FRAMES == 0:
             spool.release(self.camera.wobble)
         return field
 

@@ -1,13 +1,12 @@
 """CameraPath -> SimilarityPath: one convex problem for each shot, under the true crop constraint.
 
 The objective is in `path.terms`, less a reward for the field of view that is kept. How one shot is solved is in
-`path.windows`. Where a crop enlarges more shake than it removes, the reward grows, there alone; where nothing helps, the
-input's own path is shown.
+`path.windows`. Where a crop enlarges more shake than it removes, the reward grows, and where the crop breathes, the
+penalties of its zoom, both around there alone. Where nothing helps, the input's own path is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,21 +22,21 @@ from stabilize.path.shrink import shrink_into_frame
 from stabilize.path.similarity import SimilarityPath
 from stabilize.path.terms import SolverInput, solver_input
 from stabilize.path.windows import IDENTITY, Balance, solve_shot
+from stabilize.progress import SolverProgress
 from stabilize.settings import PathConfig
 
 # Per frame, for the whole width kept. The penalties of `path.terms` are weighed against it.
 FOV_REWARD = 30.0
 FOV_REWARD_GROWTH = 4.0  # factor of the next attempt, where the output is shakier than the input
 ATTEMPTS = 4
-ZOOM_RIPPLE_MAX = 4e-3
-ZOOM_FACTOR_GROWTH = 6.0
+ZOOM_RIPPLE_MAX = 5e-3  # RMS of the crop's log scale about its smooth: above, the next attempt zooms less there
+ZOOM_FACTOR_GROWTH = 4.0
 SHAKE_RATIO_MAX = 1.02  # of the input's shake: above, the next attempt crops less there
 AS_FILMED_RATIO = 1.15  # of its acceleration: above, after the last attempt, the input's own path is shown
 GUARD_S = 0.25  # before and after such frames, that are treated like them
 FADE_S = 0.25  # standard deviation of the change to and fro
 TOO_FAST = "the camera moves further than the crop can follow there; a larger --max-crop may help"
 SHOTS_LISTED = 5  # whose times a note lists
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class _SolvedShot:
     """(n,) share of the input's own path, 0 to 1."""
 
 
-def solve_path(camera: CameraPath, config: PathConfig, progress: Progress | None = None) -> SimilarityPath:
+def solve_path(camera: CameraPath, config: PathConfig, progress: SolverProgress | None = None) -> SimilarityPath:
     """The steadiest path that the crop allows; `progress(done, total)` counts frames.
 
     Where no crop makes the output steadier than the input, the input's own path is shown, and a note says so. A shot

@@ -10,25 +10,24 @@ from stabilize.core import CameraPath
 from stabilize.fields.rotation import CameraRotation
 from stabilize.path.measure import SolvedPath
 from stabilize.path.solve import solve_path
+from stabilize.progress import SolverProgress
 from stabilize.settings import PathConfig, SolverName
 
-Progress = Callable[[int, int], None]
-"""progress(done, total): frames."""
-Solver = Callable[[CameraPath, CameraRotation | None, PathConfig, Progress | None], SolvedPath]
+Solver = Callable[[CameraPath, CameraRotation | None, PathConfig, SolverProgress | None], SolvedPath]
 """From the camera path, and the camera's rotation where there is a gyroscope log, to a path inside the crop. Raises
 SolveError where there is none, UsageError where the solver needs a log and there is none."""
 
 
 def _l1(
-    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None
+    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: SolverProgress | None
 ) -> SolvedPath:
     """The steadiest path of similarities; the camera path already includes what the log says of its rotation."""
     path = solve_path(camera, config, progress)
-    return replace(path, notes=(*path.notes, *spool.note(path.camera.wobble)))
+    return replace(path, notes=(*path.notes, *spool.memory_warning(path.camera.wobble)))
 
 
 def _rotation(
-    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: Progress | None
+    camera: CameraPath, rotation: CameraRotation | None, config: PathConfig, progress: SolverProgress | None
 ) -> SolvedPath:
     """A virtual camera that turns smoothly. Loaded on demand: SciPy's rotations take memory."""
     from stabilize.path.rotation_solver import solve_rotation

@@ -8,18 +8,20 @@ so keeps one speed for as long as it can.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from stabilize.core import CameraPath, Float, FrameGeometry
-from stabilize.fields.similarity import to_complex, to_real
+from stabilize.core import CameraPath, Float, FrameGeometry, Timeline
+from stabilize.fields.similarity import Complex, inverse, to_complex, to_real
+from stabilize.fields.smoothing import gaussian_mean, in_frames
 from stabilize.path.differences import Difference, differences
 from stabilize.path.interior_point import Term
 from stabilize.path.keyframes import values_at
 from stabilize.settings import AxisStrength, PathConfig
 
+DRIFT_S = 2.0  # standard deviation of the smooth path that the output may follow at no cost
 HORIZON_FRAMES_MAX = 3000  # of smoothing: the weights grow with its third power
 # Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
 HORIZON_WEIGHT = 300.0
@@ -52,8 +54,8 @@ PATH_PENALTIES = (
 )
 # Of the crop's own zoom, whatever the camera's: walking forward is a steady zoom, and no shake.
 ZOOM_PENALTIES = (
-    Penalty(2, (11.25, 0.0, 0.0, 0.0), 10.0),
-    Penalty(2, (4.05, 0.0, 0.0, 0.0), 0.0),
+    Penalty(2, (100.0, 0.0, 0.0, 0.0), 10.0),
+    Penalty(2, (0.5, 0.0, 0.0, 0.0), 0.0),
 )
 
 
@@ -71,6 +73,8 @@ class SolverInput:
     """(n-1,) between frames, in units of the median interval."""
     interval_s: float
     """Median time between frames, seconds."""
+    drift: Complex
+    """(n-1, 2) velocity of the camera's smooth path, units per median interval: what no penalty of speed resists."""
 
     def max_crop(self, frames: slice) -> Float:
         """The share of the width (n,) that may be cropped from each frame."""
@@ -80,7 +84,22 @@ class SolverInput:
 def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
     """The input of the solver for all shots of a video."""
     timeline = camera.timeline
-    return SolverInput(camera, config, timeline.time_s, timeline.intervals, timeline.interval_s)
+    return SolverInput(
+        camera, config, timeline.time_s, timeline.intervals, timeline.interval_s, _drift(camera, config, timeline)
+    )
+
+
+def _drift(camera: CameraPath, config: PathConfig, timeline: Timeline) -> Complex:
+    """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot."""
+    back = inverse(
+        to_complex(_scaled_steps(camera.step, _stored_strength(config.strength, camera.geometry), timeline.time_s[:-1]))
+    )
+    velocity = np.stack([1j * np.angle(back[:, 0]), back[:, 1]], axis=1) / timeline.intervals[:, None]
+    sigma = in_frames(DRIFT_S, timeline.interval_s)
+    for shot in camera.shots:
+        pairs = slice(shot.start, max(shot.stop - 1, shot.start))
+        velocity[pairs] = to_complex(gaussian_mean(to_real(velocity[pairs]), sigma))
+    return velocity
 
 
 def objective_terms(data: SolverInput, frames: slice, zoom_factor: Float) -> tuple[Term, ...]:
@@ -96,6 +115,7 @@ def objective_terms(data: SolverInput, frames: slice, zoom_factor: Float) -> tup
     interval, trust = data.intervals[pairs], camera.weight[pairs]
     horizon_frames = np.minimum(values_at(config.smoothness_s, time_s) / data.interval_s, HORIZON_FRAMES_MAX)
     of_path = differences(steps, interval, orders=2)
+    of_path[0] = replace(of_path[0], offset=of_path[0].offset - data.drift[pairs])
     of_crop = differences(np.tile(STILL, (len(steps), 1)), interval, orders=2)
     terms = [
         _penalty_term(penalty, of_path, horizon_frames, data.interval_s, trust)

@@ -56,7 +56,7 @@ def solve_shot(data: SolverInput, shot: slice, balance: Balance) -> Float:
     def solve_one(window: slice, real_scale: Float | None) -> Float:
         inside_shot = slice(window.start - shot.start, window.stop - shot.start)
         pose = _solve_window(data, window, balance.of(inside_shot), real_scale)
-        spool.trim()  # or freed memory of each window would stay with the process
+        spool.trim_heap()  # or freed memory of each window would stay with the process
         return pose
 
     def solve_all(pool: ThreadPoolExecutor, real_scale: Float | None = None) -> Float:
@@ -109,10 +109,10 @@ def _solve_window(data: SolverInput, window: slice, balance: Balance, real_scale
         needed, outside = margins(camera, pose, window)
         if tolerance == ROUGH_TOLERANCE:
             margin, tolerance = needed, TOLERANCE
-        elif outside.max() <= 0:
+        elif outside.max() <= -SAFETY_UNITS / 2:
             return pose
         else:
-            margin = np.where(outside[:, None] > 0, np.maximum(margin, needed + SAFETY_UNITS), margin)
+            margin = np.where(outside[:, None] > -SAFETY_UNITS / 2, np.maximum(margin, needed + SAFETY_UNITS), margin)
     return shrink_into_frame(camera, window, pose)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from localfiles.reading import PathLike
 from stabilize.core import StablePath
-from stabilize.parallel import in_order, prefetch
+from stabilize.parallel import map_in_order, prefetch
+from stabilize.progress import FrameProgress
 from stabilize.rendering.backends import Warp, open_backend
 from stabilize.rendering.compose import COMPOSERS, Composer
 from stabilize.rendering.matching import Matching, SourceFrame, check_video
@@ -16,7 +17,7 @@ from stabilize.rendering.window import Window, frames_ahead, windows
 from stabilize.settings import EncodeConfig, RenderConfig
 from stabilize.video.buffers import new_frame
 from stabilize.video.frame import Frame
-from stabilize.video.opened import opened
+from stabilize.video.open_input import reopen
 from stabilize.video.probe import MediaInfo
 from stabilize.video.reader import read_frames
 from stabilize.video.writer import VideoWriter
@@ -32,9 +33,9 @@ def render_video(
     config: RenderConfig,
     encode: EncodeConfig,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: FrameProgress | None = None,
 ) -> tuple[str, ...]:
-    """Write the steady video; everything else of the file is kept. Returns warnings; `progress` counts frames.
+    """Write the steady video; everything else of the file is kept. Returns warnings.
 
     Raises MotionError where the path was made for another video, UsageError for a backend that is not there.
     """
@@ -42,7 +43,7 @@ def render_video(
     warp = open_backend(config, info.video.colour.chroma_location)
     composer = COMPOSERS["crop"]
     depth = max(1, FRAMES_AHEAD - frames_ahead(composer.after))  # the window holds the others
-    with opened(info) as source, VideoWriter(source, target, encode) as writer:
+    with reopen(info) as source, VideoWriter(source, target, encode) as writer:
         reading = read_frames(source)
         with prefetch(reading, depth) as frames:
             sources = Matching(frames, path.timeline, str(info.path))
@@ -68,4 +69,4 @@ def output_frames(
 
     around = windows(sources, path.shots, composer.before, composer.after)
     plans = ((window, slot) for window in around for slot in schedule(window.centre, window.following))
-    return in_order(made, plans, min(MAX_WORKERS, os.cpu_count() or 1))
+    return map_in_order(made, plans, min(MAX_WORKERS, os.cpu_count() or 1))

@@ -1,1 +1,1 @@
-"""Decode and encode: native pixel formats, pts, tracks, colour and HDR tags (PyAV)."""
+"""Decode and encode with PyAV: native pixel formats, pts, tracks, colour and HDR tags."""

@@ -1,4 +1,4 @@
-"""Packets to a file: the video track, the other tracks of the input, its tags and chapters, the name at the end."""
+"""Write packets of all tracks, tags and chapters to a file that gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import av
 from localfiles import check_target, pending_file
 from stabilize.errors import OutputError, file_errors
 from stabilize.video.encode import FrameEncoder
-from stabilize.video.matroska import set_pixel_shape
-from stabilize.video.opened import OpenInput, opened
+from stabilize.video.matroska import set_pixel_aspect
+from stabilize.video.open_input import OpenInput, reopen
 from stabilize.video.output import copy_tags, open_output
 from stabilize.video.plan import OutputPlan
 from stabilize.video.probe import MediaInfo
@@ -25,13 +25,12 @@ from stabilize.video.remux import TrackCopy
 from stabilize.video.tracks import FileTracks
 
 
-class ResultFile:
-    """The file of a plan, as a context manager; the packets of its video come from `encoder`, or from an earlier one of
-    the same settings.
+class OutputFile:
+    """An output file, as a context manager. Its video packets come from `encoder` or from one with the same settings.
 
-    Leaving the context in peace completes the file and gives it its name; leaving it by an exception removes every
-    trace of it. The other tracks come from `source`: where that is open, they are the packets that its reader passes
-    on, and it must be read to its end before the context is left. Raises `OutputError` if the file cannot be written.
+    At the end of the context the file is completed and renamed; on an exception it is removed. The other tracks come
+    from `source`. For an `OpenInput` they are passed on by its reader, which must reach the end of the file before the
+    context ends. Raises `OutputError` if the file cannot be written.
     """
 
     def __init__(self, source: MediaInfo | OpenInput, plan: OutputPlan) -> None:
@@ -47,10 +46,11 @@ class ResultFile:
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """What was lost or converted so far."""
         return (*self._notes, *(self._copy.warnings if self._copy else ()))
 
-    def rehearse(self) -> None:
-        """Set everything up and write a header into memory, so that what refuses does so before any work is done."""
+    def dry_run(self) -> None:
+        """Write a header to memory, so that a refusal by encoder or muxer comes before any work is done."""
         with ExitStack() as stack:
             stack.enter_context(output_errors(self.target))
             self._open(stack, io.BytesIO())
@@ -65,19 +65,19 @@ class ResultFile:
             self._pending = stack.enter_context(pending)
             source, copy = self._open(stack, str(self._pending))
             if isinstance(self._source, OpenInput):
-                source.tracks.wanted = copy.wanted
+                source.tracks.indices = copy.indices
                 copy.start(source.tracks)
             else:
-                copy.start(FileTracks(source.container, copy.wanted))
+                copy.start(FileTracks(source.container, copy.indices))
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
 
-    def _open(self, stack: ExitStack, where: Any) -> tuple[OpenInput, TrackCopy]:
+    def _open(self, stack: ExitStack, file: Any) -> tuple[OpenInput, TrackCopy]:
         info, container = self._plan.info, self._plan.container
         shared = self._source if isinstance(self._source, OpenInput) else None
-        source = shared or stack.enter_context(opened(info))
-        self._output = stack.enter_context(open_output(where, info, container))
+        source = shared or stack.enter_context(reopen(info))
+        self._output = stack.enter_context(open_output(file, info, container))
         self.encoder = FrameEncoder(self._output, self._plan)
         copy_tags(self._output, self.encoder.stream, source.container, info, container)
         self._copy = TrackCopy(source.container, self._output, info, container)
@@ -90,11 +90,11 @@ class ResultFile:
         self._stack.__exit__(kind, error, trace)
 
     def write(self, packets: Iterable[Any]) -> None:
-        """Packets of the video, in decoding order, and whatever of the other tracks belongs before each."""
+        """Write video packets, in decoding order, and the packets of other tracks that belong before them."""
         assert self._copy is not None
         with output_errors(self.target):
             for packet in packets:
-                self._copy.up_to(packet.dts * packet.time_base)
+                self._copy.copy_until(packet.dts * packet.time_base)
                 self._output.mux(packet)
                 self._packets += 1
 
@@ -104,21 +104,21 @@ class ResultFile:
         if kind is not None:
             return
         if not self._packets:
-            raise OutputError(f"{self.target}: there was not a single frame to write")
+            raise OutputError(f"{self.target}: not written, as there was not a single frame")
         assert self._copy is not None
         self._copy.finish()
         self._output.close()
-        shape = self._plan.info.video.sample_aspect_ratio
-        if shape != 1 and self._plan.container.is_matroska and not set_pixel_shape(self._pending, shape):
-            self._notes += (f"the pixel shape {shape} could not be written",)
+        aspect = self._plan.info.video.sample_aspect_ratio
+        if aspect != 1 and self._plan.container.is_matroska and not set_pixel_aspect(self._pending, aspect):
+            self._notes += (f"the pixel aspect ratio {aspect} could not be written",)
 
 
 @contextmanager
 def output_errors(target: Path) -> Iterator[None]:
-    """What FFmpeg and the system say of a file that is being written, as `OutputError`."""
+    """Convert errors of FFmpeg and the system to `OutputError`."""
     try:
         yield
     except (av.FFmpegError, OSError) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = "the disk is full" if full else str(getattr(error, "strerror", None) or error).lower()
-        raise OutputError(f"{target}: cannot be written ({what})") from error
+        is_full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        reason = "the disk is full" if is_full else str(getattr(error, "strerror", None) or error).lower()
+        raise OutputError(f"{target}: cannot be written ({reason})") from error

@@ -1,4 +1,4 @@
-"""What an output will be: its container, its encoding, and what of the input it cannot have. Nothing is opened."""
+"""Plan an output: container, encoding and losses. No file is opened."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from stabilize.video.probe import MediaInfo
 
 @dataclass(frozen=True, slots=True)
 class OutputPlan:
-    """What the settings amount to for a video and the name of an output."""
+    """How an output will be written, from the video, the name of the output and the settings."""
 
     info: MediaInfo
-    """The video that is worked on."""
+    """The input."""
     target: Path
-    """The file to write, as it was named."""
+    """Path of the output, as given."""
     size: tuple[int, int]
-    """(width, height) of the frames that are given to the encoder."""
+    """(width, height) in px of the frames that the encoder gets."""
     container: Container
-    """Of the file."""
+    """Container of the output."""
     encoding: Encoding
-    """Of the video track."""
+    """Encoding of the video track."""
     overwrite: bool
-    """Whether an existing target is replaced."""
+    """Whether to replace an existing file."""
     warnings: tuple[str, ...]
-    """What is lost or converted, other tracks aside."""
+    """What is lost or converted, except other tracks."""
 
 
 def plan_output(
     info: MediaInfo, target: PathLike, config: EncodeConfig | None = None, size: tuple[int, int] | None = None
 ) -> OutputPlan:
-    """What would be written to `target`; `size` where it is not the input's.
+    """Plan how `target` is written. `size` is (width, height) in px, by default that of the input.
 
     Raises UsageError for settings that do not fit the video or the container.
     """

@@ -1,4 +1,4 @@
-"""What is in a file: tracks, picture format, times, colour and HDR tags; reads a few packets and one frame."""
+"""Find out what is in a file: tracks, pixel format, times, colour and HDR tags. Reads a few packets and one frame."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from stabilize.core import FrameGeometry
 from stabilize.errors import InputError
 from stabilize.video.buffers import BT709, frame_layout
 from stabilize.video.frame import PixelLayout
-from stabilize.video.source import check_size, decoder_of, input_container, is_cover, pick_video
-from stabilize.video.timestamps import usual_step
+from stabilize.video.source import check_size, decoder_of, is_cover, open_container, pick_video
+from stabilize.video.timestamps import nominal_step
 
-UNSTATED = 2  # of primaries, transfer and matrix
+UNSPECIFIED = 2  # of primaries, transfer and matrix
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange
-_CHARACTERISTICS = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m"}
-_PRIMARIES = _CHARACTERISTICS | {
+_COMMON_NAMES = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m"}
+_PRIMARIES = _COMMON_NAMES | {
     8: "film",
     9: "bt2020",
     10: "smpte428",
@@ -37,7 +37,7 @@ _PRIMARIES = _CHARACTERISTICS | {
     12: "smpte432",
     22: "ebu3213",
 }
-_TRANSFERS = _CHARACTERISTICS | {
+_TRANSFERS = _COMMON_NAMES | {
     8: "linear",
     9: "log100",
     10: "log316",
@@ -50,7 +50,7 @@ _TRANSFERS = _CHARACTERISTICS | {
     17: "smpte428",
     18: "arib-std-b67",
 }
-_MATRICES = _CHARACTERISTICS | {
+_MATRICES = _COMMON_NAMES | {
     0: "gbr",
     4: "fcc",
     8: "ycgco",
@@ -64,12 +64,12 @@ _MATRICES = _CHARACTERISTICS | {
     16: "ycgco-re",
     17: "ycgco-ro",
 }
-_SAMPLED_PACKETS = 240  # enough to see whether the rate varies
-_SAMPLED_BYTES = 32 << 20
-_REORDERED = 16  # the last of a sample may lie beyond frames that were not sampled
-# The level of libav's log belongs to the process, but PyAV (18) has the siting neither of a stream, nor of a decoder or
-# frame: two threads that probe take turns. Nor does PyAV tell libav's level: it is set to what it is at first.
-_LOG_LEVEL = Lock()
+_SAMPLE_PACKETS = 240  # enough to tell whether the frame rate varies
+_SAMPLE_BYTES_MAX = 32 << 20
+_REORDER_FRAMES_MAX = 16  # the last ones of a sample may be displayed after frames that were not sampled
+# PyAV (18) gives the chroma siting neither for a stream nor for a decoder or frame, only in the log. The log level is
+# global, so threads that probe take turns. PyAV cannot read libav's level: it is reset to its initial value.
+_LOG_LEVEL_LOCK = Lock()
 _SIDE_DATA = (
     SideData.DISPLAYMATRIX,
     SideData.MASTERING_DISPLAY_METADATA,
@@ -80,128 +80,175 @@ _SIDE_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """FFmpeg's numbers for the colour tags and its name of the chroma siting.
-
-    2 is "not stated"; for the range 0 is not stated, 1 limited and 2 full.
-    """
+    """Colour tags as FFmpeg's numbers."""
 
     primaries: int = 2
+    """AVColorPrimaries; 2: unspecified."""
     transfer: int = 2
+    """AVColorTransferCharacteristic; 2: unspecified."""
     matrix: int = 2
+    """AVColorSpace; 2: unspecified."""
     range: int = 0
+    """0: unspecified, 1: limited, 2: full."""
     chroma_location: str = "unspecified"
+    """FFmpeg's name of the chroma siting."""
 
     @property
     def primaries_name(self) -> str:
-        """As FFmpeg calls them."""
+        """FFmpeg's name."""
         return _PRIMARIES.get(self.primaries, f"number {self.primaries}")
 
     @property
     def transfer_name(self) -> str:
+        """FFmpeg's name."""
         return _TRANSFERS.get(self.transfer, f"number {self.transfer}")
 
     @property
     def matrix_name(self) -> str:
+        """FFmpeg's name."""
         return _MATRICES.get(self.matrix, f"number {self.matrix}")
 
 
 @dataclass(frozen=True, slots=True)
 class Hdr:
-    """HDR10: the mastering display and the light levels of the content."""
+    """HDR10 metadata: mastering display and content light levels."""
 
-    primaries: tuple[tuple[int, int], ...] = ()  # (x, y) of red, green, blue and white, in 1/50000
-    luminance: tuple[int, int] | None = None  # (maximum, minimum) in 1/10000 cd/m2
-    light_level: tuple[int, int] | None = None  # (MaxCLL, MaxFALL) in cd/m2
+    primaries: tuple[tuple[int, int], ...] = ()
+    """(x, y) of red, green, blue and white, in 1/50000."""
+    luminance: tuple[int, int] | None = None
+    """(maximum, minimum) in 1/10000 cd/m2."""
+    light_level: tuple[int, int] | None = None
+    """(MaxCLL, MaxFALL) in cd/m2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One stream of the container. `tag` is its four-letter code, which is all that names most data tracks."""
+    """One stream of the container."""
 
     index: int
-    kind: str  # video, audio, subtitle, data, attachment or unknown
+    """Index of the stream."""
+    kind: str
+    """video, audio, subtitle, data, attachment or unknown."""
     codec: str
+    """FFmpeg's name."""
     tag: str = ""
+    """Four-character code, the only name that most data tracks have."""
     language: str = ""
+    """Language code, as in the file."""
     title: str = ""
+    """Title or handler name."""
     is_cover: bool = False
+    """Whether it is a cover image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
+    """A chapter of the file."""
+
     start_s: float
+    """Start in s."""
     end_s: float
+    """End in s."""
     title: str
+    """Title, may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """The video track that is worked on. Sizes are of the stored picture, before rotation and pixel shape."""
+    """The video track to process."""
 
     index: int
+    """Index of the stream."""
     codec: str
-    profile: str  # of the codec, "" if unknown
+    """FFmpeg's name."""
+    profile: str
+    """Profile of the codec; "": unknown."""
     width: int
+    """Width of the stored frame in px, before rotation and pixel aspect."""
     height: int
+    """Height of the stored frame in px, before rotation."""
     pix_fmt: str
-    layout: PixelLayout  # what frames are read as: `pix_fmt`, or the nearest that can be processed
+    """Pixel format of the decoder."""
+    layout: PixelLayout
+    """Layout of the frames that are read: that of `pix_fmt`, or the nearest one."""
     time_base: Fraction
+    """Unit of the times in s."""
     average_rate: Fraction
-    variable_rate: bool | None  # None: too few frames to tell
-    frames: int  # from the header or duration: an estimate; 0: unknown
+    """Frames per s."""
+    variable_rate: bool | None
+    """Whether the frame rate varies; None: too few frames to tell."""
+    frames: int
+    """Number of frames from header or duration, an estimate; 0: unknown."""
     start_s: float
+    """Start time in s."""
     sample_aspect_ratio: Fraction
-    rotation: int  # degrees clockwise that a player turns the picture by: 0, 90, 180, 270 (nearest)
+    """Width to height of a pixel."""
+    rotation: int
+    """Clockwise rotation by a player in degrees, to the nearest of 0, 90, 180, 270."""
     display_matrix: tuple[int, ...] | None
+    """FFmpeg's 3 x 3 display matrix, by rows; None: none in the file."""
     colour: Colour
+    """Colour tags of the frames as they are read."""
     hdr: Hdr | None
+    """HDR10 metadata."""
     interlaced: bool
-    closed_captions: bool  # inside the coded pictures
+    """Whether the first frame is interlaced."""
+    closed_captions: bool
+    """Whether the bitstream holds closed captions."""
 
     @property
     def geometry(self) -> FrameGeometry:
+        """Size, pixel aspect and rotation."""
         return FrameGeometry(self.width, self.height, float(self.sample_aspect_ratio), self.rotation)
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What `probe` found. Strings are the file's own: they may hold anything, escape sequences and surrogates too."""
+    """Result of `probe`. Strings from the file are unchecked and may hold escape sequences and surrogates."""
 
     path: Path
+    """Absolute path."""
     container: str
+    """FFmpeg's name of the demuxer."""
     size_bytes: int
+    """Size of the file."""
     duration_s: float
+    """Duration in s; 0: unknown."""
     video: VideoInfo
+    """The video track to process."""
     tracks: tuple[Track, ...]
+    """All streams, the video included."""
     chapters: tuple[Chapter, ...]
+    """Chapters."""
     metadata: dict[str, str]
+    """Metadata of the container."""
 
 
 def probe(path: PathLike) -> MediaInfo:
-    """Look into a file. Raises `InputError` if it is no local video file or not one frame of it can be decoded."""
-    with input_container(path) as container:
+    """Inspect a file. Raises `InputError` if it is not a local video file or no frame of it can be decoded."""
+    with open_container(path) as container:
         stream = pick_video(container, path)
-        dump = _dump(container)
-        tagged, picture, times = _sample(container, stream, path)
-        check_size(picture.width, picture.height, path)
+        descriptions = _stream_descriptions(container)
+        tagged, decoded, times = _sample(container, stream, path)
+        check_size(decoded.width, decoded.height, path)
         duration = container.duration or 0
         return MediaInfo(
             path=Path(os.path.abspath(path)),
             container=container.format.name,
             size_bytes=os.stat(path).st_size,
             duration_s=duration / av.time_base if duration > 0 else 0.0,
-            video=_video_info(stream, tagged, picture, times, dump.get(stream.index, "")),
-            tracks=tuple(_track(s, dump.get(s.index, "")) for s in container.streams),
+            video=_video_info(stream, tagged, decoded, times, descriptions.get(stream.index, "")),
+            tracks=tuple(_track(s, descriptions.get(s.index, "")) for s in container.streams),
             chapters=tuple(_chapter(c) for c in container.chapters()),
             metadata=dict(container.metadata),
         )
 
 
-def _dump(container: Any) -> dict[int, str]:
-    """FFmpeg's own description of each stream: PyAV shows chroma siting and tags of data tracks nowhere else."""
-    with _LOG_LEVEL:
+def _stream_descriptions(container: Any) -> dict[int, str]:
+    """Return FFmpeg's description of each stream, the only place with chroma siting and codes of data tracks."""
+    with _LOG_LEVEL_LOCK:
         level = av.logging.get_level()
-        av.logging.set_libav_level(av.logging.VERBOSE)  # only here does the description name the siting
+        av.logging.set_libav_level(av.logging.VERBOSE)  # the description has the siting only at this level
         try:
             with av.logging.Capture(local=False):
                 av.logging.set_level(av.logging.INFO)
@@ -209,61 +256,61 @@ def _dump(container: Any) -> dict[int, str]:
         finally:
             av.logging.set_level(level)
             av.logging.set_libav_level(av.logging.INFO)
-    # A line of its own: the file's tags are in the text too, further to the right, and may say anything.
+    # Only at the start of a line: the text also holds metadata of the file, indented further, with any content.
     return {int(index): line for index, line in re.findall(r"^ {0,2}Stream #0:(\d{1,6})(.*)$", text, re.MULTILINE)}
 
 
 def _sample(container: Any, stream: Any, path: PathLike) -> tuple[Any, Any, list[int]]:
-    """The first frame that can be decoded, twice: with all its tags, and with all its planes; the times of packets."""
-    usual, whole = stream.codec_context, decoder_of(stream)
-    for decoder in (usual, whole):
+    """Return the first frame from two decoders, for its tags and for all its planes, and the pts of packets."""
+    default, with_alpha = stream.codec_context, decoder_of(stream)
+    for decoder in (default, with_alpha):
         decoder.thread_type = "SLICE"
         decoder.thread_count = 1
-    tagged = picture = None
+    tagged = decoded = None
     times: list[int] = []
     size = 0
     for count, packet in enumerate(_packets(container, stream), start=1):
-        tagged = tagged or _first_frame(usual, packet)
-        picture = tagged if whole is usual else picture or _first_frame(whole, packet)
+        tagged = tagged or _decode_first(default, packet)
+        decoded = tagged if with_alpha is default else decoded or _decode_first(with_alpha, packet)
         times += [packet.pts] if packet is not None and packet.pts is not None else []
         size += packet.size if packet is not None else 0
-        if picture is not None and (count >= _SAMPLED_PACKETS or size > _SAMPLED_BYTES):
-            times = sorted(times)[:-_REORDERED]
+        if decoded is not None and (count >= _SAMPLE_PACKETS or size > _SAMPLE_BYTES_MAX):
+            times = sorted(times)[:-_REORDER_FRAMES_MAX]
             break
-    if tagged is None or picture is None:
+    if tagged is None or decoded is None:
         raise InputError(
             f"{path}: not a single frame could be decoded; the file is damaged or its video track is empty"
         )
-    return tagged, picture, times
+    return tagged, decoded, times
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    with suppress(av.FFmpegError):  # cut short: what came before is what there is
+    with suppress(av.FFmpegError):  # truncated: use the packets before
         yield from (packet for packet in container.demux(stream) if packet.size)
     yield None
 
 
-def _first_frame(decoder: Any, packet: Any) -> Any:
+def _decode_first(decoder: Any, packet: Any) -> Any:
     try:
         return next(iter(decoder.decode(packet)), None)
     except av.FFmpegError:
         return None
 
 
-def _video_info(stream: Any, tagged: Any, picture: Any, times: list[int], dump: str) -> VideoInfo:
+def _video_info(stream: Any, tagged: Any, decoded: Any, times: list[int], description: str) -> VideoInfo:
     side_data = {kind: bytes(tagged.side_data[kind]) for kind in _SIDE_DATA if kind in tagged.side_data}
     matrix = side_data.get(SideData.DISPLAYMATRIX)
-    # Fractions all: arithmetic of the rationals that PyAV 19 gives rounds to 32 bits.
+    # Convert to Fraction: arithmetic of PyAV 19's rationals rounds to 32 bits.
     time_base = Fraction(stream.time_base)
-    rate = Fraction(stream.average_rate or stream.guessed_rate or 1 / (usual_step(stream) * time_base))
+    rate = Fraction(stream.average_rate or stream.guessed_rate or 1 / (nominal_step(stream) * time_base))
     return VideoInfo(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         profile=stream.codec_context.profile or "",
-        width=picture.width,
-        height=picture.height,
-        pix_fmt=picture.format.name,
-        layout=frame_layout(picture),
+        width=decoded.width,
+        height=decoded.height,
+        pix_fmt=decoded.format.name,
+        layout=frame_layout(decoded),
         time_base=time_base,
         average_rate=rate,
         variable_rate=_is_variable(times),
@@ -272,7 +319,7 @@ def _video_info(stream: Any, tagged: Any, picture: Any, times: list[int], dump: 
         sample_aspect_ratio=Fraction(stream.sample_aspect_ratio or 1),
         rotation=_rotation(struct.unpack("=9i", matrix)) if matrix else 0,
         display_matrix=struct.unpack("=9i", matrix) if matrix else None,
-        colour=_colour(tagged, dump),
+        colour=_colour(tagged, description),
         hdr=_hdr(side_data),
         interlaced=tagged.interlaced_frame,
         closed_captions=SideData.A53_CC in side_data,
@@ -280,7 +327,7 @@ def _video_info(stream: Any, tagged: Any, picture: Any, times: list[int], dump: 
 
 
 def _is_variable(times: list[int]) -> bool | None:
-    """Whether the distances of frames differ by more than rounding to the time base explains."""
+    """Return whether frame intervals differ by more than rounding to the time base; None: too few frames."""
     steps = np.diff(np.unique(times))
     if len(steps) < 2:
         return None
@@ -288,20 +335,23 @@ def _is_variable(times: list[int]) -> bool | None:
 
 
 def _frames_by_duration(stream: Any, rate: Fraction) -> int:
-    tagged = stream.duration * stream.time_base if stream.duration else None
-    duration: Fraction = tagged or Fraction(stream.container.duration or 0, av.time_base)
+    stream_s = stream.duration * stream.time_base if stream.duration else None
+    duration: Fraction = stream_s or Fraction(stream.container.duration or 0, av.time_base)
     return round(duration * rate)
 
 
 def _rotation(matrix: tuple[int, ...]) -> int:
-    """Clockwise turn of a display matrix (rows a b u, c d v, x y w; a b c d in 16.16), to the nearest quarter."""
+    """Return the clockwise rotation of a display matrix in degrees, to the nearest 90.
+
+    Its rows are (a b u), (c d v), (x y w), with a, b, c, d in 16.16 fixed point.
+    """
     quarters = round(math.atan2(matrix[1], matrix[0]) / (math.pi / 2))
     return 90 * (int(quarters) % 4)
 
 
-def _colour(frame: Any, dump: str) -> Colour:
-    siting = re.search(r": Video:.*\b(left|center|topleft|top|bottomleft|bottom)\)", dump)
-    from_rgb = frame.format.is_rgb  # is read as BT.709 YUV of limited range
+def _colour(frame: Any, description: str) -> Colour:
+    siting = re.search(r": Video:.*\b(left|center|topleft|top|bottomleft|bottom)\)", description)
+    from_rgb = frame.format.is_rgb  # read as BT.709 YUV of limited range
     return Colour(
         primaries=frame.color_primaries,
         transfer=frame.color_trc,
@@ -317,7 +367,7 @@ def _hdr(side_data: dict[Any, bytes]) -> Hdr | None:
     level = struct.unpack_from("=2I", light) if light else None
     if display is None:
         return Hdr(light_level=level) if level else None
-    # AVMasteringDisplayMetadata: 8 chromaticities, least and greatest luminance as fractions; which of them are there
+    # AVMasteringDisplayMetadata: 8 chromaticities, minimum and maximum luminance as fractions, two flags of presence
     *fractions, has_primaries, has_luminance = struct.unpack_from("=22i", display)
     values = [Fraction(n, d) if d else Fraction(0) for n, d in zip(fractions[::2], fractions[1::2], strict=True)]
     xy = [round(v * 50000) for v in values[:8]]
@@ -328,9 +378,9 @@ def _hdr(side_data: dict[Any, bytes]) -> Hdr | None:
     )
 
 
-def _track(stream: Any, dump: str) -> Track:
+def _track(stream: Any, description: str) -> Track:
     context = stream.codec_context
-    tag = re.search(r"\((\S{4}) / 0x[0-9A-F]+\)", dump)
+    tag = re.search(r"\((\S{4}) / 0x[0-9A-F]+\)", description)
     return Track(
         index=stream.index,
         kind=stream.type or "unknown",

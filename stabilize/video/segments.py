@@ -1,8 +1,7 @@
-"""A video encoded in parts, by several processes perhaps, and joined to one file without encoding again.
+"""Encode a video in segments, possibly in several processes, and join them to one file without encoding again.
 
-A segment is a file of packets, with a head that says what decoders must know. It is no container of the usual kinds:
-each of those has times of its own (Matroska's milliseconds, AVI's frame numbers, the edit lists of MP4), and would give
-the packets back with others.
+A segment is a file of packets with a header that holds the codec configuration. A standard container would change the
+times of the packets (milliseconds in Matroska, frame numbers in AVI, edit lists in MP4).
 """
 
 from __future__ import annotations
@@ -29,40 +28,42 @@ from stabilize.errors import InputError, UsageError, file_errors
 from stabilize.settings import EncodeConfig
 from stabilize.video.encode import FrameEncoder
 from stabilize.video.frame import Frame
-from stabilize.video.mux import ResultFile, output_errors
+from stabilize.video.mux import OutputFile, output_errors
 from stabilize.video.output import open_output
 from stabilize.video.plan import OutputPlan, plan_output
 from stabilize.video.probe import MediaInfo
 
 _MAGIC = b"stabilize segment 1\n"
-_HEAD_BYTES = 1 << 20  # more than any encoder's extradata
-_PACKET = struct.Struct("<qqqIBB")  # pts, dts, duration, bytes of data (0: the end), key frame, pieces of side data
+_HEAD_BYTES_MAX = 1 << 20  # more than the extradata of any encoder needs
+_PACKET = struct.Struct("<qqqIBB")  # pts, dts, duration, bytes of data (0: end), is key frame, number of side data
 _END = _PACKET.pack(0, 0, 0, 0, 0, 0)
-_SIDE = struct.Struct("<HI")  # kind, bytes
-_SIDE_KINDS: tuple[str, ...] = get_args(PktSideDataT)
+_SIDE_DATA = struct.Struct("<HI")  # kind, bytes
+_SIDE_DATA_KINDS: tuple[str, ...] = get_args(PktSideDataT)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentHead:
-    """What the segments of one file have in common."""
+    """Header of a segment; the same for all segments of one file."""
 
     muxer: str
-    """Of the container that the packets are meant for."""
+    """FFmpeg's name of the muxer for the joined file."""
     encoder: str
-    """FFmpeg's name of it."""
+    """FFmpeg's name of the encoder."""
     pix_fmt: str
-    """Of the pictures."""
+    """Pixel format of the encoded frames."""
     size: str
-    """Width x height of the pictures."""
+    """Size of the encoded frames in px, as "<width>x<height>"."""
     time_base: str
-    """Of the packets' times, as a fraction."""
+    """Time base of the packets, as a fraction."""
     extradata: str
-    """What decoders must know before the first packet, in hexadecimal."""
+    """Codec configuration, in hexadecimal."""
 
 
 class SegmentWriter:
-    """Encodes some of the frames of a result into a file of its own, as a context manager; `plan` is the plan of the
-    whole. Frames come as to `VideoWriter`. Raises `OutputError` if the file cannot be written.
+    """Encodes consecutive frames of an output to a segment file, as a context manager.
+
+    `plan` is that of the joined file. Frames are passed as to `VideoWriter`. Raises `OutputError` if the file cannot be
+    written.
     """
 
     def __init__(self, segment: PathLike, plan: OutputPlan) -> None:
@@ -75,7 +76,7 @@ class SegmentWriter:
             stack.enter_context(file_errors())
             pending = pending_file(self._segment, [self._plan.info.path], self._plan.overwrite)
             self._file: BinaryIO = stack.enter_context(stack.enter_context(pending).open("wb"))
-            self._encoder = stack.enter_context(_encoder_for(self._plan))
+            self._encoder = stack.enter_context(_open_encoder(self._plan))
             head = json.dumps(asdict(_head(self._plan, self._encoder))).encode()
             self._file.write(_MAGIC + head + b"\n")
             stack.push(self._finish)
@@ -88,25 +89,25 @@ class SegmentWriter:
         self._stack.__exit__(kind, error, trace)
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame. Raises `ValueError` as `VideoWriter.write`."""
+        """Encode a frame. Raises `ValueError` like `VideoWriter.write`."""
         with output_errors(self._segment):
-            self._store(self._encoder.encode(frame))
+            self._write_packets(self._encoder.encode(frame))
 
     def _finish(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
             with output_errors(self._segment):
-                self._store(self._encoder.finish() if self._encoder.frames else ())
+                self._write_packets(self._encoder.finish() if self._encoder.frames else ())
                 self._file.write(_END)
 
-    def _store(self, packets: Iterable[Any]) -> None:
+    def _write_packets(self, packets: Iterable[Any]) -> None:
         for packet in packets:
-            sides = list(packet.iter_sidedata())
-            numbers = packet.pts, packet.dts, packet.duration or 0, packet.size, packet.is_keyframe, len(sides)
-            self._file.write(_PACKET.pack(*numbers))
-            for side in sides:
-                self._file.write(_SIDE.pack(_SIDE_KINDS.index(side.data_type), side.data_size) + bytes(side))
+            side_data = list(packet.iter_sidedata())
+            head = packet.pts, packet.dts, packet.duration or 0, packet.size, packet.is_keyframe, len(side_data)
+            self._file.write(_PACKET.pack(*head))
+            for side in side_data:
+                self._file.write(_SIDE_DATA.pack(_SIDE_DATA_KINDS.index(side.data_type), side.data_size) + bytes(side))
             self._file.write(bytes(packet))
 
 
@@ -117,27 +118,27 @@ def join_segments(
     config: EncodeConfig | None = None,
     size: tuple[int, int] | None = None,
 ) -> tuple[str, ...]:
-    """Write one file of segments, in their order, with everything else of the input; returns warnings.
+    """Join consecutive segments to one file, with the other tracks of the input, without encoding. Returns warnings.
 
-    Nothing is encoded again. The settings and the size are those that the segments were planned with. Raises
-    `UsageError` where a segment was encoded otherwise or does not follow the one before, `InputError` where one cannot
-    be read, `OutputError` if the file cannot be written.
+    `config` and `size` must be those that the segments were planned with. Raises `UsageError` if a segment has other
+    settings or does not follow the previous one, `InputError` if one cannot be read, `OutputError` if the file cannot
+    be written.
     """
     plan = plan_output(info, target, config, size)
     files = [SegmentFile(path) for path in segments]
-    result = ResultFile(info, plan)
-    with _encoder_for(plan) as encoder:
+    result = OutputFile(info, plan)
+    with _open_encoder(plan) as encoder:
         expected = _head(plan, encoder)
     for file in files:
         _check_head(file, expected)
     with result:
         decoding_times = iter(_decoding_times(files))
         for file in files:
-            result.write(_placed(file.packets(), decoding_times, result.encoder))
+            result.write(_with_times(file.packets(), decoding_times, result.encoder))
     return result.warnings
 
 
-def _placed(packets: Iterable[Any], decoding_times: Iterator[int], encoder: FrameEncoder) -> Iterator[Any]:
+def _with_times(packets: Iterable[Any], decoding_times: Iterator[int], encoder: FrameEncoder) -> Iterator[Any]:
     for packet, dts in zip(packets, decoding_times, strict=False):
         packet.stream = encoder.stream
         packet.time_base = encoder.time_base
@@ -147,48 +148,48 @@ def _placed(packets: Iterable[Any], decoding_times: Iterator[int], encoder: Fram
 
 def _check_head(file: SegmentFile, expected: SegmentHead) -> None:
     for name, value in asdict(expected).items():
-        stated = getattr(file.head, name)
-        if stated != value:
-            shown = "" if name == "extradata" else f" ({stated}, not {value})"
+        actual = getattr(file.head, name)
+        if actual != value:
+            difference = "" if name == "extradata" else f" ({actual}, not {value})"
             raise UsageError(
-                f"{file.path}: was encoded with another {name}{shown} than the file it is to be part of; encode all "
-                "segments with the settings, and the version of the encoder, that they are joined with"
+                f"{file.path}: was encoded with another {name}{difference} than the joined file needs; encode all "
+                "segments with the same settings and the same version of the encoder"
             )
 
 
 def _decoding_times(files: list[SegmentFile]) -> list[int]:
-    """Of all packets in turn, as one encoder would have given them: the times of presentation in their order, so many
-    frames late as reordering needs.
+    """Return the decoding times of all packets as one encoder would set them: the sorted pts, delayed by reordering.
 
-    Each encoder counts from its own first picture, before which the times of the segment before it may still be. And
-    MP4 takes the durations of frames from the distances of these times.
+    The times of the segments' own encoders may overlap. MP4 also derives the durations of frames from these times.
     """
     last = None
     for file in files:
         pts = file.times[:, 0]
         if last is not None and len(pts) and pts.min() <= last:
-            raise UsageError(f"{file.path}: begins before the end of the segment before it; give them in their order")
+            raise UsageError(
+                f"{file.path}: begins before the end of the previous segment; give the segments in their order"
+            )
         last = pts.max() if len(pts) else last
-    delay = max((_reordering(file.times) for file in files), default=0)
-    shown = np.sort(np.concatenate([np.zeros(0, np.int64), *(file.times[:, 0] for file in files)]))
-    before = shown[:delay] - (shown[delay] - shown[0]) if delay else shown[:0]
-    times: list[int] = np.concatenate([before, shown[: len(shown) - delay]]).tolist()
+    delay = max((_reorder_delay(file.times) for file in files), default=0)
+    pts = np.sort(np.concatenate([np.zeros(0, np.int64), *(file.times[:, 0] for file in files)]))
+    before = pts[:delay] - (pts[delay] - pts[0]) if delay else pts[:0]
+    times: list[int] = np.concatenate([before, pts[: len(pts) - delay]]).tolist()
     return times
 
 
-def _reordering(times: NDArray[np.int64]) -> int:
-    """How many frames late pictures are shown, by the (pts, dts) of an encoder's packets."""
+def _reorder_delay(times: NDArray[np.int64]) -> int:
+    """Return the delay in frames between decoding and display, from (pts, dts) (n, 2) of an encoder's packets."""
     if not len(times):
         return 0
-    shown = np.sort(times[:, 0])
-    needed = int(np.max(np.arange(len(times)) - np.searchsorted(shown, times[:, 0])))
-    stated = int(np.searchsorted(shown - shown[0], times[0, 0] - times[0, 1]))
-    return max(needed, min(stated, len(times) - 1))
+    pts = np.sort(times[:, 0])
+    required = int(np.max(np.arange(len(times)) - np.searchsorted(pts, times[:, 0])))
+    first = int(np.searchsorted(pts - pts[0], times[0, 0] - times[0, 1]))
+    return max(required, min(first, len(times) - 1))
 
 
 @contextmanager
-def _encoder_for(plan: OutputPlan) -> Iterator[FrameEncoder]:
-    """An encoder such as the file of the plan has, and no file."""
+def _open_encoder(plan: OutputPlan) -> Iterator[FrameEncoder]:
+    """Open the encoder of a plan without a file."""
     with open_output(io.BytesIO(), plan.info, plan.container) as output:
         yield FrameEncoder(output, plan)
 
@@ -206,7 +207,7 @@ def _head(plan: OutputPlan, encoder: FrameEncoder) -> SegmentHead:
 
 
 class SegmentFile:
-    """A segment on the disk. Raises `InputError` where it is none, or is cut short."""
+    """A segment file. Raises `InputError` if it is not one, or is truncated."""
 
     def __init__(self, path: PathLike) -> None:
         with file_errors():
@@ -215,15 +216,15 @@ class SegmentFile:
             self.head = self._read_head(file)
             self._start = file.tell()
         self.times: NDArray[np.int64] = np.array([(p.pts, p.dts) for p in self.packets()], np.int64).reshape(-1, 2)
-        """(pts, dts) of every packet, in decoding order."""
+        """(pts, dts) of the packets (n, 2), in decoding order."""
 
     def packets(self) -> Iterator[Any]:
-        """All packets, in decoding order."""
+        """Yield the packets, in decoding order."""
         with self.path.open("rb") as file:
             file.seek(self._start)
-            while (numbers := self._read(file, _PACKET.size)) != _END:
-                pts, dts, duration, size, is_keyframe, sides = _PACKET.unpack(numbers)
-                side_data = [self._side(file) for _ in range(sides)]
+            while (head := self._read(file, _PACKET.size)) != _END:
+                pts, dts, duration, size, is_keyframe, count = _PACKET.unpack(head)
+                side_data = [self._read_side_data(file) for _ in range(count)]
                 packet = av.Packet(self._read(file, size))
                 packet.pts, packet.dts, packet.duration = pts, dts, duration
                 packet.is_keyframe = bool(is_keyframe)
@@ -233,23 +234,23 @@ class SegmentFile:
 
     def _read_head(self, file: BinaryIO) -> SegmentHead:
         try:
-            magic, line = file.readline(len(_MAGIC)), file.readline(_HEAD_BYTES)
+            magic, line = file.readline(len(_MAGIC)), file.readline(_HEAD_BYTES_MAX)
             head = SegmentHead(**json.loads(line)) if magic == _MAGIC else None
         except (ValueError, TypeError):
             head = None
         if head is None:
-            raise InputError(f"{self.path}: is no segment of a video, as `SegmentWriter` writes them")
+            raise InputError(f"{self.path}: is not a segment written by `SegmentWriter`")
         return head
 
-    def _side(self, file: BinaryIO) -> PacketSideData:
-        kind, size = _SIDE.unpack(self._read(file, _SIDE.size))
+    def _read_side_data(self, file: BinaryIO) -> PacketSideData:
+        kind, size = _SIDE_DATA.unpack(self._read(file, _SIDE_DATA.size))
         data = self._read(file, size)
-        side = PacketSideData(kind, len(data))  # type: ignore[call-arg]  # PyAV's stub leaves it out
+        side = PacketSideData(kind, len(data))  # type: ignore[call-arg]  # missing in PyAV's stub
         side.update(data)
         return side
 
     def _read(self, file: BinaryIO, size: int) -> bytes:
         left = os.fstat(file.fileno()).st_size - file.tell()
         if size > left:
-            raise InputError(f"{self.path}: is cut short or damaged; encode this segment again")
+            raise InputError(f"{self.path}: is truncated or damaged; encode this segment again")
         return file.read(size)

@@ -1,4 +1,4 @@
-"""`localfiles.videos` with the errors of this package."""
+"""`localfiles.videos`, with the exceptions of this package."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from localfiles.reading import PathLike
 from localfiles.videos import is_cover
 from stabilize.errors import file_errors
 
-__all__ = ["check_size", "decoder_of", "input_container", "is_cover", "open_input", "pick_video"]
-# FFmpeg's own decoders of these do not read the second packet, beside the first, in which transparency lies.
+__all__ = ["check_size", "decoder_of", "is_cover", "open_container", "pick_video"]
+# FFmpeg's native decoders of these ignore the separate packets that hold transparency.
 _DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
-open_input = file_errors()(videos.open_video)
+_open_video = file_errors()(videos.open_video)
 pick_video = file_errors()(videos.pick_video)
 check_size = file_errors()(videos.check_size)
 
 
 @contextmanager
-def input_container(path: PathLike) -> Iterator[Any]:
-    """`open_input`, closed at the end."""
-    with open_input(path) as container:
+def open_container(path: PathLike) -> Iterator[Any]:
+    """Open a local video and close it at the end. Raises `InputError`."""
+    with _open_video(path) as container:
         yield container
 
 
 def decoder_of(stream: Any) -> Any:
-    """The codec context that decodes all of a video stream's pictures, transparency included."""
-    usual = stream.codec_context
+    """Return a codec context that decodes a video stream with its transparency."""
+    default = stream.codec_context
     tags = {key.lower(): value for key, value in stream.metadata.items()}
-    name = _DECODERS_WITH_ALPHA.get(usual.codec.canonical_name)
+    name = _DECODERS_WITH_ALPHA.get(default.codec.canonical_name)
     if name is None or tags.get("alpha_mode") != "1":
-        return usual
+        return default
     try:
         return av.CodecContext.create(name, "r")
     except av.codec.codec.UnknownCodecError:  # an FFmpeg without libvpx
-        return usual
+        return default

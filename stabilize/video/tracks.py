@@ -1,4 +1,4 @@
-"""Packets of the other tracks, for whoever copies them: from the file, or passed on by the reader of the frames."""
+"""Packets of the other tracks, read from the file or passed on by the reader of the frames."""
 
 from __future__ import annotations
 
@@ -12,63 +12,62 @@ from av.stream import Discard
 
 
 class TrackPackets(Protocol):
-    """Packets of several tracks in the order of the file."""
+    """Packets of several tracks, in file order."""
 
-    failed: bool
-    """Whether they ended before the file did."""
+    is_cut_short: bool
+    """Whether reading ended at damage."""
 
-    def up_to(self, time_s: Fraction | None) -> Iterator[Any]:
-        """Those that lie before the first one that is later than a time, each once; None: all that are left."""
+    def take_until(self, time_s: Fraction | None) -> Iterator[Any]:
+        """Yield and remove the packets before the first one that is later than `time_s`; None: all that are left."""
         ...
 
 
 class FileTracks:
-    """Packets of the tracks `wanted` of a container that nobody else reads from."""
+    """Packets of the tracks `indices`, read from a container that has no other reader."""
 
-    def __init__(self, container: Any, wanted: Iterable[int]) -> None:
-        self.failed = False
-        self._packets = self._demuxed(container, set(wanted))
+    def __init__(self, container: Any, indices: Iterable[int]) -> None:
+        self.is_cut_short = False
+        self._packets = self._demux(container, set(indices))
         self._next = next(self._packets, None)
 
-    def up_to(self, time_s: Fraction | None) -> Iterator[Any]:
+    def take_until(self, time_s: Fraction | None) -> Iterator[Any]:
         while self._next is not None and _is_due(self._next, time_s):
             yield self._next
             self._next = next(self._packets, None)
 
-    def _demuxed(self, container: Any, wanted: set[int]) -> Iterator[Any]:
+    def _demux(self, container: Any, indices: set[int]) -> Iterator[Any]:
         for stream in container.streams:
-            if stream.index not in wanted:
+            if stream.index not in indices:
                 stream.discard = Discard.all
-        streams = [stream for stream in container.streams if stream.index in wanted]
+        streams = [stream for stream in container.streams if stream.index in indices]
         if not streams:
             return
         try:
             yield from (packet for packet in container.demux(streams) if packet.size)
         except av.FFmpegError:
-            self.failed = True
+            self.is_cut_short = True
 
 
 class PassedTracks:
-    """Packets that the reader of the frames comes by, from its thread to the one that writes.
+    """A queue of packets from the thread that reads the frames to the thread that writes.
 
-    The reader is some frames ahead of the writer, and the encoder holds back some more: what belongs beside a frame is
-    there when its packet is written. Where a file has it further on, it is written later, and the muxer sorts it in.
-    What waits here is what the file has before the frames beside it.
+    The reader is some frames ahead of the writer, and the encoder delays some more, so the packets that belong to a
+    frame are usually here when the frame is written. Later ones are written later, and the muxer sorts them.
     """
 
     def __init__(self) -> None:
-        self.failed = False
-        self.wanted: frozenset[int] = frozenset()
-        self._waiting: deque[Any] = deque()  # one thread appends, one takes: each step of a deque is atomic
+        self.is_cut_short = False
+        self.indices: frozenset[int] = frozenset()
+        self._queue: deque[Any] = deque()  # one thread appends, one removes: operations of a deque are atomic
 
-    def put(self, packet: Any) -> None:
-        """A packet of any stream; kept if its track is wanted."""
-        if packet.stream_index in self.wanted:
-            self._waiting.append(packet)
+    def add(self, packet: Any) -> None:
+        """Add a packet of any stream; ignored unless its track is one of `indices`."""
+        if packet.stream_index in self.indices:
+            self._queue.append(packet)
 
-    def up_to(self, time_s: Fraction | None) -> Iterator[Any]:
-        while self._waiting and _is_due(self._waiting[0], time_s):
-            yield self._waiting.popleft()
+    def take_until(self, time_s: Fraction | None) -> Iterator[Any]:
+        while self._queue and _is_due(self._queue[0], time_s):
+            yield self._queue.popleft()
 
 
 def _is_due(packet: Any, time_s: Fraction | None) -> bool:

@@ -1,4 +1,4 @@
-"""Writing a video in one pass: every frame is encoded and goes into the file at once."""
+"""Write a video in one pass, frame by frame."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Self
 from localfiles.reading import PathLike
 from stabilize.settings import EncodeConfig
 from stabilize.video.frame import Frame
-from stabilize.video.mux import ResultFile, output_errors
-from stabilize.video.opened import OpenInput
+from stabilize.video.mux import OutputFile, output_errors
+from stabilize.video.open_input import OpenInput
 from stabilize.video.plan import plan_output
 from stabilize.video.probe import MediaInfo, probe
 
 
 class VideoWriter:
-    """Writes the result of processing `source` to `target`, as a context manager; one thread at a time may use it.
+    """Writes the processed frames of `source`, with its other tracks, to `target`. A context manager.
 
-    Leaving the context in peace completes the file and gives it its name; leaving it by an exception removes every
-    trace of it. `warnings` names what could not be kept. Frames come in the input's time base, with strictly increasing
-    pts. `size` is (width, height) where it is not the input's. Where `source` is open, the other tracks come from its
-    reader, which must be at its end when the context is left. Raises `UsageError` for settings that do not fit,
-    `OutputError` if the file cannot be written.
+    At the end of the context the file is completed and renamed; on an exception it is removed. Frames have strictly
+    increasing pts in the input's time base. `size` is their (width, height) in px, by default that of the input. Only
+    one thread at a time may use a writer. The other tracks of an `OpenInput` are passed on by its reader, which must
+    reach the end of the file before the context ends. Raises `UsageError` for settings that do not fit, `OutputError`
+    if the file cannot be written.
     """
 
     def __init__(
@@ -34,20 +34,21 @@ class VideoWriter:
     ) -> None:
         known = source if isinstance(source, OpenInput | MediaInfo) else probe(source)
         self.plan = plan_output(known.info if isinstance(known, OpenInput) else known, target, config, size)
-        self._file = ResultFile(known, self.plan)
+        self._file = OutputFile(known, self.plan)
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """What was lost or converted so far."""
         return self._file.warnings
 
     @property
     def frames(self) -> int:
-        """How many have been written."""
+        """Number of frames written."""
         return self._file.encoder.frames
 
-    def rehearse(self) -> None:
-        """Set everything up and write a header into memory, so that what refuses does so before any work is done."""
-        self._file.rehearse()
+    def dry_run(self) -> None:
+        """Write a header to memory, so that a refusal by encoder or muxer comes before any work is done."""
+        self._file.dry_run()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -62,7 +63,7 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame. Raises `ValueError` unless its pts follows the last one and its size is the output's."""
+        """Encode a frame. Raises `ValueError` for a pts that does not increase or another frame size."""
         with output_errors(self._file.target):
             packets = self._file.encoder.encode(frame)
         self._file.write(packets)

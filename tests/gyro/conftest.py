@@ -47,6 +47,6 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("work was done")
 
-    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", refuse)
+    monkeypatch.setattr("stabilize.cli.gyroscope.measure_tracks", refuse)
     # By its name: `gyro.lens.calibrate` as an attribute is the function.
     monkeypatch.setattr(importlib.import_module("gyro.lens.calibrate"), "_find_corners", refuse)

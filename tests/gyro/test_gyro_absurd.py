@@ -40,7 +40,7 @@ def _focal(value: float) -> list[list[float]]:
         "camera_matrix: " + "[" * 100_000,
     ],
 )
-def test_absurd_profiles_are_refused_in_few_words(tmp_path: Path, text: str) -> None:
+def test_absurd_profiles_are_refused_with_a_short_message(tmp_path: Path, text: str) -> None:
     (tmp_path / "lens.json").write_text(text)
     with pytest.raises(LensError) as caught:
         load_lens(tmp_path / "lens.json")
@@ -57,7 +57,7 @@ def test_a_vanishing_coefficient_divides_nothing() -> None:
 
 @pytest.mark.parametrize("focal", ["nan", "0", "-500", "1e300", "inf"])
 @pytest.mark.usefixtures("no_work")
-def test_an_absurd_focal_length_is_wrong_usage(log: Path, command: Command, focal: str) -> None:
+def test_an_absurd_focal_length_is_a_usage_error(log: Path, command: Command, focal: str) -> None:
     code, said = command("gyro", "sync", CLIPS / "walk.mp4", log, "--focal", focal)
     assert code == 2 and "focal length" in said
     with pytest.raises(UsageError):
@@ -80,14 +80,14 @@ def test_a_stray_time_at_an_end_costs_its_row(log: Path, stray: str) -> None:
 
 
 @pytest.mark.parametrize("step", [1e5, 3.0, 1e-9, 1e-300])
-def test_a_clock_that_is_no_gyroscopes_is_refused(log: Path, step: float) -> None:
+def test_an_implausible_clock_is_refused(log: Path, step: float) -> None:
     rows = "".join(f"{i * step!r},0.1,0.{i % 7},0.3\n" for i in range(300))
     log.write_text("t,gx,gy,gz\n" + rows)
     with pytest.raises(LogError, match="samples per second"):
         read_log(log, ReadOptions(time_unit="s", gyro_unit="rad/s"))
 
 
-def test_memory_goes_by_the_samples_and_not_by_the_span(log: Path) -> None:
+def test_memory_depends_on_samples_not_on_duration(log: Path) -> None:
     """Three samples at a time with breaks of eight minutes between them: 450 over twenty hours."""
     rows = "".join(f"{i // 3 * 500 + i % 3 / 100:.2f},0.1,0.{i % 7},0.3\n" for i in range(450))
     log.write_text("t,gx,gy,gz\n" + rows)
@@ -111,7 +111,7 @@ def test_a_log_of_days_is_refused_before_it_fills_the_memory() -> None:
         tracemalloc.stop()
 
 
-def test_as_many_gaps_as_samples_are_no_loop() -> None:
+def test_as_many_gaps_as_samples_take_bounded_time() -> None:
     """A hundred thousand gaps: one by one they would take minutes."""
     time_s = np.cumsum(np.tile([1.0, 3.0], 100_000)) / 100
     log = GyroLog("x", "test", time_s, np.zeros((len(time_s), 3)), gaps_s=np.stack([time_s[:-1:2], time_s[1::2]], 1))

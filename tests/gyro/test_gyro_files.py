@@ -25,7 +25,7 @@ from tests.gyro.commandline import CLIPS, LOG_TEXT, Command, process
         *product(["side file"], ["hard link", "symbolic link"]),  # no side file is named like a picture
     ],
 )
-def test_a_plot_is_never_drawn_over_an_input(tmp_path: Path, command: Command, what: str, way: str) -> None:
+def test_a_plot_never_replaces_an_input(tmp_path: Path, command: Command, what: str, way: str) -> None:
     sources = {"video": tmp_path / "v.png", "log": tmp_path / "l.png", "lens": tmp_path / "p.png"}
     shutil.copy(CLIPS / "walk.mp4", sources["video"])
     for name in ("log", "lens"):
@@ -44,7 +44,7 @@ def test_a_plot_is_never_drawn_over_an_input(tmp_path: Path, command: Command, w
 
 
 @pytest.mark.usefixtures("no_work")
-def test_existing_results_are_replaced_only_when_told(tmp_path: Path, log: Path, command: Command) -> None:
+def test_existing_files_are_replaced_only_with_overwrite(tmp_path: Path, log: Path, command: Command) -> None:
     precious = [tmp_path / name for name in ("p.png", "p.gcsv", "p.csv", "p.json")]
     for path in precious:
         path.write_text("precious")
@@ -64,7 +64,7 @@ def test_existing_results_are_replaced_only_when_told(tmp_path: Path, log: Path,
 
 
 @pytest.mark.usefixtures("no_work")
-def test_exports_and_profiles_are_never_written_over_an_input(tmp_path: Path, log: Path, command: Command) -> None:
+def test_exports_and_profiles_never_replace_an_input(tmp_path: Path, log: Path, command: Command) -> None:
     (tmp_path / "link.gcsv").hardlink_to(log)
     assert command("gyro", "export", log, "-o", tmp_path / "link.gcsv", "-y")[0] == 2
     assert log.read_text() == LOG_TEXT
@@ -88,7 +88,7 @@ def test_the_other_files_of_a_log_are_inputs_too(tmp_path: Path, command: Comman
 
 
 @pytest.mark.parametrize("name", ["playlist.mp4", "hl.m3u8", "v.svg"])
-def test_playlists_and_pictures_are_no_videos(
+def test_playlists_and_images_are_not_videos(
     tmp_path: Path, log: Path, command: Command, hostile: Callable[[str], Path], name: str
 ) -> None:
     video, out = hostile(name), tmp_path / "out.csv"
@@ -108,7 +108,7 @@ LONG_NAMES = ["x" * 300, "/".join(["y" * 200] * 30)]
 
 
 @pytest.mark.parametrize("name", [*LONG_NAMES, ".", "/"])
-def test_a_name_that_can_be_no_file_is_an_input_error(
+def test_an_impossible_file_name_is_an_input_error(
     tmp_path: Path, log: Path, command: Command, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -124,7 +124,7 @@ def test_a_name_that_can_be_no_file_is_an_input_error(
         assert code == 3 and said.count("\n") == 1, words
 
 
-def test_a_name_beside_which_no_other_fits(tmp_path: Path) -> None:
+def test_a_name_too_long_for_side_files(tmp_path: Path) -> None:
     """Names of 255 bytes: names of further files beside them would be too long."""
     video = tmp_path / f"{'v' * 251}.mp4"
     shutil.copy(CLIPS / "walk.mp4", video)
@@ -137,19 +137,19 @@ def test_a_name_beside_which_no_other_fits(tmp_path: Path) -> None:
     assert read_log(dvs).format == "dvs"
 
 
-def test_a_png_is_no_video(tmp_path: Path, log: Path, command: Command) -> None:
+def test_a_png_is_not_a_video(tmp_path: Path, log: Path, command: Command) -> None:
     cv2.imwrite(str(tmp_path / "v.png"), np.zeros((64, 64), np.uint8))
     assert command("gyro", "sync", tmp_path / "v.png", log)[0] == 3
 
 
-def test_a_name_that_reads_like_an_address_is_a_file(tmp_path: Path, log: Path) -> None:
+def test_a_name_that_looks_like_a_url_is_a_file(tmp_path: Path, log: Path) -> None:
     for name in ("http://127.0.0.1:9/v.mp4", "concat:a|b", "rtsp://127.0.0.1/x"):
         with pytest.raises(InputError, match="no such file"):
             read_log(name, ReadOptions(format="gpmf"))
 
 
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "folder"])
-def test_what_is_no_regular_file_neither_hangs_nor_eats_memory(tmp_path: Path, log: Path, kind: str) -> None:
+def test_files_that_are_not_regular_take_no_time_or_memory(tmp_path: Path, log: Path, kind: str) -> None:
     path = Path("/dev/zero") if kind == "/dev/zero" else tmp_path / "x"
     if kind == "pipe":
         os.mkfifo(path)
@@ -180,7 +180,7 @@ def test_a_file_that_claims_a_terabyte_is_refused_at_once(tmp_path: Path, reader
         read_log(tmp_path / "huge_gyro.txt", ReadOptions(format=reader))
 
 
-def test_blank_lines_without_end_are_no_log(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_blank_lines_is_not_a_log(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gyro.readers.table.MAX_LINES", 1000)
     monkeypatch.setattr("gyro.readers.table.CHUNK_BYTES", 1 << 16)
     log.write_text(LOG_TEXT + "\n" * 300_000)

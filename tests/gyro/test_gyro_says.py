@@ -62,7 +62,7 @@ def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.isascii() and json.loads(said) == {"a": None, "b": [None, 1.5, {"c": None}], "d": "\u00e9\x1b"}
 
 
-def test_a_reader_who_left_is_no_error(log: Path) -> None:
+def test_a_broken_pipe_is_not_an_error(log: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -73,7 +73,7 @@ def test_a_reader_who_left_is_no_error(log: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_behind_stdout_is_said(log: Path) -> None:
+def test_a_full_disk_behind_stdout_is_reported(log: Path) -> None:
     for more in ((), ("--json",)):
         with Path("/dev/full").open("w") as full:
             done = process("gyro", "info", log, *more, capture_output=False, stdout=full, stderr=subprocess.PIPE)
@@ -128,7 +128,7 @@ def drifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
         return _true(SCENE) if own else replace(_true(SCENE), refusal="contradictory: nothing fits")
 
     monkeypatch.setattr("gyro.estimate.match.synchronize_with_ois", sync)
-    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
+    monkeypatch.setattr("stabilize.cli.gyroscope.measure_tracks", lambda info: tracks)
     return Match(read, tracks, prior_settings(read, (tracks.width, tracks.height)), _true(SCENE))
 
 
@@ -172,7 +172,7 @@ def test_ticks_are_round_inside_and_few(low: float, high: float) -> None:
     assert f"{steps[0]:e}"[0] in "125"
 
 
-def test_sync_names_its_log_and_tries_those_that_are_there(
+def test_sync_names_its_log_and_tries_all_candidates(
     tmp_path: Path, drifting: Match, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Beside the clip: a table that is no log, the log of another clip, and the right one."""
@@ -189,7 +189,7 @@ def test_sync_names_its_log_and_tries_those_that_are_there(
     assert f"log  {tmp_path / 'clip.gcsv'} (gcsv)" in capsys.readouterr().out
 
 
-def test_the_log_of_the_lens_enters_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+def test_sync_uses_the_log_of_the_lens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     """With X_ois.txt beside X_gyro.txt the log is synchronised again without the lens shift."""
     (tmp_path / "v_gyro.txt").write_text("".join(f"{i * 2500} 0.1 0.{i % 5} 0.3 0 {i}\n" for i in range(400)))
     (tmp_path / "v_ois.txt").write_text("".join(f"{i} 40.32 0 {i * 10_000_000}\n" for i in range(90)))
@@ -200,7 +200,7 @@ def test_the_log_of_the_lens_enters_sync(tmp_path: Path, monkeypatch: pytest.Mon
         return replace(_true(SCENE), offset_s=0.0, drift=0.0)
 
     monkeypatch.setattr("gyro.estimate.ois.synchronize", sync)
-    monkeypatch.setattr("stabilize.cli.gyroscope.tracks_in", lambda info: tracks)
+    monkeypatch.setattr("stabilize.cli.gyroscope.measure_tracks", lambda info: tracks)
     assert command("gyro", "sync", CLIPS / "walk.mp4", tmp_path / "v_gyro.txt") == (0, "")
     first, held = seen
     np.testing.assert_allclose(first.prev_px - held.prev_px, np.tile([6.4, 0.0], (len(held.pair), 1)), atol=1e-6)

@@ -42,7 +42,7 @@ def test_opencvs_yaml_header_and_tag() -> None:
 
 
 @pytest.mark.parametrize("ending", ["yaml", "xml", "json"])
-def test_the_three_formats_of_opencv_hold_the_same(tmp_path, ending) -> None:
+def test_the_three_formats_of_opencv_have_the_same_content(tmp_path, ending) -> None:
     path = tmp_path / f"file.{ending}"
     store = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
     store.write("image_width", 640)

@@ -68,13 +68,13 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("read", [local_file, lambda p: read_bytes(p, 1000, "log"), lambda p: read_text(p, 9, "log")])
-def test_what_is_no_file_to_read_is_refused_at_once(read, name, tmp_path):
+def test_files_that_cannot_be_read_are_refused(read, name, tmp_path):
     make, why = REFUSED[name]
     with pytest.raises(ReadError, match=why):
         read(make(tmp_path))
 
 
-def test_a_pipe_that_takes_the_place_of_the_file_is_not_waited_for(tmp_path, monkeypatch):
+def test_a_file_replaced_by_a_pipe_does_not_block(tmp_path, monkeypatch):
     """Between the look at a file and its opening another may get its name."""
     path, regular = fifo(tmp_path), Path(__file__).stat()
     with monkeypatch.context() as patch, pytest.raises(ReadError, match="not a regular file"):
@@ -82,7 +82,7 @@ def test_a_pipe_that_takes_the_place_of_the_file_is_not_waited_for(tmp_path, mon
         read_bytes(path, 10, "log")
 
 
-def test_a_read_is_bounded_whatever_the_file_says_of_its_size(tmp_path):
+def test_reads_are_bounded_whatever_size_the_file_reports(tmp_path):
     path = tmp_path / "sparse.json"
     with path.open("wb") as file:
         file.truncate(1 << 40)
@@ -96,7 +96,7 @@ def test_a_read_is_bounded_whatever_the_file_says_of_its_size(tmp_path):
     assert done.stderr.strip() == f"{path}: larger than 1 MiB; that is no lens"
 
 
-def test_a_small_file_takes_little_memory_however_much_is_allowed(tmp_path):
+def test_a_small_file_takes_little_memory_at_any_limit(tmp_path):
     path = tmp_path / "small"
     path.write_bytes(b"x" * 3_000_000)
     assert read_bytes(path, 1 << 50, "log") == b"x" * 3_000_000
@@ -141,7 +141,7 @@ def test_a_link_keeps_its_own_name(tmp_path):
     assert local_file(tmp_path / "clip.mp4").name == "clip.mp4"
 
 
-def test_text_is_utf_8_and_a_byte_order_mark_is_no_part_of_it(tmp_path):
+def test_text_is_utf_8_without_the_byte_order_mark(tmp_path):
     path = tmp_path / "t"
     path.write_bytes("\ufeffZürich".encode())
     assert read_text(path, 100, "log") == "Zürich"
@@ -163,7 +163,7 @@ def test_no_file_stays_open(tmp_path):
 
 
 @given(st.binary(max_size=40), st.integers(0, 40))
-def test_all_of_a_small_file_or_nothing(tmp_path_factory, data, limit):
+def test_a_file_is_read_completely_or_not_at_all(tmp_path_factory, data, limit):
     path = tmp_path_factory.getbasetemp() / "some"
     path.write_bytes(data)
     if 0 < len(data) <= limit:
@@ -173,7 +173,7 @@ def test_all_of_a_small_file_or_nothing(tmp_path_factory, data, limit):
             read_bytes(path, limit, "log")
 
 
-def test_a_writer_on_the_other_end_changes_nothing(tmp_path):
+def test_a_pipe_with_a_writer_is_refused_too(tmp_path):
     """A pipe somebody writes into is refused as well, and its bytes stay in it."""
     path = fifo(tmp_path)
     writer = threading.Thread(target=lambda: path.write_bytes(b"t,gx,gy,gz\n"), daemon=True)

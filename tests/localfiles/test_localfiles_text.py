@@ -29,23 +29,23 @@ HARMFUL = {
 
 
 @given(strings)
-def test_a_clean_string_has_nothing_a_terminal_obeys(text):
+def test_a_clean_string_has_no_control_characters(text):
     shown = clean(text)
     assert not [c for c in shown if unicodedata.category(c) in HARMFUL]
     shown.encode()
 
 
 @given(st.text(st.characters(whitelist_categories=("L", "N", "P", "S", "Mn"), max_codepoint=0xFFFF)))
-def test_words_stay_as_they_are(text):
+def test_printable_text_is_unchanged(text):
     assert clean(text) == text and clean(clean(text)) == text
 
 
-def test_other_things_than_strings_are_told():
+def test_values_that_are_not_strings_are_converted():
     assert clean(ValueError("a\nb")) == "a\\nb"
 
 
 @given(st.lists(strings, min_size=1, max_size=4))
-def test_csv_cells_stay_cells_and_are_no_formulas(texts):
+def test_csv_cells_survive_and_are_not_formulas(texts):
     line = ",".join(map(csv_text, texts))
     (cells,) = list(csv.reader(io.StringIO(line))) or [[""]]
     assert len(cells) == len(texts) or texts == [""]
@@ -55,7 +55,7 @@ def test_csv_cells_stay_cells_and_are_no_formulas(texts):
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", "=cmd|' /C calc'!A0"])
-def test_formulas_become_words(text):
+def test_formulas_become_text(text):
     (cells,) = csv.reader(io.StringIO(csv_text(text)))
     assert cells == [f"'{clean(text)}"] or not cells[0].strip().startswith(("=", "+", "-", "@", "＝"))
 
@@ -75,7 +75,7 @@ def table(texts: list[str]) -> list[str]:
 
 
 @given(st.lists(strings, min_size=1, max_size=3))
-def test_markdown_cells_hold_the_words_and_nothing_else(texts):
+def test_markdown_cells_contain_only_text(texts):
     cells = table(texts)
     assert [" ".join(cell.split()) for cell in cells] == [" ".join(clean(text).split()) for text in texts]
 
@@ -84,12 +84,12 @@ def test_markdown_cells_hold_the_words_and_nothing_else(texts):
     "text",
     ["a|b", "<img src=x onerror=alert(1)>", "![x](y)", "[x](javascript:1)", "`a`", "**a**", "~~a~~", "a\\|b", "&lt;"],
 )
-def test_markup_stays_words(text):
+def test_markup_becomes_text(text):
     assert table([text, "b"]) == [text, "b"]
 
 
 @pytest.mark.parametrize(
     "text", ["http://evil.example", "https://evil.example/x", "www.evil.example", "a@evil.example"]
 )
-def test_addresses_are_broken_up_before_github_makes_links_of_them(text):
+def test_urls_do_not_become_links_on_github(text):
     assert text not in markdown_text(text) and table([text]) == [text]

@@ -49,7 +49,7 @@ OTHER = {"svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>", "text": b"text\n" 
 
 
 @pytest.mark.parametrize("kind", OTHER)
-def test_what_is_no_video_is_refused(kind, tmp_path):
+def test_files_that_are_not_videos_are_refused(kind, tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(OTHER[kind])
     with pytest.raises(ReadError, match="not a readable video file"):
@@ -60,7 +60,7 @@ def test_what_is_no_video_is_refused(kind, tmp_path):
     "name",
     ["-x.mp4", "http:x.mp4", "concat:a.mp4|b.mp4", "file:x.mp4", "x%03d.mp4", "pipe:0.mp4", "a\nb.mp4", "b\udcff.mp4"],
 )
-def test_any_name_opens_that_file_and_no_other(name, tmp_path, monkeypatch):
+def test_any_name_opens_only_that_file(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     clip(tmp_path / "real.mp4").rename(tmp_path / name)
     with open_video(name) as container:
@@ -70,7 +70,7 @@ def test_any_name_opens_that_file_and_no_other(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:9/a.mp4", "file:///etc/passwd", "concat:a.mp4|b.mp4", "pipe:0", "-"]
 )
-def test_an_address_is_no_file(address, tmp_path, monkeypatch):
+def test_a_url_is_not_a_file(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ReadError, match="cannot be read"):
         open_video(address)

@@ -64,7 +64,7 @@ SAME = {
 
 @pytest.mark.parametrize("name", SAME)
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_an_input_is_never_written_over_under_any_name(overwrite, name, source):
+def test_an_input_is_never_replaced_under_any_name(overwrite, name, source):
     (source.parent / "x").mkdir()
     target = SAME[name](source)
     before = sorted(os.listdir(source.parent))
@@ -76,7 +76,7 @@ def test_an_input_is_never_written_over_under_any_name(overwrite, name, source):
     assert source.read_bytes() == b"input" and sorted(os.listdir(source.parent)) == before
 
 
-def test_a_target_that_becomes_the_input_is_not_written_over(source):
+def test_a_target_that_becomes_the_input_is_not_replaced(source):
     target = source.with_name("out.mp4")
     with pytest.raises(SameFileError), pending_file(target, [source], overwrite=True) as pending:
         pending.write_bytes(b"output")
@@ -132,7 +132,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_cannot_be_a_target_is_refused(overwrite, name, tmp_path):
+def test_invalid_targets_are_refused(overwrite, name, tmp_path):
     make, why = REFUSED[name]
     target = make(tmp_path)
     before = sorted(os.listdir(tmp_path))
@@ -143,7 +143,7 @@ def test_what_cannot_be_a_target_is_refused(overwrite, name, tmp_path):
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_a_folder_that_was_removed_under_our_feet(tmp_path, monkeypatch):
+def test_a_deleted_current_folder(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -151,7 +151,7 @@ def test_a_folder_that_was_removed_under_our_feet(tmp_path, monkeypatch):
         write_bytes("out.mp4", b"x")
 
 
-def test_an_existing_file_is_replaced_only_on_demand(tmp_path):
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path):
     target = tmp_path / "out.txt"
     write_text(target, "one")
     with pytest.raises(WriteError, match="already exists: use --overwrite"):
@@ -174,7 +174,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_what_someone_else_made_in_the_meantime_stays(links, tmp_path, monkeypatch):
+def test_a_file_created_by_another_program_is_not_replaced(links, tmp_path, monkeypatch):
     """At the last moment even: a rename would replace it."""
     target = tmp_path / "out.txt"
     real = os.fsync
@@ -194,7 +194,7 @@ def test_what_someone_else_made_in_the_meantime_stays(links, tmp_path, monkeypat
     assert target.read_text() == "theirs" and parts(tmp_path) == []
 
 
-def test_where_there_are_no_hard_links_a_file_is_renamed(tmp_path, monkeypatch):
+def test_without_hard_links_the_file_is_renamed(tmp_path, monkeypatch):
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
@@ -204,7 +204,7 @@ def test_where_there_are_no_hard_links_a_file_is_renamed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, SystemExit, OSError])
-def test_a_body_that_fails_leaves_nothing(stop, tmp_path):
+def test_an_exception_in_the_body_leaves_no_files(stop, tmp_path):
     target = tmp_path / "out.txt"
     target.write_text("old")
     with pytest.raises(stop), pending_file(target, overwrite=True) as pending:
@@ -213,7 +213,7 @@ def test_a_body_that_fails_leaves_nothing(stop, tmp_path):
     assert target.read_text() == "old" and os.listdir(tmp_path) == ["out.txt"]
 
 
-def test_a_full_disk_leaves_nothing(tmp_path):
+def test_a_full_disk_leaves_no_files(tmp_path):
     code = (
         "import resource, sys; from localfiles import WriteError, write_bytes\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
@@ -225,7 +225,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, monkeypatch):
+def test_a_disk_error_at_the_end_leaves_no_files(tmp_path, monkeypatch):
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -235,19 +235,19 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_may_not_be_written_is_found_before_any_work(tmp_path, monkeypatch):
+def test_a_folder_without_write_permission_is_refused_before_any_work(tmp_path, monkeypatch):
     """`os.access` stands in: root, who may run this, writes everywhere."""
     monkeypatch.setattr(os, "access", lambda folder, _: os.fspath(folder) != os.fspath(tmp_path))
     with pytest.raises(WriteError, match="no write permission"):
         check_target(tmp_path / "out", [], overwrite=False)
 
 
-def test_a_file_system_that_takes_no_files():
+def test_a_file_system_that_accepts_no_files():
     with pytest.raises(WriteError, match="cannot be written there"):
         write_text("/proc/out.txt", "x")
 
 
-def test_new_files_have_the_permissions_of_any_other(tmp_path):
+def test_new_files_have_default_permissions(tmp_path):
     before = os.umask(0o027)
     try:
         write_text(tmp_path / "out", "x")
@@ -260,7 +260,7 @@ STRANGE = ["-x.mp4", "http:x.mp4", "concat:a|b", "\x1b[2J.mp4", "a\nb", "b\udcff
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_any_name_that_a_file_may_have(name, tmp_path, monkeypatch):
+def test_any_valid_file_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pending_file(name) as pending:
         assert pending.is_absolute() and pending.name.startswith(".")
@@ -268,7 +268,7 @@ def test_any_name_that_a_file_may_have(name, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == [name]
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path):
+def test_temporary_files_of_killed_processes_are_removed_by_the_next_write(tmp_path):
     code = f"""
 import os, signal
 from localfiles import pending_file
@@ -294,7 +294,7 @@ def test_a_file_that_is_being_written_is_not_removed(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["other", "slow"]
 
 
-def test_only_files_of_ours_are_removed(tmp_path):
+def test_only_our_temporary_files_are_removed(tmp_path):
     mine = [tmp_path / name for name in (f"visible{SUFFIX}", ".hidden.part", ".stabilize.part.txt", "plain")]
     for file in mine:
         file.write_text("precious")
@@ -311,7 +311,7 @@ def test_only_files_of_ours_are_removed(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_files_of_other_people_are_left_to_them(tmp_path):
+def test_files_of_other_users_are_not_removed(tmp_path):
     file = tmp_path / f".x{SUFFIX}"
     file.write_text("theirs")
     os.chown(file, 12345, 12345)
@@ -329,6 +329,6 @@ def test_no_file_stays_open(tmp_path):
     assert not [path for path in held if path.startswith(str(tmp_path))]
 
 
-def test_stray_bytes_are_written_as_escapes(tmp_path):
+def test_invalid_bytes_are_escaped(tmp_path):
     write_text(tmp_path / "out", "a\udcffb")
     assert (tmp_path / "out").read_bytes() == b"a\\udcffb"

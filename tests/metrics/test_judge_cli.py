@@ -35,7 +35,7 @@ def test_a_table_names_every_score(walk_before: Path) -> None:
         assert name in done.stdout
 
 
-def test_json_is_strict_and_whole_even_where_nothing_can_be_measured(clips: Path) -> None:
+def test_json_is_strict_and_complete_even_without_measurements(clips: Path) -> None:
     flat = scenes.write(clips / "flat_cli.mkv", (np.full((96, 160), 90, np.uint8) for _ in range(8)))
     done = RUNNER.invoke(app(), ["judge", str(flat), "--ref", str(flat), "--json"])
     assert done.exit_code == 0
@@ -45,7 +45,7 @@ def test_json_is_strict_and_whole_even_where_nothing_can_be_measured(clips: Path
     assert scores["visible"]["failures"] == 8
 
 
-def test_csv_has_a_row_a_frame(walk_before: Path, tmp_path: Path) -> None:
+def test_csv_has_one_row_per_frame(walk_before: Path, tmp_path: Path) -> None:
     path = tmp_path / "frames.csv"
     arguments = ["judge", str(walk_before), "--ref", str(walk_before), "--csv", str(path), "-q"]
     assert RUNNER.invoke(app(), arguments).exit_code == 0
@@ -97,12 +97,12 @@ def test_help_loads_no_heavy_library() -> None:
     assert time.monotonic() - started < 20  # a hang, not a stopwatch: other work shares the machine
 
 
-def test_the_same_call_gives_the_same_answer(walk_before: Path) -> None:
+def test_the_same_call_gives_the_same_result(walk_before: Path) -> None:
     call = ["judge", str(walk_before), "--ref", str(walk_before), "--json"]
     assert RUNNER.invoke(app(), call).stdout == RUNNER.invoke(app(), call).stdout
 
 
-def test_the_public_names_are_what_they_say() -> None:
+def test_the_public_names_of_metrics() -> None:
     code = "import metrics.judging; from metrics import *; assert callable(judge); print(sorted(MODES))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['difrint', 'difrint-v0', 'dvs', 'nndvs', 'robust']"

@@ -42,7 +42,7 @@ def judged(folder: Path, mode: str, clip: str, pair: str) -> Judgement:
 
 @pytest.mark.parametrize("mode, clip, pair", CASES)
 @pytest.mark.timeout(900)
-def test_every_figure_is_the_original_programs(mode: str, clip: str, pair: str, data: Path) -> None:
+def test_every_figure_equals_that_of_the_original_program(mode: str, clip: str, pair: str, data: Path) -> None:
     folder = data / "metrics"
     rows = json.loads((folder / "expected.json").read_text())["rows"]
     expected = next(row for row in rows if (row["clip"], row["pair"]) == (clip, pair))[mode]

@@ -70,13 +70,13 @@ def test_a_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["method,input\nours,a.mp4\n", "\x00\x01", ""])
-def test_a_manifest_that_is_none(content: str, tmp_path: Path) -> None:
+def test_invalid_manifests_are_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(content)
     with pytest.raises(DatasetError):
         find_jobs(tmp_path / "m.csv")
 
 
-def test_a_folder_without_pairs_says_what_was_expected(tmp_path: Path) -> None:
+def test_the_message_for_a_folder_without_pairs_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="a CSV with"):
         find_jobs(tmp_path)
 
@@ -96,7 +96,7 @@ def dataset(clips: Path) -> Path:
     return root
 
 
-def test_a_broken_clip_stops_nothing_and_finished_ones_are_not_judged_again(
+def test_a_broken_clip_does_not_stop_the_run_and_finished_ones_are_reused(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored = CliRunner().invoke(app(), ["score", str(dataset), "-o", str(tmp_path), "-q", "-j", "2"])
@@ -131,7 +131,7 @@ JUDGEMENT = {
 }
 
 
-def test_a_half_written_state_is_judged_again(tmp_path: Path) -> None:
+def test_a_clip_with_a_truncated_result_is_judged_again(tmp_path: Path) -> None:
     state.store(tmp_path, "key", JUDGEMENT, ())
     assert state.load(tmp_path, "key") == JUDGEMENT
     (tmp_path / "key.json").write_text('{"scores": {')
@@ -161,7 +161,7 @@ NOT_FINISHED = {
 
 
 @pytest.mark.parametrize("what", NOT_FINISHED)
-def test_a_finished_clip_that_is_anything_else_is_ignored(what: str, tmp_path: Path) -> None:
+def test_results_of_the_wrong_form_are_ignored(what: str, tmp_path: Path) -> None:
     (tmp_path / "key.json").write_text(NOT_FINISHED[what], encoding="latin-1")
     assert state.load(tmp_path, "key") is None
 
@@ -174,13 +174,13 @@ def test_a_manifest_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "absent"])
-def test_a_dataset_that_is_nowhere_is_an_error_of_one_line(name: str, tmp_path: Path) -> None:
+def test_a_missing_dataset_is_an_error_of_one_line(name: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         find_jobs(tmp_path / name)
     assert "\n" not in str(caught.value) and caught.value.exit_code == 3
 
 
-def test_clips_that_are_no_files_are_rows_that_say_so(tmp_path: Path) -> None:
+def test_clips_that_are_not_files_are_rows_with_the_reason(tmp_path: Path) -> None:
     """A path with a NUL, a folder, a pipe that nobody writes to: none may stop the run or hang it."""
     os.mkfifo(tmp_path / "pipe.mp4")
     touch(tmp_path, "in.mp4")
@@ -191,7 +191,7 @@ def test_clips_that_are_no_files_are_rows_that_say_so(tmp_path: Path) -> None:
     assert all(o.error for o in outcomes)
 
 
-def test_a_clip_that_changes_during_the_run_is_not_kept(
+def test_the_result_of_a_clip_that_changes_during_the_run_is_discarded(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = next(j for j in find_jobs(dataset) if j.method == "half")
@@ -208,7 +208,7 @@ def test_a_clip_that_changes_during_the_run_is_not_kept(
     assert not (tmp_path / "finished").exists()
 
 
-def test_the_key_follows_content_mode_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
+def test_the_key_depends_only_on_content_and_mode(dataset: Path, tmp_path: Path) -> None:
     job = next(j for j in find_jobs(dataset) if j.method == "half")
     copy = tmp_path / "elsewhere.mkv"
     shutil.copy(job.out, copy)
@@ -227,7 +227,7 @@ def _kill(job: Job, mode: str) -> run.Outcome:
     return run.Outcome(job, {"scores": {}})
 
 
-def test_a_process_that_dies_takes_only_its_own_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crashed_process_loses_only_its_own_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.mkv").write_bytes(b"video")
     (tmp_path / "finished").mkdir()
     jobs = [Job("m", "", name, tmp_path / "x.mkv", tmp_path / "x.mkv") for name in ("a", "deadly", "b")]
@@ -243,7 +243,7 @@ def outcome(method: str, clip: str, value: float | None) -> run.Outcome:
     return run.Outcome(Job(method, "c", clip, Path("i"), Path("o")), {"scores": {"stability": score}})
 
 
-def test_tables_hold_means_intervals_and_win_rates() -> None:
+def test_tables_contain_means_intervals_and_win_rates() -> None:
     outcomes = [outcome("a", str(i), 0.8 + i / 100) for i in range(5)]
     outcomes += [outcome("b", str(i), 0.7 + i / 100) for i in range(4)] + [outcome("b", "4", None)]
     _, _, methods, wins = summary_tables(outcomes, "robust").values()
@@ -270,7 +270,7 @@ def test_every_format_escapes() -> None:
     assert rows == [["m", SHOWN], [SHOWN, "-0.25 [-0.5, 0.1]"], ["'=1+1", "-0.5"]]  # a figure is no formula
 
 
-def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says() -> None:
+def test_bootstrap_intervals_have_about_their_nominal_coverage() -> None:
     rng = np.random.default_rng(3)
     intervals = [bootstrap(list(rng.normal(5, 2, 30))) for _ in range(200)]
     covered = sum(1 for m in intervals if m.low is not None and m.high is not None and m.low <= 5 <= m.high)
@@ -336,7 +336,7 @@ def test_bootstrap_is_seeded_and_leaves_out_what_is_not_there(values: list[float
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=10))
-def test_a_duel_turned_round_is_its_complement(pairs: list[tuple[float | None, float | None]]) -> None:
+def test_win_rates_of_two_methods_add_up_to_one(pairs: list[tuple[float | None, float | None]]) -> None:
     one = duel("a", "b", pairs, "higher")
     other = duel("b", "a", [(y, x) for x, y in pairs], "higher")
     assert one.rate is not None and other.rate is not None

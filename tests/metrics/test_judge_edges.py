@@ -32,7 +32,7 @@ def below_the_sky() -> NDArray[np.float64]:
     return np.column_stack([x.ravel(), y.ravel()])
 
 
-def test_a_bent_picture_under_a_plain_sky_hits_no_edge() -> None:
+def test_a_bent_image_under_a_plain_sky_shows_no_border() -> None:
     assert in_px(corners(SIZE))[:, 1].min() > 0  # the truth
     places = in_px(below_the_sky()), below_the_sky()
     homography, _ = cv2.findHomography(*places)
@@ -42,7 +42,7 @@ def test_a_bent_picture_under_a_plain_sky_hits_no_edge() -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05])
-def test_the_same_picture_moved_out_of_the_frame_hits_it(share: float) -> None:
+def test_the_same_image_moved_out_of_the_frame_shows_a_border(share: float) -> None:
     up_px = share * H + in_px(corners(SIZE))[:, 1].min()
     top = near_margins((in_px(below_the_sky(), up_px), below_the_sky()), SIZE, SIZE)[2]
     assert top == pytest.approx(-share, abs=0.003)

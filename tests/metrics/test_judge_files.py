@@ -67,7 +67,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("name", ["itself", "symbolic link", "hard link"])
 @pytest.mark.usefixtures("no_work")
-def test_a_judged_video_is_never_written_over(option: str, which: int, name: str, pair: tuple[Path, Path]) -> None:
+def test_a_judged_video_is_never_replaced(option: str, which: int, name: str, pair: tuple[Path, Path]) -> None:
     video, target = pair[which], pair[0].with_name("result")
     make: dict[str, Callable[[], None]] = {
         "itself": lambda: None,
@@ -82,7 +82,7 @@ def test_a_judged_video_is_never_written_over(option: str, which: int, name: str
 
 
 @pytest.mark.parametrize("option", ["--csv", "--report"])
-def test_an_existing_file_stays_unless_it_may_be_replaced(option: str, pair: tuple[Path, Path]) -> None:
+def test_an_existing_file_is_replaced_only_with_overwrite(option: str, pair: tuple[Path, Path]) -> None:
     target = pair[0].with_name("result")
     target.write_text("precious")
     code, said = run("judge", pair[0], option, target)
@@ -94,7 +94,7 @@ def test_an_existing_file_stays_unless_it_may_be_replaced(option: str, pair: tup
 
 @pytest.mark.parametrize("target", ["nowhere/x", ".", "n" * 300, "out.mkv/x"])
 @pytest.mark.usefixtures("no_work")
-def test_a_target_that_cannot_be_is_refused_before_any_work(target: str, pair: tuple[Path, Path]) -> None:
+def test_an_invalid_target_is_refused_before_any_work(target: str, pair: tuple[Path, Path]) -> None:
     before = content(pair[0].parent)
     assert run("judge", pair[0], "--csv", pair[0].parent / target)[0] == OUTPUT
     assert content(pair[0].parent) == before
@@ -102,7 +102,7 @@ def test_a_target_that_cannot_be_is_refused_before_any_work(target: str, pair: t
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 @pytest.mark.usefixtures("no_work")
-def test_a_folder_that_may_not_be_written_is_refused_before_any_work(pair: tuple[Path, Path]) -> None:
+def test_a_folder_without_write_permission_is_refused_before_any_work(pair: tuple[Path, Path]) -> None:
     pair[0].parent.chmod(0o500)
     try:
         assert run("judge", pair[0], "--csv", pair[0].parent / "x.csv")[0] == OUTPUT
@@ -110,7 +110,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_any_work(pair: tuple
         pair[0].parent.chmod(0o700)
 
 
-def test_a_full_disk_costs_the_page_but_not_the_scores(pair: tuple[Path, Path]) -> None:
+def test_a_full_disk_loses_the_report_but_not_the_scores(pair: tuple[Path, Path]) -> None:
     before = content(pair[0].parent)
     limits = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))  # noqa: E731
     done = process("metrics", pair[0], "--report", pair[0].with_name("page.html"), "-q", preexec_fn=limits)
@@ -128,7 +128,7 @@ def dataset(pair: tuple[Path, Path]) -> Path:
     return manifest
 
 
-def test_scoring_again_replaces_its_own_tables(dataset: Path, tmp_path: Path) -> None:
+def test_a_second_score_replaces_its_own_tables(dataset: Path, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "scores"
     assert run("score", dataset, "-o", folder, "-q") == (0, "")
     first = content(folder)
@@ -141,7 +141,7 @@ def test_scoring_again_replaces_its_own_tables(dataset: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["robust.md", "robust.tex", "robust.json", "robust_clips.csv", "robust_wins.csv"])
-def test_a_file_that_only_has_the_name_of_a_table_stays(
+def test_a_file_with_the_name_of_a_table_is_kept(
     name: str, dataset: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     folder = tmp_path / "scores"
@@ -153,7 +153,7 @@ def test_a_file_that_only_has_the_name_of_a_table_stays(
     assert "precious" in (folder / name).read_text()
 
 
-def test_a_file_that_only_has_the_name_of_a_table_goes_where_that_is_asked_for(dataset: Path, tmp_path: Path) -> None:
+def test_a_file_with_the_name_of_a_table_is_replaced_with_overwrite(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "robust.md").write_text("notes")
     assert run("score", dataset, "-o", tmp_path, "-q", "--overwrite") == (0, "")
     assert (tmp_path / "robust.md").read_text().startswith("### Clips")
@@ -172,15 +172,13 @@ def test_an_input_is_never_a_table(what: str, dataset: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("folder", ["clips.csv", "clips.csv/scores", "/proc/scores", "n" * 300])
 @pytest.mark.usefixtures("no_work")
-def test_a_folder_of_scores_that_cannot_be_is_refused_before_any_work(
-    folder: str, dataset: Path, tmp_path: Path
-) -> None:
+def test_an_invalid_output_folder_is_refused_before_any_work(folder: str, dataset: Path, tmp_path: Path) -> None:
     code, said = run("score", dataset, "-o", tmp_path / folder)
     assert code == OUTPUT and "no folder" in said
 
 
 @pytest.mark.parametrize("name", ["v.svg", "playlist.mp4"])
-def test_scoring_what_is_no_video_says_so_clip_by_clip(name: str, data: Path, tmp_path: Path) -> None:
+def test_clips_that_are_not_videos_are_reported_one_by_one(name: str, data: Path, tmp_path: Path) -> None:
     for folder in ("", "ours"):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "x.mp4").write_bytes((data / "hostile" / name).read_bytes())
@@ -191,9 +189,7 @@ def test_scoring_what_is_no_video_says_so_clip_by_clip(name: str, data: Path, tm
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [("--json",), ()])
-def test_a_full_disk_behind_the_standard_output_is_an_error_of_one_line(
-    words: tuple[str, ...], pair: tuple[Path, Path]
-) -> None:
+def test_a_full_disk_behind_stdout_is_an_error_of_one_line(words: tuple[str, ...], pair: tuple[Path, Path]) -> None:
     with open("/dev/full", "w") as full:
         done = process("metrics", pair[0], *words, stdout=full)
     assert done.returncode == OUTPUT
@@ -201,7 +197,7 @@ def test_a_full_disk_behind_the_standard_output_is_an_error_of_one_line(
 
 
 @pytest.mark.parametrize("command", ["metrics", "score"])
-def test_a_reader_who_left_ends_nothing_with_an_error(command: str, pair: tuple[Path, Path], dataset: Path) -> None:
+def test_a_broken_pipe_is_not_an_error(command: str, pair: tuple[Path, Path], dataset: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     words = (

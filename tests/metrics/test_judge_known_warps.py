@@ -80,7 +80,7 @@ def test_robust_is_right_on_known_warps(row: Row, walk_before: Path, clips: Path
     assert found["visible"].failures == 0
 
 
-def test_black_over_the_picture_is_empty(walk_before: Path, clips: Path) -> None:
+def test_black_areas_count_as_empty(walk_before: Path, clips: Path) -> None:
     """A method that pastes black where the input has a picture cannot hide it behind a good homography."""
     frames = [scenes.view(camera) for camera in walk_cameras()]
     for frame in frames:
@@ -90,7 +90,7 @@ def test_black_over_the_picture_is_empty(walk_before: Path, clips: Path) -> None
     assert found["visible"].value == pytest.approx(0.8, abs=0.02)
 
 
-def test_blur_lowers_sharpness_and_nothing_else(walk_before: Path, clips: Path) -> None:
+def test_blur_lowers_only_sharpness(walk_before: Path, clips: Path) -> None:
     blurred = [np.asarray(_box(scenes.view(camera))) for camera in walk_cameras()]
     found = judge(scenes.write(clips / "blurred.mkv", blurred), walk_before)
     assert scenes.figure(found, "sharpness") < 0.9
@@ -103,7 +103,7 @@ def _box(frame: scenes.Frame) -> scenes.Frame:
     return np.asarray(np.mean(shifted, axis=0).round(), np.uint8)
 
 
-def test_other_size_rate_and_length_are_matched_by_time_and_said(walk_before: Path, clips: Path) -> None:
+def test_videos_of_other_size_rate_and_length_are_matched_by_time_with_a_note(walk_before: Path, clips: Path) -> None:
     half_rate = [scenes.view(camera, scale=0.75) for camera in walk_cameras()[:30:2]]
     found = judge(scenes.write(clips / "other.mkv", half_rate, fps=15), walk_before)
     assert found["visible"].value == pytest.approx(1, abs=0.004)
@@ -128,7 +128,7 @@ def test_another_video_is_a_failure_not_a_score(walk_before: Path, clips: Path) 
         ("difrint", 5, "distortion"),  # nor a shear of 0.1
     ],
 )
-def test_the_published_programs_are_blind_where_they_are_said_to_be(
+def test_the_published_programs_have_the_documented_blind_spots(
     mode: str, row: int, name: str, walk_before: Path, clips: Path
 ) -> None:
     out = clips / f"{mode}_{name}.mkv"

@@ -45,6 +45,6 @@ def test_robust_ranks_graded_shake(graded: list[Path]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["difrint", "difrint-v0", "dvs", "nndvs"])
-def test_the_published_programs_do_not(mode: str, graded: list[Path]) -> None:
+def test_the_published_programs_do_not_rank_graded_shake(mode: str, graded: list[Path]) -> None:
     values = stabilities(graded[1:], mode)  # without the still clip, which scores 0/0
     assert not is_falling(values), values

@@ -21,7 +21,7 @@ from tests.metrics import judge_scenes as scenes
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 5000, b"this is text", b"\x1a\x45\xdf\xa3" + b"\xff" * 400])
-def test_what_is_no_video_is_an_error_of_one_line(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_is_an_error_of_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "no.mkv"
     path.write_bytes(content)
     with pytest.raises(VideoReadError, match=r"no\.mkv") as caught:
@@ -29,7 +29,7 @@ def test_what_is_no_video_is_an_error_of_one_line(content: bytes, tmp_path: Path
     assert "\n" not in str(caught.value)
 
 
-def test_a_playlist_that_names_another_file_is_not_followed(walk_before: Path, tmp_path: Path) -> None:
+def test_a_playlist_does_not_open_another_file(walk_before: Path, tmp_path: Path) -> None:
     for name, text in {
         "list.txt": f"ffconcat version 1.0\nfile '{walk_before}'\n",
         "list.mp4": f"ffconcat version 1.0\nfile '{walk_before}'\n",
@@ -42,7 +42,7 @@ def test_a_playlist_that_names_another_file_is_not_followed(walk_before: Path, t
 
 
 @pytest.mark.parametrize("name", ["playlist.mp4", "hl.m3u8", "v.svg"])
-def test_hostile_files_that_are_no_video(name: str, data: Path) -> None:
+def test_hostile_files_that_are_not_videos(name: str, data: Path) -> None:
     """Two playlists of the sound plain.mp4 and seg.ts beside them, and a picture whose decoder is not there."""
     with pytest.raises(VideoReadError) as caught:
         judge(data / "hostile" / name)
@@ -50,7 +50,7 @@ def test_hostile_files_that_are_no_video(name: str, data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.bmp", "x.webp", "x.mp4"])
-def test_a_picture_is_no_video(name: str, tmp_path: Path) -> None:
+def test_an_image_is_not_a_video(name: str, tmp_path: Path) -> None:
     coded, data = cv2.imencode(".png" if name == "x.mp4" else Path(name).suffix, scenes.view(scenes.similarity()))
     assert coded
     (tmp_path / name).write_bytes(data.tobytes())
@@ -58,7 +58,7 @@ def test_a_picture_is_no_video(name: str, tmp_path: Path) -> None:
         judge(tmp_path / name)
 
 
-def test_a_relative_path_that_reads_like_an_address_is_a_path(
+def test_a_relative_path_that_looks_like_a_url_is_a_path(
     walk_before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -84,7 +84,7 @@ def test_a_file_that_changes_while_it_is_judged_is_an_error(walk_before: Path, t
         judge(walk_before, changing, tick=cut_short)
 
 
-def test_a_file_that_goes_away_while_it_is_judged_is_an_error(walk_before: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_deleted_while_it_is_judged_is_an_error(walk_before: Path, tmp_path: Path) -> None:
     going = tmp_path / "going.mkv"
     going.write_bytes(walk_before.read_bytes())
     with pytest.raises(VideoReadError, match="changed while"), unchanged(going):
@@ -93,7 +93,7 @@ def test_a_file_that_goes_away_while_it_is_judged_is_an_error(walk_before: Path,
 
 
 @pytest.mark.parametrize("mode", ["robust", "nndvs"])  # nndvs compares frame with frame; the others match by features
-def test_frames_that_change_their_size_on_the_way_are_brought_to_the_first_ones(mode: str, tmp_path: Path) -> None:
+def test_frames_of_another_size_are_resized_to_the_first(mode: str, tmp_path: Path) -> None:
     """Two MPEG transport streams of different sizes, one after the other, as broadcasts have it."""
     for scale in (1.0, 0.5):
         views = [scenes.view(scenes.similarity(i), scale=scale) for i in range(36)]
@@ -106,7 +106,7 @@ def test_frames_that_change_their_size_on_the_way_are_brought_to_the_first_ones(
 
 
 @pytest.mark.parametrize("name", ["v2_471_hflip.mp4", "ts1000000000.mp4"])
-def test_a_damaged_clock_costs_no_memory(name: str, data: Path, tmp_path: Path) -> None:
+def test_a_damaged_clock_takes_no_memory(name: str, data: Path, tmp_path: Path) -> None:
     """20 to 27 KB that claim centuries, or 10^9 ticks a second: judged, with a page, in less than a gigabyte."""
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc")
@@ -118,7 +118,7 @@ def test_a_damaged_clock_costs_no_memory(name: str, data: Path, tmp_path: Path) 
     assert int(done.stdout) < 1 << 20  # KB
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+def test_audio_alone_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
@@ -130,7 +130,7 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         probe(path)
 
 
-def test_a_torn_file_is_judged_as_far_as_it_goes_and_says_so(clips: Path, tmp_path: Path) -> None:
+def test_a_truncated_file_is_judged_up_to_its_end_with_a_note(clips: Path, tmp_path: Path) -> None:
     whole = scenes.write(
         clips / "whole.mkv",
         (scenes.view(scenes.similarity(i)) for i in range(60)),

@@ -54,7 +54,7 @@ def browser() -> Iterator[Chromium]:
     started.close()
 
 
-def test_the_page_names_no_other_place(page: Path) -> None:
+def test_the_report_contains_no_external_addresses(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "default-src 'none'" in text
     addresses = [a for a in re.findall(r"(?:src|href)=\"([^\"]{0,40})", text) if not a.startswith("data:")]
@@ -87,7 +87,7 @@ class TestInChromium:
     def test_it_loads_and_draws(self, look: str, browser: Chromium, page: Path) -> None:
         self.open(browser, page, look)
         assert browser.run("document.querySelectorAll('video').length") == 2
-        assert browser.run("document.querySelectorAll('.plot path.line').length") == 3 * 2 + 2 + 4
+        assert browser.run("document.querySelectorAll('.plot path.line').length") == 4 * 2 + 2 + 4
         assert browser.run("document.querySelectorAll('.maps rect').length") == 2 * 40
         assert browser.run("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
         assert browser.errors() == []
@@ -122,7 +122,7 @@ class TestInChromium:
 
 @pytest.mark.browser
 @pytest.mark.skipif(EXECUTABLE is None, reason="needs headless Chromium")
-def test_hostile_text_runs_nothing(judged: Judgement, browser: Chromium, clips: Path) -> None:
+def test_hostile_text_is_not_executed(judged: Judgement, browser: Chromium, clips: Path) -> None:
     page = clips / "hostile.html"
     info = replace(judged.out, path=judged.out.path)
     page.write_text(report_page(replace(judged, out=info, notes=(HOSTILE, "\u2028\x00 end"))), encoding="utf-8")
@@ -135,7 +135,7 @@ def test_hostile_text_runs_nothing(judged: Judgement, browser: Chromium, clips: 
 
 @pytest.mark.browser
 @pytest.mark.skipif(EXECUTABLE is None, reason="needs headless Chromium")
-def test_a_video_judged_alone_has_a_page_too(browser: Chromium, clips: Path) -> None:
+def test_a_video_judged_alone_has_a_report_too(browser: Chromium, clips: Path) -> None:
     flat = scenes.write(clips / "flat_alone.mkv", (np.full((96, 160), 90, np.uint8) for _ in range(40)))
     page = clips / "alone.html"
     page.write_text(report_page(judge(flat)), encoding="utf-8")

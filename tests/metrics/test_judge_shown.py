@@ -53,16 +53,16 @@ def test_scores_of_a_dataset_are_readable(
     """No line is too long, and no word of a heading or figure is torn; every score is there in every table."""
     text = shown(outcomes(), width, monkeypatch, capsys)
     assert max(map(cell_len, text.splitlines())) <= width
-    words = text.split()
+    words, scores = text.split(), len(TABLE_SCORES["robust"])
     for name in TABLE_SCORES["robust"]:
         assert words.count(name) == 3, name  # clips, methods, wins
-    assert text.count("0.5000 [0.2500, 0.7500]") == 2 * 8
-    assert words.count("0.5000") == 2 * 8 + 2 * 8  # of one of three clips, and the means
-    assert words.count("0.2500") == words.count("0.7500") == 2 * 8
+    assert text.count("0.5000 [0.2500, 0.7500]") == 2 * scores
+    assert words.count("0.5000") == 2 * scores + 2 * scores  # of one of three clips, and the means
+    assert words.count("0.2500") == words.count("0.7500") == 2 * scores
     assert text.count("3/240") == 6
 
 
-def test_why_a_clip_was_not_judged_is_readable_too(
+def test_the_reason_why_a_clip_was_not_judged_is_readable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = "/a/long/path/to/a/clip.mp4: not a readable video file (damaged, truncated or of an unknown format)"
@@ -71,7 +71,7 @@ def test_why_a_clip_was_not_judged_is_readable_too(
     assert "unknown format)" in text
 
 
-def test_one_category_is_not_said_twice() -> None:
+def test_a_single_category_is_not_repeated() -> None:
     two = [*outcomes(), Outcome(Job("method0", "run", "x", Path("i"), Path("o")), None, "broken")]
     assert [t.title.split(" · ")[0] for t in informative_tables(summary_tables(outcomes(), "robust"))] == [
         "Clips",
@@ -85,7 +85,7 @@ def harmless(text: str) -> bool:
     return all(c.isprintable() or c == "\n" for c in text)
 
 
-def test_names_reach_neither_the_terminal_nor_a_table_as_more_than_text(
+def test_names_are_escaped_on_the_terminal_and_in_tables(
     walk_before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -104,7 +104,7 @@ def test_names_reach_neither_the_terminal_nor_a_table_as_more_than_text(
     assert f',"\'{FORMULA}",' in lines[1]
 
 
-def test_a_video_is_called_what_its_file_is_called(walk_before: Path, tmp_path: Path) -> None:
+def test_a_video_is_shown_by_its_file_name(walk_before: Path, tmp_path: Path) -> None:
     video, page = tmp_path / f"{NAME}<b>.mkv", tmp_path / "page.html"
     video.write_bytes(walk_before.read_bytes())
     done = CliRunner().invoke(app(), ["judge", str(video), "--ref", str(video), "--report", str(page)])
@@ -135,7 +135,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_work_that_takes_its_time_is_seen_before_its_first_step(
+def test_long_work_shows_progress_before_its_first_step(
     stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = stream()
@@ -151,14 +151,14 @@ def test_work_that_takes_its_time_is_seen_before_its_first_step(
     assert "[red]x[/red]" in said.getvalue() and "\x1b]52" not in said.getvalue()
 
 
-def test_lines_say_how_far_the_work_is_and_how_long_it_takes() -> None:
+def test_progress_lines_show_steps_and_remaining_time() -> None:
     assert progress_module._line("scoring x", 0, 40, 12.2) == "scoring x: 12 s so far"
     assert progress_module._line("scoring x", 10, 40, 5.0) == "scoring x: 10 of 40, about 15 s left"
     assert progress_module._line("judging x", 50, 40, 5.0) == "judging x: 50 done"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_work_that_is_done_at_once_says_nothing(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_work_shows_no_progress(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
     said = stream()
     monkeypatch.setattr(sys, "stderr", said)
     monkeypatch.setenv("TERM", "xterm")

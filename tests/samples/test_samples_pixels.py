@@ -151,7 +151,7 @@ def test_every_named_clip_renders(name: str) -> None:
     np.testing.assert_allclose(np.linalg.det(true.R_world_cam), 1)
 
 
-def test_cut_and_exposure_happen_when_said(small: ClipSpec) -> None:
+def test_cuts_and_exposure_changes_are_at_the_specified_times(small: ClipSpec) -> None:
     keys = ((0.0, 1.0), (0.1, 0.5))
     spec = replace(small, motion=MOTIONS["tripod"], cuts=((0.15, "plain"),), gain_keys=keys)
     pictures, true = gray_frames(spec), truth(spec)

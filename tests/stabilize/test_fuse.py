@@ -132,7 +132,7 @@ def test_a_long_video_is_fused_in_parts_as_if_in_one(monkeypatch: pytest.MonkeyP
     picture.status[rng.random(400) < 0.3] = PairStatus.FAINT
     picture.status[200] = PairStatus.CUT
     whole = fused(picture, log)
-    monkeypatch.setattr(spool, "CHUNK", 32)
+    monkeypatch.setattr(spool, "CHUNK_FRAMES", 32)
     parts = fused(picture, log)
     np.testing.assert_allclose(parts.step, whole.step, atol=1e-6)
     np.testing.assert_allclose(parts.wobble, whole.wobble, atol=1e-4)

@@ -65,7 +65,7 @@ def known_gyro(spec: samples.ClipSpec) -> SyncedGyro:
 
 
 @pytest.mark.parametrize("name", CAMERAS)
-def test_points_at_infinity_go_where_the_fields_say(name: str) -> None:
+def test_fields_map_points_at_infinity_like_the_true_camera(name: str) -> None:
     """From an ideal point to the real picture, into the world, and back by the next frame."""
     spec, true = CAMERAS[name], samples.truth(CAMERAS[name])
     motion = motion_of(spec)
@@ -86,7 +86,7 @@ def test_points_at_infinity_go_where_the_fields_say(name: str) -> None:
     assert np.sqrt(np.mean(np.square(errors))) < (0.1 if spec.ois else 0.05)
 
 
-def test_rows_come_out_straight_under_a_hard_shake() -> None:
+def test_rows_are_straight_under_strong_shake() -> None:
     """33 ms of readout at 5 Hz: where an ideal frame's points look is what a pinhole without shutter would see."""
     spec = replace(CAMERAS["down"], lens=samples.Lens(520))
     true, motion = samples.truth(spec), motion_of(spec)
@@ -113,20 +113,20 @@ def test_a_gap_in_the_log_is_not_known() -> None:
     assert rotation_fields(motion_of(spec), gap).known.tolist() == expected
 
 
-def test_a_log_of_another_clip_is_refused_and_the_picture_decides(tmp_path: Path) -> None:
+def test_a_log_of_another_clip_is_refused(tmp_path: Path) -> None:
     """Whichever way it disagrees, the reason is said and nothing of it is used."""
     motion = analyse(CLIP)
     other = replace(samples.CLIPS["handheld"], seed=99)
     samples.write_log(samples.sample_log(other), tmp_path / "other.csv")
     fields, notes = rotation_of(CLIP, motion, tmp_path / "other.csv")
     assert fields is None
-    assert "visual motion alone" in notes[0]
+    assert "falling back to visual motion" in notes[0]
     (tmp_path / "none.csv").write_text("nothing\n")
     with pytest.raises(GyroError):
         rotation_of(CLIP, motion, tmp_path / "none.csv")
 
 
-def test_a_file_that_is_only_named_like_a_log_is_said_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_file_with_only_the_name_of_a_log_causes_a_note(tmp_path: Path) -> None:
     """Boxes that a tracker wrote beside the clip: alone they are a note, and the log behind them is used."""
     clip, motion = tmp_path / "clip.mp4", motion_of(CAMERAS["global"])
     shutil.copy(CLIP, clip)
@@ -143,7 +143,7 @@ def test_a_file_that_is_only_named_like_a_log_is_said_and_stops_nothing(tmp_path
     assert len(notes) == 1 and notes[0].startswith(said)
 
 
-def test_what_is_named_is_read_before_any_work_and_what_is_switched_off_is_said(tmp_path: Path) -> None:
+def test_given_files_are_read_before_any_work_and_unused_logs_are_noted(tmp_path: Path) -> None:
     motion, log = motion_of(CAMERAS["global"]), CLIP.with_suffix(".csv")
     off = Config(gyro=GyroConfig(use="off"))
     assert rotation_of(CLIP, motion, log, off) == (None, (f"the gyroscope log {log} was not used: gyro.use is off",))
@@ -175,7 +175,7 @@ def test_the_lens_log_of_a_recording_is_used(tmp_path: Path) -> None:
     np.testing.assert_allclose(rate, expected.gyro_rad_s, atol=1e-6)  # PHONE's axes are the camera's
 
 
-def test_progress_is_told_while_a_log_is_matched() -> None:
+def test_progress_of_synchronisation() -> None:
     seen: list[tuple[str, int, int]] = []
     motion = analyse(CLIP)
     fields, _ = rotation_of(CLIP, motion, config=Config(), progress=lambda *step: seen.append(step))

@@ -14,7 +14,7 @@ from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
 from stabilize.core import FrameGeometry, Motion
-from stabilize.gyroscope.match import is_whole, tracks_of
+from stabilize.gyroscope.match import covers_video, motion_tracks
 from stabilize.gyroscope.stretches import compared_stretches
 from stabilize.matches import Matches, no_matches
 from stabilize.pipeline import measure, rotation_of
@@ -33,7 +33,7 @@ def test_matches_are_where_the_camera_saw_the_points_again(motion: Motion) -> No
     """Against the clip's truth, by points at the depth that explains each match best: what is off the epipolar line
     cannot be explained by any depth."""
     spec = samples.CLIPS["walk"]
-    true, tracks = samples.truth(spec), tracks_of(motion)
+    true, tracks = samples.truth(spec), motion_tracks(motion)
     assert (tracks.width, tracks.height) == (spec.width, spec.height)
     i = 40
     here = tracks.pair == i
@@ -53,21 +53,21 @@ def test_tracks_are_in_full_square_pixels(motion: Motion, aspect: float) -> None
     width = round(1440 * aspect)
     corner = np.array([geometry.half_extent], np.float32)
     matches = Matches(np.zeros(1, np.int64), -corner, corner, np.ones(1, np.float32))
-    tracks = tracks_of(replace(motion, geometry=geometry, matches=matches))
+    tracks = motion_tracks(replace(motion, geometry=geometry, matches=matches))
     assert (tracks.width, tracks.height) == (width, 1080)
     np.testing.assert_allclose(tracks.prev_px, [[-0.5, -0.5]], atol=1e-3)
     np.testing.assert_allclose(tracks.next_px, [[width - 0.5, 1079.5]], atol=1e-3)
 
 
-def test_a_doubtful_match_is_left_out(motion: Motion) -> None:
+def test_matches_of_low_weight_are_left_out(motion: Motion) -> None:
     weight = motion.matches.weight.copy()
     weight[::2] = 0.3
-    tracks = tracks_of(replace(motion, matches=replace(motion.matches, weight=weight)))
+    tracks = motion_tracks(replace(motion, matches=replace(motion.matches, weight=weight)))
     assert len(tracks.pair) == len(weight) // 2
 
 
 def test_nothing_is_decoded_to_match_a_log(motion: Motion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stabilize.video.reader.Reading._read", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("stabilize.video.reader.FrameReader._read", lambda *_: pytest.fail("decoded"))
     fields, notes = rotation_of(CLIPS / "walk.mp4", motion)
     assert fields is not None and notes == ()
 
@@ -87,7 +87,7 @@ def test_clock_shutter_and_lens_are_those_of_the_clip(motion: Motion) -> None:
     """Of the committed clip, whose log starts late; within what the errors say and a tight bound."""
     spec = samples.CLIPS["walk"]
     assert spec.gyro is not None
-    found = synchronize(tracks_of(motion), read_log(CLIPS / "walk.csv"))
+    found = synchronize(motion_tracks(motion), read_log(CLIPS / "walk.csv"))
     assert found.accepted
     assert abs(found.offset_s - spec.gyro.offset_s) < min(3 * found.std["offset_s"], 1e-3)
     assert abs(found.readout_s - spec.shutter.readout_s) < min(3 * found.std["readout_s"], 1.5e-3)
@@ -100,7 +100,7 @@ def test_all_of_a_short_video_is_compared(duration_s: float) -> None:
     assert all(keep(t) for t in np.linspace(0, duration_s, 50))
 
 
-def test_of_a_long_video_the_middle_and_the_ends_are_compared() -> None:
+def test_the_middle_and_ends_of_a_long_video_are_compared() -> None:
     keep, t = compared_stretches(3600.0), np.arange(0, 3600.0, 0.5)
     kept = np.array([keep(s) for s in t])
     assert kept.sum() / 2 == pytest.approx(160, abs=1)
@@ -108,15 +108,15 @@ def test_of_a_long_video_the_middle_and_the_ends_are_compared() -> None:
     assert not keep(3700.0)  # a file that is longer than it says
 
 
-def test_of_a_video_that_does_not_say_how_long_it_is_the_beginning_is_compared() -> None:
+def test_the_beginning_of_a_video_of_unknown_duration_is_compared() -> None:
     keep = compared_stretches(0.0)
     assert keep(0.0) and keep(199.0) and not keep(1000.0)
 
 
-def test_holes_between_stretches_are_told_from_a_whole_video(motion: Motion) -> None:
-    tracks = tracks_of(motion)
-    assert is_whole(tracks)
+def test_gaps_between_stretches_are_detected(motion: Motion) -> None:
+    tracks = motion_tracks(motion)
+    assert covers_video(tracks)
     slow = Tracks(tracks.time_s * 30, tracks.width, tracks.height, tracks.pair, tracks.prev_px, tracks.next_px)
     keep = (slow.time_s[slow.pair] < 60) | (slow.time_s[slow.pair] > 90)
     holed = replace(slow, pair=slow.pair[keep], prev_px=slow.prev_px[keep], next_px=slow.next_px[keep])
-    assert not is_whole(holed)
+    assert not covers_video(holed)

@@ -15,7 +15,8 @@ from stabilize.motion.sources.picture import COARSE, Picture, prepare
 
 WINDOW_PX = (13, 13)
 FAINT_WINDOW_PX = (31, 31)  # of the reduced picture
-PYRAMID_LEVELS = 4
+WIDE_WINDOW_PX = (31, 31)  # for blurred pictures
+PYRAMID_LEVELS, WIDE_PYRAMID_LEVELS = 4, 5
 ITERATIONS, STEP_MIN_PX = 8, 0.02  # where an iteration ends: the robust fit takes out far more than what is left
 CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, STEP_MIN_PX)
 ROUND_TRIP_MAX_PX = 0.5  # forward-backward error (Kalal et al. 2010)
@@ -36,11 +37,20 @@ def klt(pair: PicturePair) -> PointMatches:
     return _lucas_kanade(pair.prev, pair.next, pair.points, WINDOW_PX)
 
 
-def _lucas_kanade(prev: Picture, next_: Picture, points: Float32, window_px: tuple[int, int]) -> PointMatches:
+def follow_wide(pair: PicturePair) -> PointMatches:
+    """As `klt`, in wide windows and from one pyramid level higher: slower, and for what it does not find."""
+    if not len(pair.points):
+        return PointMatches(pair.points, np.zeros(0, np.float32))
+    return _lucas_kanade(pair.prev, pair.next, pair.points, WIDE_WINDOW_PX, WIDE_PYRAMID_LEVELS)
+
+
+def _lucas_kanade(
+    prev: Picture, next_: Picture, points: Float32, window_px: tuple[int, int], levels: int = PYRAMID_LEVELS
+) -> PointMatches:
     target = _same_exposure(prev, next_)
     guess = points + common_shift(prev, next_)
     flags = cv2.OPTFLOW_USE_INITIAL_FLOW
-    options: dict[str, Any] = {"winSize": window_px, "maxLevel": PYRAMID_LEVELS - 1, "criteria": CRITERIA}
+    options: dict[str, Any] = {"winSize": window_px, "maxLevel": levels - 1, "criteria": CRITERIA}
     there, found, _ = cv2.calcOpticalFlowPyrLK(prev.gray, target, points, guess.copy(), flags=flags, **options)
     # The way back starts at the origin, so a gross error cannot hide behind its own start.
     back, returned, _ = cv2.calcOpticalFlowPyrLK(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
-from stabilize.core import Float32, UInt8
+from stabilize.core import Float, Float32, UInt8
 
 COARSE = 4  # factor of the picture on which a large common shift is looked for
 COARSE_MIN_PX = 8  # side of that picture
@@ -36,3 +37,9 @@ def prepare(gray: UInt8, faint: bool = False, rgb: UInt8 | None = None) -> Pictu
     coarse = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype("float32")
     mean, deviation = cv2.meanStdDev(coarse)
     return Picture(gray, coarse, float(mean.item()), float(deviation.item()), faint, rgb)
+
+
+def coarse_motion(H_px: Float) -> Float:
+    """A motion (3, 3) in pixels of a picture as one in pixels of its `coarse` copy."""
+    T = np.array([[1 / COARSE, 0, 0.5 / COARSE - 0.5], [0, 1 / COARSE, 0.5 / COARSE - 0.5], [0, 0, 1]])
+    return np.asarray(T @ H_px @ np.linalg.inv(T))

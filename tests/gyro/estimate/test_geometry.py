@@ -22,7 +22,7 @@ def test_there_are_24_turns_and_24_mirrors() -> None:
 
 
 @pytest.mark.parametrize("which", range(48))
-def test_every_assignment_is_found_in_noise(which: int) -> None:
+def test_every_axis_assignment_is_recovered_from_noise(which: int) -> None:
     rng = np.random.default_rng(which)
     matrix = signed_permutations()[which]
     body = rng.normal(0, (1.0, 0.6, 0.3), (400, 3))

@@ -12,7 +12,7 @@ from gyro.estimate import SyncResult, synchronize
 from gyro.readers import read_log
 from stabilize import analyse
 from stabilize.config import Config
-from stabilize.gyroscope.match import tracks_of
+from stabilize.gyroscope.match import motion_tracks
 from stabilize.settings import MotionConfig
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "gyro"
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real recordings (.
 
 def _synchronize(video: str, log: str) -> SyncResult:
     motion = analyse(DATA / video, Config(motion=MotionConfig(mesh=False)))
-    return synchronize(tracks_of(motion), read_log(DATA / log))
+    return synchronize(motion_tracks(motion), read_log(DATA / log))
 
 
 def test_euroc_is_calibrated_from_scratch() -> None:

@@ -42,7 +42,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Scene, Tracks, GyroLog, SyncRe
     return scene, tracks, log, synchronize(tracks, log)
 
 
-def test_values_are_right_and_errors_honest(case: tuple[Scene, Tracks, GyroLog, SyncResult]) -> None:
+def test_values_are_right_within_their_standard_errors(case: tuple[Scene, Tracks, GyroLog, SyncResult]) -> None:
     scene, _, _, found = case
     assert found.accepted
     assert found.improper == scene.improper
@@ -121,7 +121,7 @@ def test_a_wrong_frame_rate_is_named() -> None:
     assert "frame rate" in found.refusal
 
 
-def test_a_camera_at_rest_fixes_nothing() -> None:
+def test_a_static_camera_determines_nothing() -> None:
     scene = changed(BASE, motion="still")
     found = synchronize(simulate.tracks(scene), simulate.log(scene))
     assert found.refusal is not None

@@ -73,7 +73,7 @@ def test_a_known_lens_is_found_within_its_errors(tmp_path, model, coefficients):
         assert 0 < found.standard_errors[name] < 2
 
 
-def test_opencvs_own_pictures(pictures):
+def test_opencvs_chessboard_images(pictures):
     """OpenCV's tutorial finds a focal length of 532 to 536 in these thirteen images."""
     found = calibrate(pictures)
     assert found.views_used == 13
@@ -110,7 +110,7 @@ def test_a_video_of_a_board(tmp_path):
     assert found.lens.K[0, 0] == pytest.approx(520, rel=0.02)
 
 
-def test_views_that_are_too_alike_are_named(tmp_path):
+def test_views_that_are_too_similar_are_reported(tmp_path):
     """Eight images of a board in two poses: all show corners, two differ."""
     for i in range(8):
         cv2.imwrite(str(tmp_path / f"{i}.png"), draw("polynomial", BARREL, POSES[i // 7]))
@@ -120,7 +120,7 @@ def test_views_that_are_too_alike_are_named(tmp_path):
         calibrate(tmp_path)
 
 
-def test_what_cannot_be_calibrated_says_why(tmp_path, pictures):
+def test_the_message_says_why_a_calibration_fails(tmp_path, pictures):
     with pytest.raises(LensError, match=r"0 of 13 images show 8 x 5"):
         calibrate(pictures, (8, 5))
     with pytest.raises(UsageError, match="no calibration for model 'pinhole'"):

@@ -79,7 +79,7 @@ def test_fisheye_sees_behind_a_right_angle_and_not_beyond_its_fold():
     assert np.isnan(unproject(folding, np.array([5000.0, 0]))).all()
 
 
-def test_no_answer_beyond_the_fold_of_a_polynomial():
+def test_no_rays_beyond_the_fold_of_a_polynomial():
     """x - 0.284 x^3 + ... cannot reach 0.9 with these coefficients: NaN, not the nearest guess."""
     strong = Lens(640, 480, K, "polynomial", (-0.5, 0.0, 0.0, 0.0))  # largest at r = 0.816, where it is 0.544
     assert np.isfinite(undistort(strong, np.array([0.54, 0.0]))).all()
@@ -88,21 +88,21 @@ def test_no_answer_beyond_the_fold_of_a_polynomial():
 
 
 @each_lens
-def test_a_scaled_frame_sees_the_same(lens):
+def test_a_scaled_frame_has_the_same_rays(lens):
     """Half the size: pixel centres move as (x + 0.5) / 2 - 0.5."""
     rays = np.array([[0.1, -0.2, 1], [0.3, 0.2, 1], [-0.4, 0.1, 1]])
     full, half = project(lens, rays), project(resize_lens(lens, 320, 240), rays)
     np.testing.assert_allclose(half, (full + 0.5) / 2 - 0.5, atol=1e-9)
 
 
-def test_another_aspect_is_a_cut_above_and_below():
+def test_another_aspect_is_a_crop_above_and_below():
     rays = np.array([[0.1, -0.2, 1], [0.3, 0.2, 1]])
     full = project(LENSES["barrel"], rays)
     wide = project(resize_lens(LENSES["barrel"], 640, 360), rays)
     np.testing.assert_allclose(wide, full - [0, 60], atol=1e-9)
 
 
-def test_simple_lens_has_its_middle_in_the_middle():
+def test_simple_lens_has_its_principal_point_at_the_centre():
     lens = simple_lens(640, 480, 500.0)
     np.testing.assert_allclose(project(lens, np.array([0.0, 0, 1])), [319.5, 239.5])
     assert simple_lens(640, 480, 500.0, -0.1).model == "polynomial"
@@ -119,6 +119,6 @@ def test_simple_lens_has_its_middle_in_the_middle():
         {"model": "opencv_fisheye", "coefficients": (np.inf, 0, 0, 0)},
     ],
 )
-def test_a_lens_that_is_none_is_refused(wrong):
+def test_invalid_lenses_are_refused(wrong):
     with pytest.raises(LensError):
         Lens(**{"width": 640, "height": 480, "K": K, **wrong})

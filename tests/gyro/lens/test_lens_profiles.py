@@ -126,7 +126,7 @@ def test_files_that_opencv_itself_writes(tmp_path, ending):
         Lens(640, 480, np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]]), name="c"),
     ],
 )
-def test_what_is_saved_is_loaded(tmp_path, lens):
+def test_a_saved_profile_can_be_loaded(tmp_path, lens):
     save_lens(lens, tmp_path / "lens.json", rms_px=0.2)
     back = load_lens(tmp_path / "lens.json")
     assert (back.model, back.coefficients, back.name) == (lens.model, lens.coefficients, lens.name)
@@ -153,7 +153,7 @@ def test_what_is_saved_is_loaded(tmp_path, lens):
         ("<opencv_storage><!ENTITY x SYSTEM 'file:///etc/passwd'>&x;</opencv_storage>", "not valid XML"),
     ],
 )
-def test_what_is_no_profile_says_why(tmp_path, text, message):
+def test_the_message_says_why_a_file_is_not_a_profile(tmp_path, text, message):
     with pytest.raises(LensError, match=message):
         load_lens(write(tmp_path / "p.txt", text))
 

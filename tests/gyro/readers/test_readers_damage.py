@@ -26,7 +26,7 @@ def read(tmp_path: Path, lines: list[str]):
     return read_log(tmp_path / "log.csv")
 
 
-def test_a_sound_log_has_no_damage(tmp_path):
+def test_an_intact_log_has_no_damage(tmp_path):
     log = read(tmp_path, sound_lines())
     assert (len(log.time_s), log.damage, len(log.gaps_s)) == (N, (), 0)
 
@@ -52,7 +52,7 @@ def test_many_bad_cells_in_many_places(tmp_path):
     np.testing.assert_allclose(log.gaps_s, [[0.004, 0.012], [1.198, 1.202], [2.466, 2.470]])
 
 
-def test_blank_lines_are_no_damage_and_do_not_shift_the_count(tmp_path):
+def test_blank_lines_are_not_damage_and_count_as_lines(tmp_path):
     lines = sound_lines()
     lines.insert(100, "")
     lines[1500] = "x,y,z,w"
@@ -81,7 +81,7 @@ def test_a_gap_is_marked(tmp_path):
     assert [(d.line, d.reason) for d in log.damage] == [(801, "no data for 0.402 s")]
 
 
-def test_one_lost_sample_of_an_even_clock_is_seen_but_jitter_is_not(tmp_path):
+def test_one_lost_sample_of_a_regular_clock_is_detected_but_jitter_is_not(tmp_path):
     lines = sound_lines()
     assert len(read(tmp_path, lines[:800] + lines[801:]).gaps_s) == 1
     jitter = np.random.default_rng(1).uniform(0.3, 2.5, N).cumsum() / 500
@@ -98,7 +98,7 @@ def test_a_wild_time_costs_one_row_before_or_behind(tmp_path, wild):
     np.testing.assert_allclose(log.gaps_s, [[1.798, 1.802]])
 
 
-def test_a_row_that_is_there_twice_is_no_gap(tmp_path):
+def test_a_duplicate_row_is_not_a_gap(tmp_path):
     lines = sound_lines()
     log = read(tmp_path, [*lines[:900], lines[899], *lines[900:]])
     assert len(log.gaps_s) == 0 and len(log.time_s) == N
@@ -122,12 +122,12 @@ def test_a_coarse_clock_is_spread(tmp_path):
     assert any("coarser" in note for note in log.notes)
 
 
-def test_mostly_garbage_is_no_log(tmp_path):
+def test_mostly_garbage_is_not_a_log(tmp_path):
     with pytest.raises(LogError, match=r"line 12: .*not a number.* more bad lines than good"):
         read(tmp_path, sound_lines()[:10] + ["a,b,c,d"] * 1500)
 
 
-def test_accelerometer_of_fewer_rows_is_told(tmp_path):
+def test_an_accelerometer_with_fewer_rows_causes_a_note(tmp_path):
     rows = [f"{i / 400:.5f},0.1,0.2,{i % 5},{'0,0,9.8' if i % 2 == 0 else ',,'}" for i in range(1000)]
     (tmp_path / "log.csv").write_text("\n".join(["t,gx,gy,gz,ax,ay,az", *rows]) + "\n")
     log = read_log(tmp_path / "log.csv")

@@ -62,7 +62,7 @@ def test_any_order_and_unit_is_detected(tmp_path, truth, order, named, time_unit
         ["#timestamp", "gyr_x_rad_s", "gyr_y_rad_s", "gyr_z_rad_s", "acc_x_m_s2", "acc_y_m_s2", "acc_z_m_s2"],
     ],
 )
-def test_names_that_loggers_use(tmp_path, truth, header):
+def test_column_names_of_common_loggers(tmp_path, truth, header):
     log = read_log(write(tmp_path / "log.csv", truth.rows(time=1e-3), header))
     assert_is(log, truth)
     assert log.accel_m_s2 is not None
@@ -75,7 +75,7 @@ def test_other_columns_do_not_confuse(tmp_path, truth):
     assert_is(read_log(write(tmp_path / "log.csv", rows, header)), truth)
 
 
-def test_stated_unit_beats_what_the_values_suggest(tmp_path, truth):
+def test_a_stated_unit_overrides_the_values(tmp_path, truth):
     """Slower than the values suggest and without accelerometer: the name decides."""
     rows = [row[:4] for row in truth.rows(gyro=math.pi / 180)]
     log = read_log(write(tmp_path / "log.csv", rows, ["t", "gx_rad_s", "gy_rad_s", "gz_rad_s"]))
@@ -127,7 +127,7 @@ def test_decimal_commas_and_byte_order_mark(tmp_path, truth):
         ({"columns": ("gx", "gy", "gz", "t")}, "times increase"),
     ],
 )
-def test_wrong_overrides_say_what_is_wrong(tmp_path, truth, options, message):
+def test_the_message_for_a_wrong_override_says_what_is_wrong(tmp_path, truth, options, message):
     path = write(tmp_path / "log.csv", truth.rows(), NAMES)
     with pytest.raises(UsageError if "increase" not in message else LogError, match=message):
         read_log(path, ReadOptions(**options))
@@ -144,7 +144,7 @@ def test_wrong_overrides_say_what_is_wrong(tmp_path, truth, options, message):
         (b"t,gx,gy,gz\n" + b"0,0,0,0\n1,0,0,0\n" + b"1" * 70000 + b"\n", "longer than 64 KiB"),
     ],
 )
-def test_what_is_no_log_is_refused_with_the_reason(tmp_path, content, message):
+def test_files_that_are_not_logs_are_refused_with_the_reason(tmp_path, content, message):
     path = tmp_path / "log.csv"
     path.write_bytes(content)
     with pytest.raises(LogError, match=message):

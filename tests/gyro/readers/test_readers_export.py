@@ -38,7 +38,7 @@ def run(*args: object, code: int = 0) -> str:
 
 
 @pytest.mark.parametrize("name", ["karma.mp4", "hero7_eis.mp4", "hero11.raw"])
-def test_gcsv_says_the_same_of_the_camera(tmp_path, recording, name):
+def test_gcsv_preserves_the_camera_motion(tmp_path, recording, name):
     """Rates, acceleration and read-out in camera axes are those of the GoPro file, through the orientation string."""
     log = read_log(recording(name))
     write_gcsv(log, tmp_path / "out.gcsv")
@@ -55,7 +55,7 @@ def test_gcsv_says_the_same_of_the_camera(tmp_path, recording, name):
     assert back.readout_s == (None if log.readout_s is None else pytest.approx(log.readout_s, rel=1e-5))
 
 
-def test_askew_and_unknown_axes_survive_gcsv(tmp_path, truth):
+def test_skewed_and_unknown_axes_survive_gcsv(tmp_path, truth):
     askew = Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix()
     log = GyroLog("x", "test", truth.time_s, truth.gyro, truth.accel, readout_s=-0.02, R_cam_gyro=askew)
     write_gcsv(log, tmp_path / "a.gcsv")
@@ -89,7 +89,7 @@ def test_a_camera_path_keeps_its_rotations(tmp_path, name):
     assert np.max((Rotation.from_quat(table[:, 1:], scalar_first=True) * R.inv()).magnitude()) < 1e-8
 
 
-def test_what_cannot_be_written_says_so(tmp_path, truth):
+def test_invalid_exports_are_refused(tmp_path, truth):
     log = GyroLog("x", "test", truth.time_s, truth.gyro)
     with pytest.raises(OutputError, match="its folder does not exist"):
         write_gcsv(log, tmp_path / "no" / "a.gcsv")
@@ -97,7 +97,7 @@ def test_what_cannot_be_written_says_so(tmp_path, truth):
         write_path(np.zeros(1), Rotation.identity(1), tmp_path / "no" / "a.csv")
 
 
-def test_info_says_what_was_found_and_what_is_damaged(tmp_path):
+def test_info_shows_content_and_damage(tmp_path):
     lines = [f"{i * 5},0.1,{i % 3},0.2" for i in range(400)]
     lines[100] = "500,oops,0,0"
     (tmp_path / "log.csv").write_text("t_ms,gx_rad_s,gy_rad_s,gz_rad_s\n" + "\n".join(lines) + "\n")
@@ -149,7 +149,7 @@ def test_sync_of_a_sample_with_its_side_file(tmp_path):
         run("sync", tmp_path / "alone.mp4")
 
 
-def test_what_is_known_goes_into_the_synchronisation(tmp_path, truth):
+def test_known_values_enter_the_synchronisation(tmp_path, truth):
     """A profile for another frame size, and a readout time of the log, which overrides that of the profile."""
     K = np.array([[800.0, 0, 960], [0, 820, 540], [0, 0, 1]])
     save_lens(Lens(1920, 1080, K, "polynomial", (-0.1, 0, 0, 0), readout_s=0.03), tmp_path / "lens.json")
@@ -200,7 +200,7 @@ def test_calibrate_writes_a_profile(tmp_path, capsys):
         calibrate([pictures], tmp_path / "lens.json", "9by6")
 
 
-def test_help_is_there_at_once():
+def test_help_is_fast():
     """No heavy library is imported before a command runs."""
     code = "import gyro.cli, sys; print(sorted({'numpy', 'cv2', 'scipy', 'av', 'vqf', 'torch'} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

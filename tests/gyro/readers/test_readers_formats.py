@@ -79,7 +79,7 @@ def test_gcsv_defaults(tmp_path):
         (GCSV.replace("t,gx,gy,gz,ax,ay,az\n", ""), "no line 't,gx,gy,gz'"),
     ],
 )
-def test_gcsv_says_what_is_wrong(tmp_path, broken, message):
+def test_the_message_says_what_is_wrong_in_a_gcsv(tmp_path, broken, message):
     with pytest.raises(LogError, match=message):
         read_log(write_gcsv(tmp_path / "a.gcsv", header=broken))
 

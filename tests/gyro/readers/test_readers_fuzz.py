@@ -85,7 +85,7 @@ def survive(path: Path, data: bytes, options: ReadOptions) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "telemetry"])
-def test_the_seeds_are_sound(tmp_path, name):
+def test_the_seed_files_are_valid(tmp_path, name):
     """Otherwise mutations would test only the first check."""
     (tmp_path / "x_gyro.txt").write_bytes(SEEDS[name])
     log = read_log(tmp_path / "x_gyro.txt", ReadOptions(format=name))

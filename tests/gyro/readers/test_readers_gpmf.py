@@ -148,7 +148,7 @@ def test_types_scales_and_strings():
         (payload(gyro_stream(np.zeros((9, 3)), 9, element("ORIN", "c", 1, b"XXZ"))), "ORIN 'XXZ'"),
     ],
 )
-def test_what_is_no_recording_is_refused_with_the_reason(tmp_path, data, message):
+def test_files_that_are_not_recordings_are_refused_with_the_reason(tmp_path, data, message):
     path = tmp_path / "bad.raw"
     path.write_bytes(data)
     with pytest.raises(LogError, match=message):
@@ -186,7 +186,7 @@ def test_hero7_states_its_readout(recording):
     assert read_log(recording("hero7_eis.mp4")).readout_s == pytest.approx(0.008, abs=1e-4)
 
 
-def test_a_camera_that_stabilises_says_so(recording):
+def test_stabilisation_in_the_camera_is_noted(recording):
     log = read_log(recording("hero11.raw"))
     assert any("stabilised in the camera" in note for note in log.notes)
     motion = gopro.camera_motion(recording("hero11.raw"))
@@ -259,7 +259,7 @@ def test_a_video_without_a_log_has_none():
     assert list(find_logs(clip)) == []
 
 
-def test_a_broken_log_inside_a_video_is_said_and_a_good_one_is_found_behind_a_broken_file(tmp_path, recording):
+def test_broken_logs_beside_and_inside_a_video_are_noted_and_the_next_one_is_used(tmp_path, recording):
     remux(recording("karma.mp4"), tmp_path / "sound.mp4", bursts(4, False))
     remux(
         recording("karma.mp4"), tmp_path / "broken.mp4", [p.replace(b"GYRO", b"GYRO"[::-1]) for p in bursts(4, False)]
@@ -276,7 +276,7 @@ def test_a_broken_log_inside_a_video_is_said_and_a_good_one_is_found_behind_a_br
     assert torn.log is None and "inside the video was not used: torn.mp4: no gyroscope" in torn.problem
 
 
-def test_a_video_that_is_none_is_refused(tmp_path):
+def test_a_file_that_is_not_a_video_is_refused(tmp_path):
     path = tmp_path / "fake.mp4"
     path.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 500)
     with pytest.raises(InputError, match=r"fake\.mp4: not a readable video"):

@@ -1,4 +1,4 @@
-"""The command line in this process and in one of its own; clips from the makers of the video tests."""
+"""The command line in this process and in a new one; a clip."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any
 
 import pytest
 
-from tests.stabilize.cli.ended import ROOT, Ended
+from tests.stabilize.cli.result import ROOT, CommandResult
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
     """Run a command line in this process."""
     from stabilize.cli.boundary import run
 
-    def call(*words: object, debug: bool = False) -> Ended:
+    def call(*words: object, debug: bool = False) -> CommandResult:
         capsys.readouterr()
         code = run([str(word) for word in words], debug)
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err)
+        printed = capsys.readouterr()
+        return CommandResult(code, printed.out, printed.err)
 
     return call
 
 
 @pytest.fixture(scope="session")
 def forked() -> Iterator[Callable[..., Any]]:
-    """Run a command line in a process of its own that starts at once, with streams that may be full, closed or left."""
+    """Run a command line in a forked process, with streams that may be full, closed or broken pipes."""
     from tests.fuzz.server import Server
 
     with Server() as server:
@@ -38,25 +38,25 @@ def forked() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def process() -> Callable[..., Ended]:
+def process() -> Callable[..., CommandResult]:
     """Run `python -m stabilize` as a user does."""
 
-    def call(*words: object, **more: Any) -> Ended:
+    def call(*words: object, **more: Any) -> CommandResult:
         command = [sys.executable, "-m", "stabilize", *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, **more)
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return call
 
 
 @pytest.fixture
 def content() -> Callable[[Path], dict[str, str]]:
-    """Everything in a folder: name and hash of each file, the targets of links."""
+    """Content of a folder: the hash of each file by its name, the targets of links."""
 
-    def look(folder: Path) -> dict[str, str]:
+    def hashes(folder: Path) -> dict[str, str]:
         return {str(p.relative_to(folder)): _state(p) for p in sorted(folder.rglob("*"))}
 
-    return look
+    return hashes
 
 
 def _state(path: Path) -> str:
@@ -67,7 +67,7 @@ def _state(path: Path) -> str:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """A sound clip of 12 frames, in a folder of its own."""
+    """An intact clip of 12 frames, in a new folder."""
     from tests.stabilize.video import clipmaker
 
     (tmp_path / "in").mkdir()

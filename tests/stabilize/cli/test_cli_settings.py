@@ -1,4 +1,4 @@
-"""Options mean the settings that they are documented to mean."""
+"""Options change the settings that they are documented to change."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stabilize.motion.sources import SOURCES
 from stabilize.rendering.sampling import SAMPLERS
 from stabilize.settings import kinds
 from stabilize.video.codecs import ENCODERS
-from tests.stabilize.cli.ended import Ended
+from tests.stabilize.cli.result import CommandResult
 
-MEANINGS = [
+OPTIONS = [
     ("--smoothness 2.5", {"path": {"smoothness_s": 2.5}}),
     ("--max-crop 0.1", {"path": {"max_crop": 0.1}}),
     ("--zoom static", {"path": {"zoom": "static"}}),
@@ -30,17 +30,17 @@ MEANINGS = [
     ("--interpolation lanczos", {"render": {"interpolation": "lanczos"}}),
     ("--smoothness 0:1,2.5:3", {"path": {"smoothness_s": [[0, 1], [2.5, 3]]}}),
     ("--overwrite", {"encode": {"overwrite": True}}),
-    ("--set path.loss=l2 --set motion.long_side=320", {"path": {"loss": "l2"}, "motion": {"long_side": 320}}),
+    ("--set path.zoom=static --set motion.long_side=320", {"path": {"zoom": "static"}, "motion": {"long_side": 320}}),
 ]
 
 
-def printed(ended: Ended) -> dict[str, Any]:
-    assert ended.code == 0, ended.err
-    return tomllib.loads(ended.out)
+def printed(result: CommandResult) -> dict[str, Any]:
+    assert result.code == 0, result.err
+    return tomllib.loads(result.out)
 
 
 def as_toml(resolved: config.Config) -> dict[str, Any]:
-    """What TOML can say of a config: it has no null."""
+    """A config as TOML stores it, which has no null."""
 
     def without_none(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -50,19 +50,19 @@ def as_toml(resolved: config.Config) -> dict[str, Any]:
     return dict(without_none(asdict(resolved)))
 
 
-@pytest.mark.parametrize("words, changes", MEANINGS, ids=[words for words, _ in MEANINGS])
+@pytest.mark.parametrize("words, changes", OPTIONS, ids=[words for words, _ in OPTIONS])
 def test_each_option_changes_its_setting_and_no_other(words, changes, cli):
     assert printed(cli("run", "--print-config", *words.split())) == as_toml(config.updated(config.Config(), changes))
 
 
-def test_the_preset_comes_first_then_the_file_then_options_then_set(tmp_path, cli):
+def test_file_overrides_preset_options_override_the_file_and_set_overrides_all(tmp_path, cli):
     file = tmp_path / "mine.toml"
     file.write_text("[path]\nsmoothness_s = 3.0\nmax_crop = 0.3\n[encode]\ncrf = 30.0\n")
     words = ["--set", "encode.crf=12", "--max-crop", "0.25", "--config", file, "--preset", "drone", "--crf", "20"]
-    found = printed(cli("run", "--print-config", *words))
-    assert found["path"]["smoothness_s"] == 3.0  # the file's, over the preset's
-    assert found["path"]["max_crop"] == 0.25  # the option's, over both
-    assert found["encode"]["crf"] == 12.0  # of --set, over all
+    settings = printed(cli("run", "--print-config", *words))
+    assert settings["path"]["smoothness_s"] == 3.0  # the file overrides the preset
+    assert settings["path"]["max_crop"] == 0.25  # the option overrides both
+    assert settings["encode"]["crf"] == 12.0  # --set overrides all
 
 
 def test_the_printed_settings_can_be_read_back(tmp_path, cli):
@@ -73,7 +73,7 @@ def test_the_printed_settings_can_be_read_back(tmp_path, cli):
     assert cli("run", "--print-config", "--config", file).out == first
 
 
-def test_the_choices_are_those_of_the_registries():
+def test_choices_are_the_entries_of_the_registries():
     def choices(name):
         return set(get_args(kinds({e.name: e for e in config.entries()}[name].hint)[0]))
 
@@ -82,7 +82,7 @@ def test_the_choices_are_those_of_the_registries():
     assert choices("encode.codec") == set(ENCODERS)
 
 
-def test_every_setting_of_a_choice_explains_each_value():
+def test_every_choice_of_a_setting_is_described():
     for entry in config.entries():
         if entry.extra.get("choices"):
             literal = next(k for k in kinds(entry.hint) if get_args(k))
@@ -90,32 +90,32 @@ def test_every_setting_of_a_choice_explains_each_value():
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
         ("--max-crop 20", "it is a share: 20 % is 0.2"),
         ("--smoothness much", "--smoothness"),
-        ("--smoothness 0:1,0:2", "key frames must increase"),
+        ("--smoothness 0:1,0:2", "key frames with increasing times"),
         ("--strength x=2", "at most 1"),
         ("--set path.smothness=1", "smoothness_s"),
         ("--crf nan", "--crf"),
     ],
 )
-def test_a_wrong_value_names_the_option_and_what_it_may_be(words, said, cli):
-    ended = cli("run", "--print-config", *words.split())
-    assert ended.code == 2 and said in ended.err
+def test_the_message_for_an_invalid_value_names_option_and_valid_values(words, message, cli):
+    result = cli("run", "--print-config", *words.split())
+    assert result.code == 2 and message in result.err
 
 
-def test_help_shows_flags_without_a_value_and_defaults_of_the_settings(cli, monkeypatch):
+def test_help_shows_flags_without_a_value_and_the_defaults_of_settings(cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")  # one line for each option
-    said = cli("run", "-h").out
-    assert "<bool>" not in said
+    help_text = cli("run", "-h").out
+    assert "<bool>" not in help_text
     for name in ("smoothness_s", "max_crop", "zoom"):
-        assert f"(default: {getattr(config.Config().path, name)})" in said, name
+        assert f"(default: {getattr(config.Config().path, name)})" in help_text, name
     for name, preset in config.PRESETS.items():
-        assert f"{name}: {preset.text} ({', '.join(config.preset_values(preset)) or 'the defaults'})" in said, name
+        assert f"{name}: {preset.text} ({', '.join(config.preset_values(preset)) or 'the defaults'})" in help_text, name
 
 
-def test_nothing_chosen_are_the_defaults():
+def test_without_options_the_settings_are_the_defaults():
     assert Choices().resolve() == config.Config()
 
 
@@ -125,16 +125,16 @@ def test_commands_take_the_options_of_their_stages(cli):
     assert printed(cli("analyse", "--print-config", "--tripod"))["motion"]["reference"] is True
 
 
-def test_a_log_reaches_the_pipeline_where_it_takes_one(clip, cli, monkeypatch):
+def test_the_log_is_passed_to_the_pipeline(clip, cli, monkeypatch):
     from stabilize import pipeline
 
-    seen = {}
-    real = pipeline.stabilize_video
+    logs = []
+    stabilize_video = pipeline.stabilize_video
 
-    def takes_a_log(source, target, config=None, progress=None, gyro=None):
-        seen["gyro"] = gyro
-        return real(source, target, config, progress)
+    def record_log(source, target, config=None, progress=None, gyro=None):
+        logs.append(gyro)
+        return stabilize_video(source, target, config, progress)
 
-    monkeypatch.setattr(pipeline, "stabilize_video", takes_a_log)
+    monkeypatch.setattr(pipeline, "stabilize_video", record_log)
     assert cli("run", clip, "-q", "--gyro", clip.with_name("log.gcsv")).code == 0
-    assert seen["gyro"] == clip.with_name("log.gcsv")
+    assert logs == [clip.with_name("log.gcsv")]

@@ -1,4 +1,4 @@
-"""The command answers at once: it loads only what the asked-for command needs."""
+"""The command starts fast: it imports only what the command needs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.cli.result import ROOT
 
 HEAVY = {"cv2", "torch", "scipy", "av", "numpy", "gyro", "metrics", "kornia", "clarabel"}
-SHOW = """
+SCRIPT = """
 import sys
 from stabilize.cli.boundary import run
 try:
@@ -25,8 +25,8 @@ finally:
 
 
 def loaded(*words: object) -> set[str]:
-    """Top-level modules after a command line has run in a fresh process."""
-    script = SHOW.format(words=[str(w) for w in words])
+    """Top-level modules after running a command line in a new process."""
+    script = SCRIPT.format(words=[str(w) for w in words])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     last = done.stdout.splitlines()[-1].split()
     assert last[0] == "loaded", done.stderr
@@ -66,11 +66,11 @@ def test_help_takes_under_half_a_second_of_processor_time(process):
 def test_exit_codes_are_in_the_help_and_the_documentation(cli):
     from stabilize import errors
 
-    said, written = cli("--help").out, (ROOT / "docs" / "cli.md").read_text()
+    help_text, document = cli("--help").out, (ROOT / "docs" / "cli.md").read_text()
     codes = {e.exit_code for e in vars(errors).values() if hasattr(e, "exit_code")} | {0, 70, 129, 130, 143}
     for code in codes:
-        assert f"{code}" in said.split("Exit codes")[1]
-        assert f"| {code} |" in written
+        assert f"{code}" in help_text.split("Exit codes")[1]
+        assert f"| {code} |" in document
 
 
 def installed(program: str) -> list[str]:
@@ -86,7 +86,7 @@ STARTS = [(program, word) for program in ("script", "stabilize") for word in ("g
 
 @pytest.mark.parametrize("program, word", [*STARTS, ("metrics", "judge"), ("metrics", "score")])
 def test_files_in_the_current_folder_are_never_run(program, word, tmp_path):
-    """A folder of clips may hold a gyro.py of somebody else's. (`-m metrics` beside a metrics.py asks for that one.)"""
+    """A folder of clips may contain an unrelated gyro.py. (`-m metrics` beside a metrics.py does run that one.)"""
     command = installed("stabilize") if program == "script" else [sys.executable, "-m", program]
     for name in {"gyro", "metrics", "localfiles", "stabilize", "samples"} - {program}:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('run from the current folder')\n")
@@ -98,7 +98,7 @@ def test_files_in_the_current_folder_are_never_run(program, word, tmp_path):
 
 @pytest.mark.parametrize("program", ["stabilize", "metrics"])
 def test_a_clone_runs_its_own_code(program, tmp_path):
-    """`python -m` in a clone that is not the one that is installed."""
+    """`python -m` in another clone than the installed one."""
     for package in ("stabilize", "gyro", "metrics", "localfiles"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / program / "cli.py").unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def test_a_clone_runs_its_own_code(program, tmp_path):
     assert done.stderr == "the clone\n"
 
 
-COMPLETED = [
+COMPLETIONS = [
     ("stabilize ", {"run", "analyse", "solve", "render", "info", "metrics", "score", "gyro", "calibrate"}),
     ("stabilize re", {"render"}),
     ("stabilize run --smo", {"--smoothness"}),
@@ -117,18 +117,18 @@ COMPLETED = [
 ]
 
 
-@pytest.mark.parametrize("line, wanted", COMPLETED, ids=lambda v: v if isinstance(v, str) else "")
-def test_bash_completes(line, wanted, process):
+@pytest.mark.parametrize("line, completions", COMPLETIONS, ids=lambda v: v if isinstance(v, str) else "")
+def test_bash_completion(line, completions, process):
     words = line.split(" ")
-    asked = {"_STABILIZE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    ended = process(env=os.environ | asked)
-    assert wanted <= set(ended.out.split())
-    assert ended.err == ""
+    request = {"_STABILIZE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    result = process(env=os.environ | request)
+    assert completions <= set(result.out.split())
+    assert result.err == ""
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_completion_script_is_shown(shell, process):
-    told = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    ended = process("--show-completion", shell, env=os.environ | told)
-    assert ended.code == 0
-    assert "_STABILIZE_COMPLETE" in ended.out
+def test_the_completion_script_is_printed(shell, process):
+    variables = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    result = process("--show-completion", shell, env=os.environ | variables)
+    assert result.code == 0
+    assert "_STABILIZE_COMPLETE" in result.out

@@ -1,4 +1,4 @@
-"""Whatever becomes of what a command says - a full disk, a closed stream, a reader who leaves - it ends in peace."""
+"""Standard streams that cannot be written - full disk, closed stream, broken pipe - cause no traceback."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.cli.result import ROOT
 from tests.stabilize.video import clipmaker
 
 OUTPUT = 4
 CLIPS = ROOT / "samples" / "clips"
-WORDS = {  # what they work on lies in the folder that they run in
+COMMANDS = {  # run in the folder of their input files
     "help": "--help",
     "version": "--version",
     "help of a command": "run --help",
@@ -43,11 +43,11 @@ WORDS = {  # what they work on lies in the folder that they run in
     "score json": "score dataset --jobs 1 --json",
     "calibrate": "calibrate boards -o lens.json --pattern 6x4",
 }
-LONG = {
+SLOW_COMMANDS = {
     "gyro sync": "gyro sync shutter.mp4 shutter.csv",
 }
-QUICK = {"help", "settings", "info", "info json", "run json", "metrics", "gyro info", "gyro info json"}
-EVERY = [*WORDS, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
+FAST = {"help", "settings", "info", "info json", "run json", "metrics", "gyro info", "gyro info json"}
+ALL = [*COMMANDS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_COMMANDS)]
 
 
 @pytest.fixture(scope="module")
@@ -79,67 +79,69 @@ def boards(folder: Path) -> None:
     corners = np.array([[0, 0], [360, 0], [360, 280], [0, 280]], np.float32)
     for view, turn in enumerate(np.linspace(-0.3, 0.3, 8)):
         depth = 1 + turn * (corners[:, 0] - 180) / 360 + (view % 3 - 1) * 0.15 * (corners[:, 1] - 140) / 280
-        seen = (corners - [180, 140]) * 1.1 / depth[:, None] + [180 + 40 * view, 240]
-        H = cv2.getPerspectiveTransform(corners, seen.astype(np.float32))
-        picture = cv2.warpPerspective(flat, H, (640, 480), borderValue=255)
-        cv2.imwrite(str(folder / f"{view}.png"), picture)
+        projected = (corners - [180, 140]) * 1.1 / depth[:, None] + [180 + 40 * view, 240]
+        H = cv2.getPerspectiveTransform(corners, projected.astype(np.float32))
+        image = cv2.warpPerspective(flat, H, (640, 480), borderValue=255)
+        cv2.imwrite(str(folder / f"{view}.png"), image)
 
 
-def said(text: str) -> list[str]:
-    """Lines of stderr without those that tell of progress and of what a command warns of."""
+def errors(text: str) -> list[str]:
+    """Lines of stderr without progress and warnings."""
     return [line for line in text.splitlines() if line.startswith("stabilize: ") or "Traceback" in line]
 
 
 def words(name: str, folder: Path) -> list[str]:
-    """The words of a command line, for a folder in which it has not run yet."""
-    for result in ("log.gcsv", "lens.json"):
-        (folder / result).unlink(missing_ok=True)
-    return (WORDS | LONG)[name].split()
+    """The arguments of a command; removes the output of an earlier call."""
+    for output in ("log.gcsv", "lens.json"):
+        (folder / output).unlink(missing_ok=True)
+    return (COMMANDS | SLOW_COMMANDS)[name].split()
 
 
-@pytest.mark.parametrize("name", EVERY)
-@pytest.mark.parametrize("stream, why", [("full", "no space left on device"), ("closed", "it is closed")])
-def test_output_that_cannot_be_written_is_one_line_and_exit_4(stream, why, name, folder, forked):
-    ended = forked(*words(name, folder), cwd=folder, out=stream)
-    assert (ended.code, said(ended.err)) == (OUTPUT, [f"stabilize: standard output cannot be written ({why})"])
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("stream, reason", [("full", "no space left on device"), ("closed", "it is closed")])
+def test_unwritable_stdout_is_one_line_and_exit_code_4(stream, reason, name, folder, forked):
+    result = forked(*words(name, folder), cwd=folder, out=stream)
+    assert (result.code, errors(result.err)) == (OUTPUT, [f"stabilize: standard output cannot be written ({reason})"])
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in WORDS | LONG])
-def test_a_reader_who_leaves_is_no_error(name, folder, forked):
-    ended = forked(*words(name, folder), cwd=folder, out="gone")
-    assert ended.code == 0 and said(ended.err) == []
+@pytest.mark.parametrize(
+    "name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in COMMANDS | SLOW_COMMANDS]
+)
+def test_a_broken_pipe_is_not_an_error(name, folder, forked):
+    result = forked(*words(name, folder), cwd=folder, out="gone")
+    assert result.code == 0 and errors(result.err) == []
 
 
 @pytest.mark.parametrize("name", ["info", "run", "gyro info", "metrics", "help"])
 @pytest.mark.parametrize("stream", ["full", "closed", "gone"])
-def test_messages_that_cannot_be_written_change_no_result(stream, name, folder, forked):
-    ended = forked(*words(name, folder), cwd=folder, err=stream)
-    assert ended.code == 0 and ended.out
+def test_unwritable_stderr_does_not_change_the_result(stream, name, folder, forked):
+    result = forked(*words(name, folder), cwd=folder, err=stream)
+    assert result.code == 0 and result.out
 
 
 @pytest.mark.parametrize("stream", ["full", "closed", "gone"])
-def test_an_error_keeps_its_code_where_nobody_hears_of_it(stream, folder, forked):
-    for given, code in (("info nowhere.mp4", 3), ("nothing", 2), ("run clip.mp4 -o no/where.mp4", 4)):
-        assert forked(*given.split(), cwd=folder, err=stream, out=stream).code == code
+def test_unwritable_streams_do_not_change_the_exit_code_of_an_error(stream, folder, forked):
+    for line, code in (("info nowhere.mp4", 3), ("nothing", 2), ("run clip.mp4 -o no/where.mp4", 4)):
+        assert forked(*line.split(), cwd=folder, err=stream, out=stream).code == code
 
 
-def test_quiet_needs_no_output(folder, forked):
-    ended = forked(*["run", "clip.mp4", "-o", "quiet.mp4", "-q"], cwd=folder, out="closed")
-    assert (ended.code, ended.err) == (0, "")
+def test_quiet_writes_nothing_to_stdout(folder, forked):
+    result = forked(*["run", "clip.mp4", "-o", "quiet.mp4", "-q"], cwd=folder, out="closed")
+    assert (result.code, result.err) == (0, "")
 
 
-def test_no_file_is_opened_in_the_place_of_a_closed_stream(folder, forked):
-    """What the encoder says on stderr would be written into it."""
-    open_ended = forked(*["run", "clip.mp4", "-o", "open.mov", "-q", "--codec", "prores"], cwd=folder)
+def test_no_file_gets_the_descriptor_of_a_closed_stream(folder, forked):
+    """Messages of the encoder on stderr would be written into it."""
+    open_result = forked(*["run", "clip.mp4", "-o", "open.mov", "-q", "--codec", "prores"], cwd=folder)
     closed = forked(
         *["run", "clip.mp4", "-o", "closed.mov", "-q", "--codec", "prores"], cwd=folder, out="closed", err="closed"
     )
-    assert open_ended.code == closed.code == 0
+    assert open_result.code == closed.code == 0
     assert (folder / "closed.mov").read_bytes() == (folder / "open.mov").read_bytes()
 
 
 @pytest.mark.parametrize("pipe", ["| true", "| head -1", ">&-", "2>&-", ">/dev/full", "2>/dev/full"])
-def test_the_shell_sees_the_same(pipe, folder):
+def test_exit_codes_in_a_shell(pipe, folder):
     line = f"'{sys.executable}' -m stabilize info --json clip.mp4 {pipe}; echo ${{PIPESTATUS[0]}} >code"
     done = subprocess.run(
         ["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)}
@@ -151,7 +153,7 @@ def test_the_shell_sees_the_same(pipe, folder):
 
 
 @pytest.mark.parametrize("encoding", ["iso8859-1", "utf-8"])
-def test_letters_that_a_terminal_does_not_know_are_shown_as_escapes(encoding, folder):
+def test_characters_that_the_encoding_lacks_are_escaped(encoding, folder):
     name = "東京 \udcff.csv"
     shutil.copy(folder / "log.csv", folder / name)
     for command in (["gyro", "info", name], ["info", name], ["gyro", "export", name, "-o", f"{encoding}{name}.gcsv"]):

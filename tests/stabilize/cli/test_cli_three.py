@@ -1,4 +1,4 @@
-"""`analyse`, `solve` and `render` one after the other are `run`; what each of them refuses."""
+"""`analyse`, `solve` and `render` in a row give the same output as `run`; invalid inputs of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.stabilize.cli.ended import ROOT
+from tests.stabilize.cli.result import ROOT
 from tests.stabilize.video import clipmaker
 
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
@@ -24,10 +24,10 @@ def _planes(path: Path) -> list[tuple[int | None, str]]:
         return [(f.pts, hashlib.sha256(b"".join(bytes(p) for p in f.planes)).hexdigest()) for f in frames]
 
 
-def _cut(source: Path, target: Path, packets: int, rotation: int) -> Path:
-    """The first frames of a clip as they are, shown turned by some degrees."""
+def _copy_start(source: Path, target: Path, packets: int, rotation: int) -> Path:
+    """Copy the first frames of a clip without encoding, with a display rotation in degrees."""
     if not source.exists():
-        pytest.skip(f"{source} is not here")
+        pytest.skip(f"{source} is absent")
     with av.open(str(source)) as clip, av.open(str(target), "w") as out:
         stream = out.add_stream_from_template(clip.streams.video[0])
         stream.set_display_rotation(-rotation)
@@ -37,60 +37,60 @@ def _cut(source: Path, target: Path, packets: int, rotation: int) -> Path:
     return target
 
 
-def _both_ways(clip, cli, *options: object, log: tuple[object, ...] = ()) -> None:
+def _check_stages_equal_run(clip, cli, *options: object, log: tuple[object, ...] = ()) -> None:
     motion, path = clip.with_name("m.npz"), clip.with_name("p.npz")
-    one, three = clip.with_name("one.mkv"), clip.with_name("three.mkv")
-    assert cli("run", clip, *log, *options, "-o", one, "-q", "--codec", "ffv1").code == 0
+    run, stages = clip.with_name("run.mkv"), clip.with_name("stages.mkv")
+    assert cli("run", clip, *log, *options, "-o", run, "-q", "--codec", "ffv1").code == 0
     assert cli("analyse", clip, "-o", motion, "-q").code == 0
     video = ("--video", clip, *log) if log else ()
     assert cli("solve", motion, *video, *options, "-o", path, "-q").code == 0
-    assert cli("render", clip, "--path", path, "-o", three, "-q", "--codec", "ffv1").code == 0
-    assert _planes(one) == _planes(three) != []
+    assert cli("render", clip, "--path", path, "-o", stages, "-q", "--codec", "ffv1").code == 0
+    assert _planes(run) == _planes(stages) != []
 
 
-def test_a_short_clip_comes_out_the_same(tmp_path, cli):
-    _both_ways(clipmaker.write(tmp_path / "clip.mp4", frames=12), cli)
+def test_a_short_clip(tmp_path, cli):
+    _check_stages_equal_run(clipmaker.write(tmp_path / "clip.mp4", frames=12), cli)
 
 
 @pytest.mark.parametrize("name, rotation", [("rotated180.mp4", 180), ("corridor.mp4", 90)])
-def test_a_turned_clip_comes_out_the_same(name, rotation, tmp_path, cli):
-    """Strengths are of the displayed picture: a path file that forgot the turn would take out the other axis."""
-    clip = _cut(CLIPS / name, tmp_path / "clip.mp4", 40, rotation)
+def test_a_rotated_clip(name, rotation, tmp_path, cli):
+    """Strengths refer to the displayed frame: a path file without the rotation would swap the axes."""
+    clip = _copy_start(CLIPS / name, tmp_path / "clip.mp4", 40, rotation)
     assert json.loads(cli("info", clip, "--json").out)["video"]["rotation"] == rotation
-    _both_ways(clip, cli, "--strength", "x=0,y=1,roll=1")
+    _check_stages_equal_run(clip, cli, "--strength", "x=0,y=1,roll=1")
 
 
-def test_uneven_frames_come_out_the_same(tmp_path, cli):
-    clip = _cut(CLIPS / "walkin.m4v", tmp_path / "clip.mkv", 40, 0)  # MP4 takes no two equal decoding times
-    _both_ways(clip, cli)
+def test_a_clip_with_a_variable_frame_rate(tmp_path, cli):
+    clip = _copy_start(CLIPS / "walkin.m4v", tmp_path / "clip.mkv", 40, 0)  # MP4 refuses equal decoding times
+    _check_stages_equal_run(clip, cli)
 
 
 @pytest.mark.slow
-def test_a_gyroscope_has_its_share_once_and_for_all(tmp_path, cli):
+def test_a_path_file_contains_the_rotation_of_the_log(tmp_path, cli):
     clip = Path(shutil.copy(WALK, tmp_path / "clip.mp4"))
     log = Path(shutil.copy(WALK.with_suffix(".csv"), tmp_path / "clip.log.csv"))
-    _both_ways(clip, cli, log=("--gyro", log))
+    _check_stages_equal_run(clip, cli, log=("--gyro", log))
     shutil.move(log, tmp_path / "gone.csv")
     report = json.loads(
         cli("render", clip, "--path", tmp_path / "p.npz", "-o", tmp_path / "again.mkv", "--json", "--codec", "ffv1").out
     )
     assert report["gyro_used"] and set(report["seconds"]) == {"render"}
-    assert _planes(tmp_path / "again.mkv") == _planes(tmp_path / "one.mkv")
+    assert _planes(tmp_path / "again.mkv") == _planes(tmp_path / "run.mkv")
 
 
 @pytest.mark.slow
-def test_a_path_of_rotations_comes_out_the_same(tmp_path, cli):
+def test_a_path_of_the_rotation_solver(tmp_path, cli):
     clip = Path(shutil.copy(WALK.with_name("handheld.mp4"), tmp_path / "clip.mp4"))
     log = Path(shutil.copy(WALK.with_name("handheld.csv"), tmp_path / "clip.log.csv"))
-    _both_ways(clip, cli, "--solver", "rotation", log=("--gyro", log))
+    _check_stages_equal_run(clip, cli, "--solver", "rotation", log=("--gyro", log))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rotated180.mp4", "walkin.m4v"])
-def test_whole_clips_come_out_the_same(name, tmp_path, cli):
+def test_whole_clips(name, tmp_path, cli):
     if not (CLIPS / name).exists():
-        pytest.skip(f"{CLIPS / name} is not here")
-    _both_ways(Path(shutil.copy(CLIPS / name, tmp_path / name)), cli)
+        pytest.skip(f"{CLIPS / name} is absent")
+    _check_stages_equal_run(Path(shutil.copy(CLIPS / name, tmp_path / name)), cli)
 
 
 @pytest.fixture
@@ -102,22 +102,22 @@ def solved(tmp_path, cli):
     return tmp_path
 
 
-def test_solve_says_what_it_found(solved, cli):
-    said = json.loads(cli("solve", solved / "m.npz", "--json").out)
-    assert said["target"] == str(solved / "m_path.npz") and (solved / "m_path.npz").exists()
-    assert said["frames"] == 12 and said["gyro_used"] is False and set(said["seconds"]) == {"gyro", "solve"}
-    assert {"crop_kept", "shake_before", "shake_after", "warnings"} <= set(said)
-    ended = cli("solve", solved / "m.npz", "-o", solved / "q.npz")
-    assert ended.code == 0 and "shake" in ended.out and "kept" in ended.out
+def test_the_report_of_solve(solved, cli):
+    report = json.loads(cli("solve", solved / "m.npz", "--json").out)
+    assert report["target"] == str(solved / "m_path.npz") and (solved / "m_path.npz").exists()
+    assert report["frames"] == 12 and report["gyro_used"] is False and set(report["seconds"]) == {"gyro", "solve"}
+    assert {"crop_kept", "shake_before", "shake_after", "warnings"} <= set(report)
+    result = cli("solve", solved / "m.npz", "-o", solved / "q.npz")
+    assert result.code == 0 and "shake" in result.out and "kept" in result.out
     assert cli("solve", solved / "m.npz", "-o", solved / "q.npz", "-q", "-y").out == ""
 
 
-def test_the_report_of_a_render_is_that_of_the_path(solved, cli):
-    said = json.loads(cli("solve", solved / "m.npz", "--json").out)
+def test_the_report_of_render_agrees_with_that_of_solve(solved, cli):
+    solve_report = json.loads(cli("solve", solved / "m.npz", "--json").out)
     words = ("--path", solved / "m_path.npz", "-o", solved / "out.mkv", "--json")
     report = json.loads(cli("render", solved / "clip.mp4", *words).out)
     for name in ("frames", "shots", "unmeasured", "crop_kept", "least_crop_kept", "shake_before", "shake_after"):
-        assert report[name] == said[name]
+        assert report[name] == solve_report[name]
 
 
 REFUSED = {
@@ -130,7 +130,7 @@ REFUSED = {
     "solve m.npz --video other.mp4": (5, "another video"),
     "solve m.npz --solver rotation -o q.npz": (2, "gyroscope"),
     "render clip.mp4": (2, "--path"),
-    "render clip.mp4 --path p.npz --motion m.npz": (2, "one of two"),
+    "render clip.mp4 --path p.npz --motion m.npz": (2, "give either --path"),
     "render clip.mp4 --path m.npz": (5, "is not a path"),
     "render clip.mp4 --motion p.npz": (5, "is not a motion"),
     "render other.mp4 --path p.npz": (5, "another video"),
@@ -142,12 +142,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("line, expected", REFUSED.items())
-def test_what_cannot_be_is_refused_with_the_reason(line, expected, solved, cli, monkeypatch):
-    code, said = expected
+def test_invalid_inputs_are_refused_with_the_reason(line, expected, solved, cli, monkeypatch):
+    code, message = expected
     clipmaker.write(solved / "other.mp4", frames=10)
     (solved / "log.csv").write_text("t,gx,gy,gz\n")
     monkeypatch.chdir(solved)
     before = sorted(path.name for path in solved.iterdir())
-    ended = cli(*line.split())
-    assert ended.code == code and said in ended.err and ended.err.count("\n") == 1
+    result = cli(*line.split())
+    assert result.code == code and message in result.err and result.err.count("\n") == 1
     assert sorted(path.name for path in solved.iterdir()) == before

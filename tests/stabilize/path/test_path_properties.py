@@ -72,7 +72,6 @@ CONFIGS = st.builds(
     smoothness_s=st.floats(0.05, 10),
     max_crop=st.floats(0, 0.5),
     zoom=st.sampled_from(["dynamic", "static"]),
-    loss=st.sampled_from(["l1", "l2"]),
     tripod=st.booleans(),
 )
 
@@ -95,7 +94,7 @@ def _poses(camera: CameraPath, config: PathConfig) -> np.ndarray:
     return solve_path(camera, config).crop_pose
 
 
-SMOOTH = st.builds(PathConfig, smoothness_s=st.floats(0.2, 2), loss=st.sampled_from(["l1", "l2"]))
+SMOOTH = st.builds(PathConfig, smoothness_s=st.floats(0.2, 2))
 MIRROR = np.array([1.0, -1, -1, 1])  # of x: roll and shift along x change their signs
 
 

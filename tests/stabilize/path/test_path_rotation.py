@@ -17,7 +17,7 @@ from stabilize.core import CameraPath, FrameGeometry, Motion, MotionModel, PairS
 from stabilize.errors import SolveError, UsageError
 from stabilize.fields.rotation import BANDS, CameraRotation, rotate_rays
 from stabilize.fuse import camera_path
-from stabilize.gyroscope.lens import PictureLens
+from stabilize.gyroscope.lens import UnitFrameLens
 from stabilize.path.measure import SolvedPath, shake
 from stabilize.path.rotation_solver import solve_rotation
 from stabilize.path.solvers import SOLVERS
@@ -67,7 +67,7 @@ class Camera:
             known=np.ones(FRAMES, bool),
             gravity=False,
             half_extent=GEOMETRY.half_extent,
-            lens=PictureLens(Lens(WIDTH, HEIGHT, K, "polynomial", (self.k1, 0, 0, 0)), GEOMETRY.half_long_px),
+            lens=UnitFrameLens(Lens(WIDTH, HEIGHT, K, "polynomial", (self.k1, 0, 0, 0)), GEOMETRY.half_long_px),
         )
 
 

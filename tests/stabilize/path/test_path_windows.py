@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stabilize.fields.similarity import to_complex
-from stabilize.parallel import MOST_THREADS, cores
+from stabilize.parallel import THREADS_MAX, cores
 from stabilize.path.crop import half_span, margins
 from stabilize.path.differences import differences
 from stabilize.path.interior_point import Problem, solve
@@ -19,11 +19,10 @@ from tests.stabilize.path.shaking_camera import HD, camera_of, field_of_frame, o
 
 
 @pytest.mark.parametrize("zoom", ["dynamic", "static"])
-@pytest.mark.parametrize("loss", ["l1", "l2"])
 @pytest.mark.parametrize("shake, wobble", [(0.005, 0.0), (0.05, 0.004), (0.4, 0.006)])
-def test_no_pixel_ever_comes_from_outside_the_frame(zoom: str, loss: str, shake: float, wobble: float) -> None:
+def test_no_pixel_ever_comes_from_outside_the_frame(zoom: str, shake: float, wobble: float) -> None:
     camera = camera_of(shaky_steps(150, 7, shake, 0.02), wobble)
-    path = solve_path(camera, PathConfig(zoom=zoom, loss=loss))  # type: ignore[arg-type]
+    path = solve_path(camera, PathConfig(zoom=zoom))  # type: ignore[arg-type]
     assert stays_inside(path)
 
 
@@ -37,15 +36,15 @@ def test_the_margins_measure_the_field_along_the_border() -> None:
     assert np.abs(outside - true).max() < 0.01
 
 
-@pytest.mark.parametrize("shake, wobble, solves_min", [(0.05, 0.004, 1), (0.4, 0.006, 2)])
+@pytest.mark.parametrize("shake, wobble", [(0.05, 0.004), (0.4, 0.006)])
 def test_a_window_is_solved_until_it_lies_inside_and_not_again(
-    monkeypatch: pytest.MonkeyPatch, shake: float, wobble: float, solves_min: int
+    monkeypatch: pytest.MonkeyPatch, shake: float, wobble: float
 ) -> None:
-    """The second camera's first solution reaches out of the frame; wider margins there suffice, nothing is shrunk."""
+    """The first solution only tells the margins; where the next reach out, wider margins suffice, nothing is shrunk."""
     camera, solves = camera_of(shaky_steps(60, 3, shake, 0.02), wobble), []
 
-    def counted(problem: Problem) -> np.ndarray:
-        solves.append(solve(problem))
+    def counted(problem: Problem, tolerance: float) -> np.ndarray:
+        solves.append(solve(problem, tolerance))
         return solves[-1]
 
     def refuse(*_: object) -> np.ndarray:
@@ -53,10 +52,10 @@ def test_a_window_is_solved_until_it_lies_inside_and_not_again(
 
     monkeypatch.setattr("stabilize.path.windows.solve", counted)
     monkeypatch.setattr("stabilize.path.windows.shrink_into_frame", refuse)
-    path = solve_path(camera, PathConfig(max_crop=0.2, horizon_deg=0.0))  # levelled: one attempt at the field of view
-    outside = [margins(camera, pose, slice(0, 60))[1].max() > 0 for pose in solves]
-    assert outside == [True] * (len(solves) - 1) + [False]
-    assert solves_min <= len(solves) < MARGIN_ROUNDS
+    path = solve_path(camera, PathConfig(max_crop=0.2, horizon_deg=0.0))  # levelled: one attempt at the balance
+    outside = [margins(camera, pose, slice(0, 60))[1].max() > 0 for pose in solves[1:]]
+    assert outside == [True] * (len(solves) - 2) + [False]
+    assert 2 <= len(solves) < MARGIN_ROUNDS
     np.testing.assert_array_equal(path.crop_pose, solves[-1])
 
 
@@ -85,7 +84,7 @@ def test_long_shots_are_joined_without_a_step() -> None:
 
 
 def test_a_path_does_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= cores() <= MOST_THREADS
+    assert 1 <= cores() <= THREADS_MAX
     camera, poses = camera_of(shaky_steps(WINDOW_FRAMES + 2 * OVERLAP_FRAMES, 3)), []
     for count in (1, 4):
         monkeypatch.setattr("stabilize.path.windows.cores", lambda count=count: count)

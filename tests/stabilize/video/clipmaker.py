@@ -1,6 +1,6 @@
-"""Small clips for the tests, made with PyAV alone; every frame carries its number as bars in the luma.
+"""Small clips for the tests; every frame shows its number as bars in the luma.
 
-Nothing here uses stabilize/: pictures are filled through PyAV's planes by FFmpeg's description of the pixel format.
+Uses PyAV only and nothing of stabilize: planes are filled by FFmpeg's description of the pixel format.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ BITS = 6  # of the bar code: 64 frames
 
 
 def picture(number: int, pix_fmt: str = "yuv420p", width: int = 96, height: int = 64) -> av.VideoFrame:
-    """A soft gradient that moves, with `number` in bright and dark bars over the upper half."""
+    """Return a moving gradient, with `number` as bright and dark bars in the upper half."""
     frame = av.VideoFrame(width, height, pix_fmt)
     depth = max(c.bits for c in frame.format.components)
     shift = (16 - depth) if pix_fmt.startswith("p") and depth > 8 else 0
     for index, plane in enumerate(frame.planes):
         dtype = np.dtype("<u2" if depth > 8 else "u1")
-        rows = np.frombuffer(plane, dtype)  # type: ignore[call-overload]  # a buffer at run time
+        rows = np.frombuffer(plane, dtype)  # type: ignore[call-overload]  # a buffer at runtime
         rows = rows.reshape(plane.height, plane.line_size // dtype.itemsize)
         channels = sum(c.plane == index for c in frame.format.components)
         for channel in range(channels):
@@ -45,7 +45,7 @@ def _values(number: int, plane: int, channel: int, width: int, height: int) -> n
 
 
 def number_of(luma: np.ndarray) -> int:
-    """The number that a picture carries."""
+    """Return the number that a frame shows."""
     height, width = luma.shape
     edges = np.linspace(0, width, BITS + 1).astype(int)
     upper = luma[: max(height // 2 - 1, 1)].astype(float)
@@ -56,7 +56,7 @@ def number_of(luma: np.ndarray) -> int:
 
 @dataclass
 class Clip:
-    """What to write; every field has a harmless value."""
+    """Settings of a clip."""
 
     frames: int = 12
     size: tuple[int, int] = (96, 64)
@@ -131,21 +131,21 @@ def _write_text(out: Any, texts: Any, codec: str) -> None:
 
 
 def raw(path: Path, pix_fmt: str, frames: int = 4, size: tuple[int, int] = (48, 32)) -> Path:
-    """Uncompressed frames in NUT: any pixel format, exactly."""
+    """Write uncompressed frames in NUT, which holds any pixel format."""
     return write(
         path, frames=frames, size=size, codec="rawvideo", pix_fmt=pix_fmt, time_base=Fraction(1, 25), format="nut"
     )
 
 
 def demuxed(path: Path, kind: str = "video") -> list[Any]:
-    """(pts, dts, size) of every packet of the first track of a kind, as FFmpeg reads them."""
+    """Return (pts, dts, size) of all packets of the first track of a kind, as FFmpeg reads them."""
     with av.open(str(path)) as container:
         stream = next(s for s in container.streams if s.type == kind)
         return [(p.pts, p.dts, p.size) for p in container.demux(stream) if p.size]
 
 
 def decoded(path: Path) -> list[tuple[int | None, int]]:
-    """(pts, number) of every frame, by plain PyAV."""
+    """Return (pts, number) of all frames, decoded with PyAV only."""
     with av.open(str(path)) as container:
         frames = container.decode(video=0)
         return [(f.pts, number_of(f.to_ndarray(format="gray"))) for f in frames]

@@ -1,4 +1,4 @@
-"""A disk that is full, for a process of its own."""
+"""Simulate a full disk in a subprocess."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 
 
 def full_beyond(limit_bytes: int) -> dict[str, Any]:
-    """Arguments of `subprocess` that let no file of the process grow further: the kernel refuses, as on a full disk.
+    """Return arguments for `subprocess` with which files cannot grow beyond a size, as on a full disk.
 
-    Nor does the process write bytecode: Python leaves a cut-off .pyc in place, and whoever imports that module next,
-    without any limit, dies of it.
+    The process writes no bytecode: Python leaves a truncated .pyc in place, which breaks the next import of the module.
     """
     return {
         "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),

@@ -1,4 +1,4 @@
-"""Broken files, made on the spot. Each builder ends by proving its defect with plain PyAV or by the bytes."""
+"""Write damaged files. Each function ends by verifying the defect with PyAV or in the bytes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def audio_only(folder: Path) -> Path:
 
 
 def zero_frames(folder: Path) -> Path:
-    """A video track with a header and not one packet, beside a sound track."""
+    """A video track with a header but no packets, and an audio track."""
     path = write(folder / "zero.mkv", numbers=(), audio=[{}], time_base=Fraction(1, 1000))
     with av.open(str(path)) as container:
         assert container.streams.video
@@ -85,7 +85,7 @@ def zero_frames(folder: Path) -> Path:
 
 
 def undecodable(folder: Path) -> Path:
-    """A sound index over coded pictures that are all noise."""
+    """An intact index, but the packets hold zeros."""
     path = write(folder / "noise.mp4", options=INTRA)
     data = bytearray(path.read_bytes())
     start, end = data.find(b"mdat") + 4, data.rfind(b"moov") - 4
@@ -96,7 +96,7 @@ def undecodable(folder: Path) -> Path:
 
 
 def huge(folder: Path) -> Path:
-    """The header claims 20000 x 10000 pixels, and the pictures are uncompressed: 300 MB for each."""
+    """The header claims uncompressed frames of 20000 x 10000 px, 300 MB each."""
     path = write(folder / "huge.avi", codec="rawvideo", frames=2, time_base=Fraction(1, 25))
     size = (96).to_bytes(4, "little") + (64).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (20000).to_bytes(4, "little") + (10000).to_bytes(4, "little")))
@@ -116,7 +116,7 @@ def ffconcat(folder: Path) -> Path:
     write(folder / "part.mp4")
     path = folder / "list.ffconcat"
     path.write_text("ffconcat version 1.0\nfile part.mp4\n")
-    with av.open(str(path)) as container:  # FFmpeg follows it: the refusal is ours
+    with av.open(str(path)) as container:  # FFmpeg accepts it, so the refusal is ours
         assert container.format.name == "concat"
     return path
 
@@ -141,7 +141,7 @@ def still_picture(folder: Path) -> Path:
 
 
 def foreign_data(folder: Path) -> Path:
-    """A QuickTime file whose coded pictures lie in another file, named by an alias."""
+    """A QuickTime file whose packets are in another file, referred to by an alias."""
     other = write(folder / "other.mov")
     alias = (
         bytes(10)
@@ -158,14 +158,14 @@ def foreign_data(folder: Path) -> Path:
     data = other.read_bytes()
     old = data.find(b"url \x00\x00\x00\x01") - 4
     patched = bytearray(data[:old] + entry + data[old + 12 :])
-    for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):  # the boxes around it grow
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):  # sizes of the enclosing boxes
         start = patched.rfind(box, 0, old) - 4
         size = int.from_bytes(patched[start : start + 4], "big") + len(entry) - 12
         patched[start : start + 4] = size.to_bytes(4, "big")
     path = folder / "foreign.mov"
     path.write_bytes(patched)
     with av.open(str(path), options={"enable_drefs": "1", "use_absolute_path": "1"}) as container:
-        assert len(list(container.decode(video=0))) == 12  # FFmpeg would follow it if it were told to
+        assert len(list(container.decode(video=0))) == 12  # FFmpeg follows it if this is enabled
     return path
 
 
@@ -223,7 +223,7 @@ def late_start(folder: Path) -> Path:
 
 
 def truncated(folder: Path) -> Path:
-    """An MP4 whose index comes first and says 40 frames; the coded pictures stop halfway."""
+    """An MP4 whose index is first and lists 40 frames; the packets end halfway."""
     path = write(folder / "cut.mp4", frames=40, container_options=EARLY_INDEX, options=INTRA)
     data = path.read_bytes()
     assert data.find(b"moov") < data.find(b"mdat")
@@ -242,7 +242,7 @@ def truncated_mkv(folder: Path) -> Path:
 
 
 def corrupt_middle(folder: Path) -> Path:
-    """Every picture is coded alone; the bytes of numbers 5 and 6 are zeroed, so that these two cannot be decoded."""
+    """Intra frames only, with the bytes of frames 5 and 6 zeroed, so that these cannot be decoded."""
     path = write(folder / "hole.mp4", options=INTRA)
     with av.open(str(path)) as container:
         spans = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
@@ -256,7 +256,7 @@ def corrupt_middle(folder: Path) -> Path:
 
 
 def scratched(folder: Path) -> Path:
-    """Some bytes inside coded pictures are flipped: frames come out, with errors in them."""
+    """Some bytes inside a packet are inverted: frames are decoded with errors."""
     path = write(folder / "scratched.mp4", frames=24, size=(320, 192), options={"g": "8", "crf": "10"})
     with av.open(str(path)) as container:
         pos, size = [(p.pos, p.size) for p in container.demux(video=0) if p.size][10]
@@ -269,7 +269,7 @@ def scratched(folder: Path) -> Path:
 
 
 def with_times(path: Path, frames: int, times: dict[int, int]) -> Path:
-    """A Matroska file with other times, in milliseconds, in the blocks of some frames."""
+    """Write a Matroska file and change the times, in milliseconds, of some frames."""
     write(path, frames=frames, options=INTRA, time_base=Fraction(1, 1000))
     with av.open(str(path)) as container:
         payloads = [bytes(p) for p in container.demux(video=0) if p.size]
@@ -284,14 +284,14 @@ def with_times(path: Path, frames: int, times: dict[int, int]) -> Path:
 
 
 def repeated_pts(folder: Path) -> Path:
-    """One time twice and one step back, patched into the blocks of a Matroska file."""
+    """A Matroska file with a repeated and a decreasing time."""
     path = with_times(folder / "repeated.mkv", 12, {3: 80, 6: 150})
     assert [t for t, _, _ in demuxed(path)][:8] == [0, 40, 80, 80, 160, 200, 150, 280]
     return path
 
 
 def missing_pts(folder: Path) -> Path:
-    """A bare H.264 stream: no container, no times, and B-frames out of order."""
+    """A raw H.264 stream: no container, no times, and reordered B-frames."""
     path = write(folder / "bare.h264", options={"bf": "2"}, format="h264")
     with av.open(str(path)) as container:
         container.flags &= ~av.container.Flags.gen_pts.value  # type: ignore[operator]
@@ -300,7 +300,7 @@ def missing_pts(folder: Path) -> Path:
 
 
 def avi_b_frames(folder: Path) -> Path:
-    """AVI stores no presentation times; FFmpeg gives decoding times alone."""
+    """AVI stores no presentation times; FFmpeg returns only decoding times."""
     path = write(folder / "bframes.avi", codec="mpeg4", time_base=Fraction(1, 25), options={"bf": "2"})
     with av.open(str(path)) as container:
         container.flags &= ~av.container.Flags.gen_pts.value  # type: ignore[operator]
@@ -309,7 +309,7 @@ def avi_b_frames(folder: Path) -> Path:
 
 
 def changing_size(folder: Path) -> Path:
-    """Two H.264 streams of different size glued together in MPEG-TS."""
+    """Two H.264 streams of different size, concatenated in MPEG-TS."""
     first = write(folder / "a.ts", frames=6, format="mpegts", time_base=Fraction(1, 90000))
     times = [3600 * i for i in range(6, 12)]
     second = write(
@@ -342,7 +342,7 @@ def changing_format(folder: Path) -> Path:
 
 
 def wild_metadata(folder: Path) -> Path:
-    """Metadata that is not UTF-8 and holds a terminal escape sequence."""
+    """Metadata that is not UTF-8 and contains a terminal escape sequence."""
     path = write(
         folder / "wild.mkv",
         time_base=Fraction(1, 1000),

@@ -1,4 +1,4 @@
-"""Frames that are missing are counted by evidence, and sound files with strange times give none."""
+"""Missing frames are counted by evidence; intact files with unusual times have none."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import av
 import numpy as np
 import pytest
 
-from stabilize.video.completeness import frames_in_gaps, undecoded_pictures
+from stabilize.video.completeness import count_in_gaps, count_undecoded
 from stabilize.video.reader import ReadReport, read_luma
 from tests.stabilize.video.clipmaker import demuxed, write
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FRAMES = 150
-PLACES = 40
-# (suffix, codec, options): with the evidence of a hole in the decoder, in the packets, or in the bytes alone
-HOLED = [
+HOLES = 40
+# (suffix, codec, options): a hole shows in the decoder, in the packets, or only in the bytes between them
+DAMAGED = [
     (".mkv", "libx264", {"bf": "2", "g": "30", "crf": "2"}),
     (".mkv", "libx265", {"g": "30", "x265-params": "log-level=none", "crf": "2"}),
     (".mkv", "mjpeg", {"qmin": "2", "qmax": "2"}),
@@ -33,64 +33,64 @@ HOLED = [
     (".ts", "mpeg2video", {"bf": "2", "g": "15", "qmin": "2", "qmax": "2"}),
     (".flv", "libx264", {"bf": "0", "g": "30", "crf": "2"}),
 ]
-# Packets without a picture of their own, an edit list, variable rates; the others take longer.
-ODD = ("flamingos.avi", "selfie.mp4", "static_box.mp4", "plaza.m4v", "courtyard.m4v", "brickpath.mp4")
+# Packets without a frame, an edit list, variable rates. The other clips take longer.
+UNUSUAL = ("flamingos.avi", "selfie.mp4", "static_box.mp4", "plaza.m4v", "courtyard.m4v", "brickpath.mp4")
 CLIPS = [
-    pytest.param(path, marks=() if path.name in ODD else pytest.mark.slow)
+    pytest.param(path, marks=() if path.name in UNUSUAL else pytest.mark.slow)
     for path in sorted((DATA / "clips").glob("*"))
 ]
 
 
-def report(path: Path) -> ReadReport:
+def read_report(path: Path) -> ReadReport:
     reading = read_luma(path, (48, 32))
     for _ in reading:
         pass
     return reading.report
 
 
-def clip(folder: Path, suffix: str, codec: str, options: dict[str, str]) -> Path:
-    base, pix_fmt = base_of(suffix, codec), "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    # One thread: the same bytes on every machine.
+def write_clip(folder: Path, suffix: str, codec: str, options: dict[str, str]) -> Path:
+    base, pix_fmt = time_base_of(suffix, codec), "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    # One thread, for the same bytes on every machine.
     options = {"threads": "1"} | options
     return write(folder / f"clip{suffix}", frames=FRAMES, codec=codec, options=options, time_base=base, pix_fmt=pix_fmt)
 
 
-def base_of(suffix: str, codec: str) -> Fraction:
-    if codec == "mpeg2video":  # which knows no other
+def time_base_of(suffix: str, codec: str) -> Fraction:
+    if codec == "mpeg2video":  # supports no other
         return Fraction(1, 25)
     return Fraction(1, 90000) if suffix == ".ts" else Fraction(1, 1000)
 
 
-@pytest.mark.parametrize("suffix, codec, options", HOLED)
+@pytest.mark.parametrize("suffix, codec, options", DAMAGED)
 @pytest.mark.parametrize("zeroed", [False, True])
 def test_frames_in_a_hole_are_counted(
     tmp_path: Path, suffix: str, codec: str, options: dict[str, str], zeroed: bool
 ) -> None:
-    """One hole in 8 leaves no evidence (packets are counted modulo 16 at best), and is then not counted at all."""
-    path = clip(tmp_path, suffix, codec, options)
+    """One hole in 8 leaves no evidence (packet counters are modulo 16 at most), and is not counted at all."""
+    path = write_clip(tmp_path, suffix, codec, options)
     whole = path.read_bytes()
-    assert report(path).warnings == ()
-    unseen = 0
-    for place in range(PLACES):
-        start = round((0.42 + 0.0015 * place) * len(whole))
-        end = start + round((0.12 + 0.0015 * (7 * place % PLACES)) * len(whole))
+    assert read_report(path).warnings == ()
+    undetected = 0
+    for hole in range(HOLES):
+        start = round((0.42 + 0.0015 * hole) * len(whole))
+        end = start + round((0.12 + 0.0015 * (7 * hole % HOLES)) * len(whole))
         path.write_bytes(whole[:start] + bytes(end - start if zeroed else 0) + whole[end:])
-        found = report(path)
-        missing, counted = FRAMES - found.frames, found.lost + found.gaps + found.missing
+        report = read_report(path)
+        missing, counted = FRAMES - report.frames, report.lost + report.gaps + report.missing
         assert missing > 5
         assert counted == pytest.approx(missing, abs=max(2, 0.1 * missing)) or counted == 0
-        unseen += counted == 0
-    assert unseen <= PLACES / 8
+        undetected += counted == 0
+    assert undetected <= HOLES / 8
 
 
-@pytest.mark.parametrize("suffix, codec, options", HOLED)
-def test_a_sound_file_of_variable_rate_misses_nothing(
+@pytest.mark.parametrize("suffix, codec, options", DAMAGED)
+def test_no_frames_are_missing_with_a_variable_rate(
     tmp_path: Path, suffix: str, codec: str, options: dict[str, str]
 ) -> None:
-    """Pauses of up to 50 frames, in rhythm and out of it."""
+    """Pauses of up to 50 frames."""
     random = np.random.default_rng(0)
     steps = np.where(random.random(FRAMES) < 0.1, random.integers(2, 50, FRAMES), 1)
-    base = base_of(suffix, codec)
+    base = time_base_of(suffix, codec)
     times = [round(t / 25 / base) for t in np.cumsum(steps).tolist()]
     pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     path = write(
@@ -102,15 +102,15 @@ def test_a_sound_file_of_variable_rate_misses_nothing(
         pts=times,
         pix_fmt=pix_fmt,
     )
-    found = report(path)
-    assert (found.frames, found.lost, found.gaps, found.missing, found.hidden) == (FRAMES, 0, 0, 0, 0)
+    report = read_report(path)
+    assert (report.frames, report.lost, report.gaps, report.missing, report.hidden) == (FRAMES, 0, 0, 0, 0)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
 @pytest.mark.parametrize("path", CLIPS, ids=lambda path: path.name)
-def test_real_clips_miss_nothing(path: Path) -> None:
-    found = report(path)
-    assert (found.lost, found.gaps, found.missing, found.hidden) == (0, 0, 0, 0)
+def test_no_frames_are_missing_in_real_clips(path: Path) -> None:
+    report = read_report(path)
+    assert (report.lost, report.gaps, report.missing, report.hidden) == (0, 0, 0, 0)
 
 
 @pytest.mark.skipif(not (DATA / "hostile").is_dir(), reason="../shared/data/hostile is not there")
@@ -118,14 +118,14 @@ def test_real_clips_miss_nothing(path: Path) -> None:
     "name, missing",
     [("holed.mkv", 31), ("holez.mkv", 31), ("v2_211_box.mp4", 18), ("v2_90_hflip.mp4", 2), ("v2_301_flip.mp4", 2)],
 )
-def test_hostile_files_say_how_many_frames_are_missing(name: str, missing: int) -> None:
-    found = report(DATA / "hostile" / name)
-    assert found.lost + found.gaps + found.hidden + found.missing == missing
-    assert any(str(missing) in warning for warning in found.warnings)
+def test_missing_frames_of_hostile_files_are_reported(name: str, missing: int) -> None:
+    report = read_report(DATA / "hostile" / name)
+    assert report.lost + report.gaps + report.hidden + report.missing == missing
+    assert any(str(missing) in warning for warning in report.warnings)
 
 
-def test_the_frame_count_of_a_matroska_tag_is_heard(tmp_path: Path) -> None:
-    """mkvmerge writes it; a hole without other traces, since every packet is whole and the rest is remuxed."""
+def test_frame_count_in_a_matroska_tag_is_used(tmp_path: Path) -> None:
+    """mkvmerge writes it. The hole leaves no other trace, since all packets are intact and were remuxed."""
     source = write(tmp_path / "in.mkv", time_base=Fraction(1, 1000), options={"g": "1", "bf": "0"})
     target = tmp_path / "out.mkv"
     with av.open(str(source)) as original, av.open(str(target), "w") as out:
@@ -136,47 +136,47 @@ def test_the_frame_count_of_a_matroska_tag_is_heard(tmp_path: Path) -> None:
                 packet.stream = stream
                 out.mux(packet)
     assert len(demuxed(target)) == 10
-    assert report(target).missing == 2
+    assert read_report(target).missing == 2
 
 
 @pytest.mark.parametrize(
     "tag", ["00:00:00.6.6000000", "99999999999999999999:1:1", "\u0661:\u0662:\u0663", "1:2:", "-1:00:00", "1e9:1:1"]
 )
-def test_malformed_tags_are_not_heard(tmp_path: Path, tag: str) -> None:
+def test_malformed_tags_are_ignored(tmp_path: Path, tag: str) -> None:
     def setup(_: object, stream: av.VideoStream) -> None:
         stream.metadata["NUMBER_OF_FRAMES"] = tag
-        stream.metadata["XURATION"] = tag  # the muxer would write over its own name
+        stream.metadata["XURATION"] = tag  # the muxer would overwrite DURATION
 
     path = write(tmp_path / "x.mkv", time_base=Fraction(1, 1000), setup=setup)
     path.write_bytes(path.read_bytes().replace(b"DURATION", b"IGNORED_").replace(b"XURATION", b"DURATION"))
     with av.open(str(path)) as container:
         assert container.streams.video[0].metadata["DURATION"] == tag
-    assert report(path).warnings == ()
+    assert read_report(path).warnings == ()
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-def test_the_rest_of_a_cut_between_key_frames_is_not_missing(tmp_path: Path) -> None:
-    """An edit list hides what lies between the key frame and the cut: frames that nobody wants to see."""
+def test_frames_hidden_by_a_cut_between_key_frames_are_not_missing(tmp_path: Path) -> None:
+    """An edit list hides the frames between the key frame and the cut, which was intended."""
     source = write(tmp_path / "in.mp4", frames=150, options={"g": "50", "bf": "0"})
     command = ["ffmpeg", "-v", "error", "-ss", "2.2", "-i", str(source), "-c", "copy", str(tmp_path / "cut.mp4")]
     subprocess.run(command, check=True)
     with av.open(str(tmp_path / "cut.mp4")) as container:
         assert sum(packet.is_discard for packet in container.demux(video=0)) == 5
-    assert report(tmp_path / "cut.mp4").warnings == ()
+    assert read_report(tmp_path / "cut.mp4").warnings == ()
 
 
-def test_gaps_count_only_beside_damage() -> None:
+def test_gaps_count_only_next_to_damage() -> None:
     packets = np.array([*range(0, 400, 40), *range(1000, 1400, 40)])
-    assert frames_in_gaps(packets, np.array([], np.int64)) == 0
-    assert frames_in_gaps(packets, np.array([360])) == 15
-    assert frames_in_gaps(packets, np.array([1000 + 2 * 40])) == 15  # frames are decoded in another order
-    assert frames_in_gaps(packets, np.array([0])) == 0
+    assert count_in_gaps(packets, np.array([], np.int64)) == 0
+    assert count_in_gaps(packets, np.array([360])) == 15
+    assert count_in_gaps(packets, np.array([1000 + 2 * 40])) == 15  # decoding order differs from display order
+    assert count_in_gaps(packets, np.array([0])) == 0
 
 
-def test_two_fields_make_one_picture() -> None:
+def test_two_fields_make_one_frame() -> None:
     frames = np.arange(0, 100, 4)
     fields = frames + 2
-    assert undecoded_pictures(fields, frames, interlaced=True) == 0
-    assert undecoded_pictures(fields, frames, interlaced=False) == len(fields)
-    kept = np.delete(frames, [5, 6])
-    assert undecoded_pictures(np.setdiff1d(np.union1d(frames, fields), kept), kept, interlaced=True) == 2
+    assert count_undecoded(fields, frames, interlaced=True) == 0
+    assert count_undecoded(fields, frames, interlaced=False) == len(fields)
+    decoded = np.delete(frames, [5, 6])
+    assert count_undecoded(np.setdiff1d(np.union1d(frames, fields), decoded), decoded, interlaced=True) == 2

@@ -1,4 +1,4 @@
-"""Every native layout agrees with FFmpeg's own description of the format, at odd sizes too."""
+"""Every native layout agrees with FFmpeg's description of the format, also at odd sizes."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from tests.stabilize.video import clipmaker
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layout_agrees_with_ffmpeg(name: str) -> None:
-    layout, described = LAYOUTS[name], VideoFormat(name, 33, 17)
-    assert {c.bits for c in described.components} == {layout.bits}
-    assert len(layout.planes) == max(c.plane for c in described.components) + 1
-    for component in described.components:
+    layout, ffmpeg_format = LAYOUTS[name], VideoFormat(name, 33, 17)
+    assert {c.bits for c in ffmpeg_format.components} == {layout.bits}
+    assert len(layout.planes) == max(c.plane for c in ffmpeg_format.components) + 1
+    for component in ffmpeg_format.components:
         assert layout.plane_shape(component.plane, 33, 17)[:2] == (component.height, component.width)
-    channels = [sum(c.plane == i for c in described.components) for i in range(len(layout.planes))]
+    channels = [sum(c.plane == i for c in ffmpeg_format.components) for i in range(len(layout.planes))]
     assert [plane.channels for plane in layout.planes] == channels
-    alpha = [any(c.is_alpha for c in described.components if c.plane == i) for i in range(len(layout.planes))]
+    alpha = [any(c.is_alpha for c in ffmpeg_format.components if c.plane == i) for i in range(len(layout.planes))]
     assert [plane.is_alpha for plane in layout.planes] == alpha and layout.has_alpha == alpha[-1]
 
 
 @pytest.mark.parametrize("size", [(96, 64), (161, 91), (16, 16), (1, 1)])
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_views_are_the_buffer_itself(name: str, size: tuple[int, int]) -> None:
+def test_views_share_the_buffer(name: str, size: tuple[int, int]) -> None:
     layout = LAYOUTS[name]
     frame = new_frame(layout, *size, pts=7)
     for i, plane in enumerate(frame.planes):
         assert plane.shape == layout.plane_shape(i, *size)
         plane[...] = (i + 1) << layout.lsb_shift
-    again = plane_views(frame.buffer, layout)
-    for i, plane in enumerate(again):
+    views = plane_views(frame.buffer, layout)
+    for i, plane in enumerate(views):
         assert_array_equal(plane, (i + 1) << layout.lsb_shift)
 
 
-def test_views_agree_with_pyav_where_it_has_an_array_path() -> None:
+def test_views_agree_with_arrays_of_pyav() -> None:
     for name in ("yuv420p", "yuv444p", "gray", "gray10le", "yuv422p10le", "nv12"):
         frame = clipmaker.picture(5, name, 96, 64)
         views = plane_views(frame, LAYOUTS[name])
@@ -50,14 +50,14 @@ def test_views_agree_with_pyav_where_it_has_an_array_path() -> None:
         assert_array_equal(views[0], luma)
 
 
-def test_views_keep_the_memory_alive() -> None:
+def test_views_keep_the_buffer_alive() -> None:
     planes = plane_views(clipmaker.picture(9), LAYOUTS["yuv420p"])
-    others = [clipmaker.picture(i) for i in range(50)]  # would take over freed memory
+    others = [clipmaker.picture(i) for i in range(50)]  # would reuse freed memory
     assert clipmaker.number_of(planes[0]) == 9
     del others
 
 
-def test_upside_down_pictures_are_righted() -> None:
+def test_frames_with_negative_line_size_are_flipped() -> None:
     """FFmpeg's vertical flip only negates the line size."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=96, height=64, format=VideoFormat("yuv420p"), time_base=Fraction(1, 25))
@@ -76,11 +76,11 @@ def test_upside_down_pictures_are_righted() -> None:
 
 @pytest.mark.parametrize("name", sorted(every_format))
 def test_every_format_of_ffmpeg_has_a_nearest_layout(name: str) -> None:
-    described = VideoFormat(name, 16, 16)
-    bits = max((c.bits for c in described.components), default=8)
-    alpha = any(c.is_alpha for c in described.components)
+    ffmpeg_format = VideoFormat(name, 16, 16)
+    bits = max((c.bits for c in ffmpeg_format.components), default=8)
+    alpha = any(c.is_alpha for c in ffmpeg_format.components)
     layout = native_layout(name, bits, alpha)
-    assert layout.bits >= min(bits, 12) or name.startswith("yuva420p")  # of which there is none with 12 bits
+    assert layout.bits >= min(bits, 12) or name.startswith("yuva420p")  # there is none with 12 bits
     assert layout.has_alpha == alpha
     if name in LAYOUTS:
         assert layout.name == name
@@ -96,7 +96,7 @@ def test_nearest_layout_loses_least(name: str, nearest: str) -> None:
     assert frame_layout(av.VideoFrame(16, 16, name)).name == nearest
 
 
-def test_p010_holds_its_samples_in_the_upper_bits() -> None:
+def test_p010_uses_the_upper_bits() -> None:
     luma = plane_views(clipmaker.picture(1, "p010le"), LAYOUTS["p010le"])[0]
     assert luma.dtype == np.uint16 and not np.any(luma & 63)
     assert luma.max() <= LAYOUTS["p010le"].max_value

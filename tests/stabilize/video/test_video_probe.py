@@ -1,4 +1,4 @@
-"""What `probe` says of a file."""
+"""`probe` describes files correctly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from av.video.reformatter import ColorPrimaries, ColorTrc
 
 from stabilize.errors import InputError
-from stabilize.video.containers import CONTAINERS, carried
+from stabilize.video.containers import CONTAINERS, check_tracks
 from stabilize.video.probe import Colour, probe
 from tests.stabilize.video import hostile
 from tests.stabilize.video.clipmaker import write
@@ -44,7 +44,7 @@ def test_a_plain_clip(tmp_path: Path) -> None:
         (hostile.truncated_mkv, False),
     ],
 )
-def test_variable_rate_is_seen(tmp_path: Path, builder: Any, variable: bool | None) -> None:
+def test_variable_rate_is_detected(tmp_path: Path, builder: Any, variable: bool | None) -> None:
     assert probe(builder(tmp_path)).video.variable_rate is variable
 
 
@@ -56,36 +56,36 @@ def test_milliseconds_of_matroska_are_not_variable_rate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", hostile.UNREADABLE)
 def test_unreadable_files(tmp_path: Path, name: str) -> None:
-    builder, words = hostile.UNREADABLE[name]
+    builder, message = hostile.UNREADABLE[name]
     path = builder(tmp_path)
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         probe(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", hostile.READABLE)
-def test_readable_oddities(tmp_path: Path, name: str) -> None:
+def test_unusual_files_are_readable(tmp_path: Path, name: str) -> None:
     assert probe(hostile.READABLE[name](tmp_path)).video.width > 0
 
 
-def test_rgb_is_announced_as_what_it_is_read_as(tmp_path: Path) -> None:
+def test_rgb_is_described_as_the_yuv_it_is_read_as(tmp_path: Path) -> None:
     video = probe(write(tmp_path / "x.mkv", codec="ffv1", pix_fmt="bgr0", time_base=Fraction(1, 1000))).video
     assert (video.pix_fmt, video.layout.name, video.colour.matrix, video.colour.range) == ("bgr0", "yuv444p", 1, 1)
 
 
-def test_chapters_and_carriage(tmp_path: Path) -> None:
+def test_chapters_and_supported_tracks(tmp_path: Path) -> None:
     chapter = {"id": 0, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {"title": "Start"}}
     info = probe(
         write(tmp_path / "x.mp4", audio=[{}], subtitle="mov_text", setup=lambda out, _: out.set_chapters([chapter]))
     )
     assert [(c.title, c.end_s) for c in info.chapters] == [("Start", 0.1)]
-    reasons = {track.kind: reason for track, reason in carried(info, CONTAINERS[".mp4"])}
+    reasons = {track.kind: reason for track, reason in check_tracks(info, CONTAINERS[".mp4"])}
     assert set(reasons.values()) == {None}
-    reasons = {track.kind: reason for track, reason in carried(info, CONTAINERS[".mkv"])}
+    reasons = {track.kind: reason for track, reason in check_tracks(info, CONTAINERS[".mkv"])}
     assert reasons["audio"] is None and "mov_text" in str(reasons["subtitle"])
 
 
-def test_logging_is_left_as_it_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_level_is_restored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         probe(write(tmp_path / "x.mp4"))
     assert av.logging.get_level() is None and not caplog.records
@@ -103,7 +103,7 @@ def test_real_clips() -> None:
     assert time.perf_counter() - start < 1
 
 
-def test_colours_have_the_names_that_ffmpeg_gives_them() -> None:
+def test_all_colour_tags_have_names() -> None:
     for kind, attribute in ((ColorPrimaries, "primaries"), (ColorTrc, "transfer")):
         for member in kind:
             number: dict[str, Any] = {attribute: member.value}
@@ -115,7 +115,7 @@ def test_colours_have_the_names_that_ffmpeg_gives_them() -> None:
 
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
 @pytest.mark.parametrize("tags", [(1, 1, 1), (9, 18, 9), (9, 16, 9), (6, 6, 6), (5, 4, 5), (7, 7, 7), (12, 13, 8)])
-def test_colours_have_the_names_that_ffprobe_prints(tmp_path: Path, tags: tuple[int, int, int]) -> None:
+def test_colour_names_agree_with_ffprobe(tmp_path: Path, tags: tuple[int, int, int]) -> None:
     def setup(_: Any, stream: Any) -> None:
         context = stream.codec_context
         context.color_primaries, context.color_trc, context.colorspace = tags
@@ -123,15 +123,15 @@ def test_colours_have_the_names_that_ffprobe_prints(tmp_path: Path, tags: tuple[
     path = write(tmp_path / "x.mkv", time_base=Fraction(1, 1000), setup=setup)
     command = ["ffprobe", "-v", "error", "-of", "csv=p=0", "-show_entries"]
     entries = "stream=color_space,color_transfer,color_primaries"
-    said = subprocess.run([*command, entries, path], capture_output=True, text=True, check=True).stdout.strip()
+    printed = subprocess.run([*command, entries, path], capture_output=True, text=True, check=True).stdout.strip()
     colour = probe(path).video.colour
-    assert said.split(",") == [colour.matrix_name, colour.transfer_name, colour.primaries_name]
+    assert printed.split(",") == [colour.matrix_name, colour.transfer_name, colour.primaries_name]
 
 
 @pytest.mark.parametrize(
     "text", ["\n  Stream #0:0 left)", "\n  Stream #0:" + "9" * 5000 + " bottom)", "\r  Stream #0:0: Video: bottom)"]
 )
-def test_tags_that_look_like_the_description_of_a_track(tmp_path: Path, text: str) -> None:
+def test_metadata_that_looks_like_a_stream_description_is_ignored(tmp_path: Path, text: str) -> None:
     def setup(out: Any, stream: Any) -> None:
         out.metadata["title"] = text
         stream.metadata["title"] = text

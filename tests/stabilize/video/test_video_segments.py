@@ -1,4 +1,4 @@
-"""Segments that are encoded apart and joined are the file that one pass would have made."""
+"""Segments encoded separately and joined are the same as the file of one pass."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BORDERS = (13, 14)  # the middle segment is a single frame
 FAST = {"h264": "ultrafast", "hevc": "ultrafast", "av1": "12", "vp9": "8"}
 
 
-def source(folder: Path, **changes: Any) -> MediaInfo:
+def make_source(folder: Path, **changes: Any) -> MediaInfo:
     def chapters(out: Any, stream: Any) -> None:
         base = Fraction(1, 1000)
         names = [{"title": "one"}, {"title": "two"}]
@@ -39,12 +39,14 @@ def source(folder: Path, **changes: Any) -> MediaInfo:
             ]
         )
 
-    made: dict[str, Any] = {"frames": FRAMES, "audio": [{"language": "swe"}], "setup": chapters} | changes
-    return probe(write(folder / "in.mp4", **made))
+    clip: dict[str, Any] = {"frames": FRAMES, "audio": [{"language": "swe"}], "setup": chapters} | changes
+    return probe(write(folder / "in.mp4", **clip))
 
 
-def encoded(info: MediaInfo, target: Path, config: EncodeConfig, borders: tuple[int, ...] = BORDERS) -> list[Path]:
-    """The segments of a result that is the input itself, each from a span of its own."""
+def encode_segments(
+    info: MediaInfo, target: Path, config: EncodeConfig, borders: tuple[int, ...] = BORDERS
+) -> list[Path]:
+    """Encode the frames of the input unchanged to segments, each from its span."""
     plan = plan_output(info, target, config)
     times = [frame.pts for frame in read_frames(info)]
     segments = []
@@ -56,32 +58,32 @@ def encoded(info: MediaInfo, target: Path, config: EncodeConfig, borders: tuple[
     return segments
 
 
-def whole(info: MediaInfo, target: Path, config: EncodeConfig) -> tuple[str, ...]:
+def encode_whole(info: MediaInfo, target: Path, config: EncodeConfig) -> tuple[str, ...]:
     with VideoWriter(info, target, config) as writer, read_frames(info) as frames:
         for frame in frames:
             writer.write(frame)
     return writer.warnings
 
 
-def frames_of(path: Path) -> list[tuple[int, int]]:
+def frame_times(path: Path) -> list[tuple[int, int]]:
     return [(frame.pts, frame.duration) for frame in read_frames(path)]
 
 
 def assert_decodes_cleanly(path: Path) -> None:
     command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", str(path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and not run.stderr, run.stderr
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".nut", ".avi"])
-def test_lossless_segments_have_the_planes_and_times_of_the_whole(tmp_path: Path, suffix: str) -> None:
-    info, config = source(tmp_path), EncodeConfig(codec="ffv1")
+def test_lossless_segments_equal_one_pass(tmp_path: Path, suffix: str) -> None:
+    info, config = make_source(tmp_path), EncodeConfig(codec="ffv1")
     target = tmp_path / f"joined{suffix}"
-    join_segments(info, encoded(info, target, config), target, config)
-    whole(info, tmp_path / f"one{suffix}", config)
-    one, joined = list(read_frames(tmp_path / f"one{suffix}")), list(read_frames(target))
-    assert [(a.pts, a.duration) for a in joined] == [(a.pts, a.duration) for a in one]
-    for a, b in zip(one, joined, strict=True):
+    join_segments(info, encode_segments(info, target, config), target, config)
+    encode_whole(info, tmp_path / f"whole{suffix}", config)
+    whole, joined = list(read_frames(tmp_path / f"whole{suffix}")), list(read_frames(target))
+    assert [(a.pts, a.duration) for a in joined] == [(a.pts, a.duration) for a in whole]
+    for a, b in zip(whole, joined, strict=True):
         assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
 
 
@@ -89,71 +91,71 @@ def test_lossless_segments_have_the_planes_and_times_of_the_whole(tmp_path: Path
     "suffix, codec", [(suffix, codec) for suffix in (".mp4", ".mov", ".mkv", ".ts") for codec in ("h264", "hevc")]
 )
 @pytest.mark.parametrize("uneven", [False, True])
-def test_reordered_pictures_keep_their_times(tmp_path: Path, suffix: str, codec: Codec, uneven: bool) -> None:
+def test_times_are_kept_with_reordered_frames(tmp_path: Path, suffix: str, codec: Codec, uneven: bool) -> None:
     changes = {"pts": [512 * i + 100 * (i % 3) + 4000 * (i > 12) for i in range(FRAMES)]} if uneven else {}
-    info, config = source(tmp_path, **changes), EncodeConfig(codec=codec, preset="faster")
+    info, config = make_source(tmp_path, **changes), EncodeConfig(codec=codec, preset="faster")
     target = tmp_path / f"joined{suffix}"
-    warnings = join_segments(info, encoded(info, target, config), target, config)
-    one = tmp_path / f"one{suffix}"
-    said = whole(info, one, config)
-    assert [pts for pts, _ in frames_of(target)] == [pts for pts, _ in frames_of(one)]
+    warnings = join_segments(info, encode_segments(info, target, config), target, config)
+    whole = tmp_path / f"whole{suffix}"
+    one_pass_warnings = encode_whole(info, whole, config)
+    assert [pts for pts, _ in frame_times(target)] == [pts for pts, _ in frame_times(whole)]
     if uneven and suffix in (
         ".mp4",
         ".mov",
-    ):  # they have the durations of packets in decoding order
-        assert sum(length for _, length in frames_of(target)) == sum(length for _, length in frames_of(one))
+    ):  # they store durations in decoding order
+        assert sum(length for _, length in frame_times(target)) == sum(length for _, length in frame_times(whole))
     else:
-        assert frames_of(target) == frames_of(one)
+        assert frame_times(target) == frame_times(whole)
     assert [number_of(frame.planes[0]) for frame in read_frames(target)] == list(range(FRAMES))
     packets = demuxed(target)
     assert [pts for pts, _, _ in packets] != sorted(pts for pts, _, _ in packets)
-    if suffix != ".mkv":  # which has no decoding times
+    if suffix != ".mkv":  # it has no decoding times
         assert all(a[1] < b[1] for a, b in pairwise(packets)) and all(dts <= pts for pts, dts, _ in packets)
-    assert demuxed(target, "audio") == demuxed(one, "audio")
-    assert probe(target).chapters == probe(one).chapters
-    assert warnings == said
+    assert demuxed(target, "audio") == demuxed(whole, "audio")
+    assert probe(target).chapters == probe(whole).chapters
+    assert warnings == one_pass_warnings
     assert_decodes_cleanly(target)
 
 
-EVERY = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec in sorted(container.video)]
+SUFFIX_CODECS = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec in sorted(container.video)]
 
 
-@pytest.mark.parametrize("suffix, codec", [pair for pair in EVERY if pair[0] not in (".m4v", ".qt", ".mts")])
+@pytest.mark.parametrize("suffix, codec", [pair for pair in SUFFIX_CODECS if pair[0] not in (".m4v", ".qt", ".mts")])
 def test_segments_of_every_codec_in_every_container(tmp_path: Path, suffix: str, codec: Codec) -> None:
-    info, config = source(tmp_path, size=(128, 96)), EncodeConfig(codec=codec, preset=FAST.get(codec))
+    info, config = make_source(tmp_path, size=(128, 96)), EncodeConfig(codec=codec, preset=FAST.get(codec))
     target = tmp_path / f"joined{suffix}"
-    join_segments(info, encoded(info, target, config), target, config)
-    whole(info, tmp_path / f"one{suffix}", config)
-    assert frames_of(target) == frames_of(tmp_path / f"one{suffix}")
+    join_segments(info, encode_segments(info, target, config), target, config)
+    encode_whole(info, tmp_path / f"whole{suffix}", config)
+    assert frame_times(target) == frame_times(tmp_path / f"whole{suffix}")
     assert [number_of(frame.planes[0]) for frame in read_frames(target)] == list(range(FRAMES))
 
 
-def test_one_tick_a_frame_leaves_room_for_reordering(tmp_path: Path) -> None:
-    """The first packets of a segment would be decoded when the last ones of the segment before it are."""
+def test_reordering_with_one_tick_per_frame(tmp_path: Path) -> None:
+    """The decoding times of a segment's own encoder would overlap with those of the previous segment."""
     info = probe(
         write(tmp_path / "in.avi", frames=FRAMES, codec="mjpeg", pix_fmt="yuvj420p", time_base=Fraction(1, 25))
     )
     target, config = tmp_path / "joined.mp4", EncodeConfig(codec="h264")
     assert plan_output(info, target).info.video.time_base == Fraction(1, 25)
-    join_segments(info, encoded(info, target, config, (1, 2, 3, 11, 13, 38)), target, config)
-    whole(info, tmp_path / "one.mp4", config)
-    assert frames_of(target) == frames_of(tmp_path / "one.mp4")
+    join_segments(info, encode_segments(info, target, config, (1, 2, 3, 11, 13, 38)), target, config)
+    encode_whole(info, tmp_path / "whole.mp4", config)
+    assert frame_times(target) == frame_times(tmp_path / "whole.mp4")
     assert_decodes_cleanly(target)
 
 
-def test_transparency_beside_the_pictures_goes_with_them(tmp_path: Path) -> None:
+def test_separate_transparency_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "in.mkv", frames=FRAMES, codec="ffv1", pix_fmt="yuva420p", time_base=Fraction(1, 1000))
     info, config = probe(path), EncodeConfig(codec="vp9", preset="8")
     target = tmp_path / "joined.webm"
-    join_segments(info, encoded(info, target, config), target, config)
-    for frame, true in zip(read_frames(target), read_frames(info), strict=True):
-        assert frame.layout.has_alpha and np.abs(frame.planes[3].astype(int) - true.planes[3]).max() < 24
+    join_segments(info, encode_segments(info, target, config), target, config)
+    for frame, source in zip(read_frames(target), read_frames(info), strict=True):
+        assert frame.layout.has_alpha and np.abs(frame.planes[3].astype(int) - source.planes[3]).max() < 24
 
 
-def test_segments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    info, config = source(tmp_path), EncodeConfig(codec="h264", preset="ultrafast")
+def test_mismatched_segments_are_refused(tmp_path: Path) -> None:
+    info, config = make_source(tmp_path), EncodeConfig(codec="h264", preset="ultrafast")
     target = tmp_path / "joined.mp4"
-    segments = encoded(info, target, config)
+    segments = encode_segments(info, target, config)
     with pytest.raises(UsageError, match="another extradata"):
         join_segments(info, segments, target, EncodeConfig(codec="h264", preset="slow"))
     with pytest.raises(UsageError, match=r"another encoder \(libx264, not libx265\)"):
@@ -168,25 +170,25 @@ def test_segments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_damaged_segments_are_refused(tmp_path: Path) -> None:
-    info, config = source(tmp_path), EncodeConfig(codec="h264", preset="ultrafast")
+    info, config = make_source(tmp_path), EncodeConfig(codec="h264", preset="ultrafast")
     target = tmp_path / "joined.mp4"
-    segments = encoded(info, target, config)
+    segments = encode_segments(info, target, config)
     data = segments[2].read_bytes()
     head = data.index(b"}\n") + 2
-    packet = len(data) - 34  # without the mark of the end
+    packet = len(data) - 34  # start of the end marker
     for cut in (1, 30, head - 1, head, head + 10, packet, len(data) - 1, *range(head, len(data), 997)):
         segments[2].write_bytes(data[:cut])
-        with pytest.raises(InputError, match=r"is no segment|cut short"):
+        with pytest.raises(InputError, match=r"is not a segment|truncated"):
             join_segments(info, segments, target, config)
     segments[2].write_bytes(data[:head] + b"\xff" * 200)
-    with pytest.raises(InputError, match="cut short or damaged"):
+    with pytest.raises(InputError, match="truncated or damaged"):
         join_segments(info, segments, target, config)
-    with pytest.raises(InputError, match="is no segment"):
+    with pytest.raises(InputError, match="is not a segment"):
         join_segments(info, [info.path], target, config)
 
 
-def test_a_segment_that_is_not_finished_leaves_nothing(tmp_path: Path) -> None:
-    info = source(tmp_path)
+def test_unfinished_segment_leaves_no_file(tmp_path: Path) -> None:
+    info = make_source(tmp_path)
     plan = plan_output(info, tmp_path / "joined.mp4", EncodeConfig())
     with pytest.raises(KeyboardInterrupt), SegmentWriter(tmp_path / "0.segment", plan) as writer:
         writer.write(next(read_frames(info)))

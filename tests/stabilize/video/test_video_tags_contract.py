@@ -1,4 +1,4 @@
-"""Every encoder in every container that takes it: tags and transparency are kept, or their loss is named."""
+"""For every encoder and container, tags and transparency are kept, or their loss is reported."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tests.stabilize.video import clipmaker
 from tests.stabilize.video.clipmaker import write
 
 FAST = {"hevc": "ultrafast", "av1": "10", "vp9": "8", "h264": "ultrafast"}
-ONE_NAME_EACH = {container: suffix for suffix, container in reversed(CONTAINERS.items())}
-PAIRS = [(suffix, codec) for container, suffix in ONE_NAME_EACH.items() for codec in sorted(container.video)]
-FRAMES = 12  # fewer are too few for FFmpeg to recognise MPEG-TS
+SUFFIX_OF = {container: suffix for suffix, container in reversed(CONTAINERS.items())}
+PAIRS = [(suffix, codec) for container, suffix in SUFFIX_OF.items() for codec in sorted(container.video)]
+FRAMES = 12  # FFmpeg does not recognise MPEG-TS with fewer
 COLOURS = {"bt709": (1, 1, 1), "HLG": (9, 18, 9), "PQ": (9, 16, 9), "bt601": (6, 6, 6), "unstated": (2, 2, 2)}
 ffprobe_needed = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
 
@@ -40,19 +40,19 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
     return probe(write(tmp_path_factory.mktemp("plain") / "plain.mp4", frames=FRAMES))
 
 
-def as_if(info: MediaInfo, **changes: Any) -> MediaInfo:
+def with_video(info: MediaInfo, **changes: Any) -> MediaInfo:
     return replace(info, video=replace(info.video, **changes))
 
 
 def frames(info: MediaInfo) -> Iterator[Frame]:
-    """Pictures in the layout that the source is said to have."""
+    """Yield frames in the layout of `info`."""
     layout = info.video.layout
     for number in range(FRAMES):
         yield Frame(512 * number, layout, plane_views(clipmaker.picture(number, layout.name), layout), 512)
 
 
-def written(info: MediaInfo, target: Path, codec: Codec) -> tuple[MediaInfo, str]:
-    """What became of it, and all the warnings."""
+def write_as(info: MediaInfo, target: Path, codec: Codec) -> tuple[MediaInfo, str]:
+    """Write a file with the tags of `info`. Return what `probe` finds in it, and all warnings."""
     with VideoWriter(info, target, EncodeConfig(codec=codec, preset=FAST.get(codec), overwrite=True)) as writer:
         for frame in frames(info):
             writer.write(frame)
@@ -60,15 +60,15 @@ def written(info: MediaInfo, target: Path, codec: Codec) -> tuple[MediaInfo, str
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
-def test_colour_tags_are_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
+def test_colour_tags_are_kept_or_reported(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
     for primaries, transfer, matrix in COLOURS.values():
         colour = Colour(primaries, transfer, matrix, 1, "left")
-        out, said = written(as_if(plain, colour=colour), tmp_path / f"x{suffix}", codec)
+        out, warnings = write_as(with_video(plain, colour=colour), tmp_path / f"x{suffix}", codec)
         after = out.video.colour
-        kept = (after.primaries, after.transfer) == (primaries, transfer)
-        assert kept == ("colour tags" not in said)
-        assert (after.matrix == matrix) == ("colour matrix" not in said)
-        assert after.range in {0, 1}  # nothing stated means limited
+        is_kept = (after.primaries, after.transfer) == (primaries, transfer)
+        assert is_kept == ("colour tags" not in warnings)
+        assert (after.matrix == matrix) == ("colour matrix" not in warnings)
+        assert after.range in {0, 1}  # unspecified means limited
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
@@ -76,10 +76,10 @@ def test_colour_tags_are_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix:
 def test_full_range_is_tagged_or_converted(
     tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, name: str
 ) -> None:
-    source = as_if(plain, layout=LAYOUTS[name], pix_fmt=name, colour=Colour(1, 1, 1, 2, "left"))
-    out, said = written(source, tmp_path / f"x{suffix}", codec)
+    source = with_video(plain, layout=LAYOUTS[name], pix_fmt=name, colour=Colour(1, 1, 1, 2, "left"))
+    out, warnings = write_as(source, tmp_path / f"x{suffix}", codec)
     full = out.video.colour.range == 2
-    assert full != ("full range is converted" in said)
+    assert full != ("full range is converted" in warnings)
     before, after = next(frames(source)), next(read_frames(out.path))
     white, black = (255, 0) if full else (235, 16)
     luma = after.planes[0] / (1 << after.layout.bits - 8)
@@ -88,26 +88,26 @@ def test_full_range_is_tagged_or_converted(
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
-def test_chroma_siting_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
+def test_chroma_siting_is_kept_or_reported(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec) -> None:
     for siting in ("left", "center", "topleft", "bottom"):
-        out, said = written(as_if(plain, colour=Colour(1, 1, 1, 1, siting)), tmp_path / f"x{suffix}", codec)
+        out, warnings = write_as(with_video(plain, colour=Colour(1, 1, 1, 1, siting)), tmp_path / f"x{suffix}", codec)
         after = out.video.colour.chroma_location
         subsampled = any(plane.height_shift for plane in out.video.layout.planes)
-        assert not subsampled or "siting" in said or after == siting or (siting, after) == ("left", "unspecified")
-        assert not (after == siting and "siting" in said)
+        assert not subsampled or "siting" in warnings or after == siting or (siting, after) == ("left", "unspecified")
+        assert not (after == siting and "siting" in warnings)
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
-@pytest.mark.parametrize("shape", [Fraction(4, 3), Fraction(16, 15), Fraction(40, 33)])
-def test_the_pixel_shape_is_kept_or_named(
-    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, shape: Fraction
+@pytest.mark.parametrize("aspect", [Fraction(4, 3), Fraction(16, 15), Fraction(40, 33)])
+def test_pixel_aspect_is_kept_or_reported(
+    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, aspect: Fraction
 ) -> None:
-    out, said = written(as_if(plain, sample_aspect_ratio=shape), tmp_path / f"x{suffix}", codec)
-    assert (out.video.sample_aspect_ratio == shape) == ("pixel shape" not in said)
-    assert out.video.sample_aspect_ratio == shape or suffix not in (".mp4", ".mov", ".mkv", ".webm")
+    out, warnings = write_as(with_video(plain, sample_aspect_ratio=aspect), tmp_path / f"x{suffix}", codec)
+    assert (out.video.sample_aspect_ratio == aspect) == ("pixel aspect ratio" not in warnings)
+    assert out.video.sample_aspect_ratio == aspect or suffix not in (".mp4", ".mov", ".mkv", ".webm")
 
 
-def shown_by_ffprobe(path: Path, *entries: str) -> dict[str, Any]:
+def ffprobe_entries(path: Path, *entries: str) -> dict[str, Any]:
     command = ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-of", "json"]
     run = subprocess.run(
         [*command, "-show_entries", f"stream={','.join(entries)}:stream_tags", path],
@@ -121,20 +121,20 @@ def shown_by_ffprobe(path: Path, *entries: str) -> dict[str, Any]:
 
 @ffprobe_needed
 @pytest.mark.parametrize("suffix, codec", [p for p in PAIRS if p[0] in (".mkv", ".webm")])
-@pytest.mark.parametrize("shape", ["4:3", "40:33", "8:9", "1:200", "300:1"])
-def test_ffprobe_finds_the_pixel_shape_and_no_fault(
-    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, shape: str
+@pytest.mark.parametrize("aspect", ["4:3", "40:33", "8:9", "1:200", "300:1"])
+def test_ffprobe_reads_the_pixel_aspect_without_errors(
+    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, aspect: str
 ) -> None:
-    source = as_if(plain, sample_aspect_ratio=Fraction(shape.replace(":", "/")))
-    out, said = written(source, tmp_path / f"x{suffix}", codec)
-    shown = shown_by_ffprobe(out.path, "sample_aspect_ratio", "nb_read_frames")
-    assert shown["sample_aspect_ratio"] == shape and int(shown["nb_read_frames"]) == FRAMES
-    assert "pixel shape" not in said
+    source = with_video(plain, sample_aspect_ratio=Fraction(aspect.replace(":", "/")))
+    out, warnings = write_as(source, tmp_path / f"x{suffix}", codec)
+    entries_found = ffprobe_entries(out.path, "sample_aspect_ratio", "nb_read_frames")
+    assert entries_found["sample_aspect_ratio"] == aspect and int(entries_found["nb_read_frames"]) == FRAMES
+    assert "pixel aspect ratio" not in warnings
 
 
 @ffprobe_needed
-def test_ffprobe_finds_the_pixel_shape_beside_everything_else(tmp_path: Path) -> None:
-    """With sound, chapters and attachments, of all of which the header tells."""
+def test_ffprobe_reads_the_pixel_aspect_in_a_file_with_all_tracks(tmp_path: Path) -> None:
+    """Audio, chapters and attachments are in the header as well."""
 
     def setup(out: Any, stream: Any) -> None:
         out.add_attachment("font.ttf", "font/ttf", b"not really a font")
@@ -148,26 +148,28 @@ def test_ffprobe_finds_the_pixel_shape_beside_everything_else(tmp_path: Path) ->
     with VideoWriter(source, target, EncodeConfig(codec="vp9", preset="8")) as writer, read_frames(source) as reading:
         for frame in reading:
             writer.write(frame)
-    assert shown_by_ffprobe(target, "sample_aspect_ratio")["sample_aspect_ratio"] == "4:3"
+    assert ffprobe_entries(target, "sample_aspect_ratio")["sample_aspect_ratio"] == "4:3"
     out = probe(target)
     assert [track.kind for track in out.tracks] == ["video", "audio", "audio", "subtitle", "attachment"]
     assert len(out.chapters) == 1 and writer.warnings == ()
 
 
 @pytest.mark.parametrize("size", [(720, 576), (1440, 1080), (853, 480), (7, 5), (16384, 2)])
-@pytest.mark.parametrize("shape", [Fraction(16, 15), Fraction(4, 3), Fraction(8, 9), Fraction(1001, 1000)])
-def test_display_sizes_have_the_ratio_of_the_picture(size: tuple[int, int], shape: Fraction) -> None:
-    width, height = display_size(*size, shape)
+@pytest.mark.parametrize("aspect", [Fraction(16, 15), Fraction(4, 3), Fraction(8, 9), Fraction(1001, 1000)])
+def test_display_size_has_the_display_aspect_ratio(size: tuple[int, int], aspect: Fraction) -> None:
+    width, height = display_size(*size, aspect)
     assert 0 < width < 65536 and 0 < height < 65536
-    assert width / height == pytest.approx(size[0] / size[1] * float(shape), rel=1e-3)
+    assert width / height == pytest.approx(size[0] / size[1] * float(aspect), rel=1e-3)
 
 
 @pytest.mark.parametrize("suffix, codec", PAIRS)
 @pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if layout.has_alpha])
-def test_transparency_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, name: str) -> None:
-    source = as_if(plain, layout=LAYOUTS[name], pix_fmt=name)
-    out, said = written(source, tmp_path / f"x{suffix}", codec)
-    assert out.video.layout.has_alpha == ("transparency" not in said)
+def test_transparency_is_kept_or_reported(
+    tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, name: str
+) -> None:
+    source = with_video(plain, layout=LAYOUTS[name], pix_fmt=name)
+    out, warnings = write_as(source, tmp_path / f"x{suffix}", codec)
+    assert out.video.layout.has_alpha == ("transparency" not in warnings)
     assert out.video.layout.has_alpha == (
         codec in ("ffv1", "prores") or (codec, suffix) in (("vp9", ".mkv"), ("vp9", ".webm"))
     )
@@ -179,7 +181,7 @@ def test_transparency_is_kept_or_named(tmp_path: Path, plain: MediaInfo, suffix:
 @pytest.mark.parametrize("suffix, codec", PAIRS)
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_shortest_clips(tmp_path: Path, plain: MediaInfo, suffix: str, codec: Codec, count: int) -> None:
-    """x265 gives a single picture an undefined decoding time, which a muxer refuses, or not: hence several times."""
+    """Repeated, as the undefined decoding time of x265 for a single frame makes a muxer fail only sometimes."""
     for _ in range(3):
         target = tmp_path / f"x{suffix}"
         with VideoWriter(plain, target, EncodeConfig(codec=codec, preset=FAST.get(codec), overwrite=True)) as writer:

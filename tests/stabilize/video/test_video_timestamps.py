@@ -1,4 +1,4 @@
-"""Mended times increase strictly, keep every frame, and leave good times alone."""
+"""Repaired times increase strictly; every frame is kept and valid times are unchanged."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stabilize.video.timestamps import PresentationClock, mended
+from stabilize.video.timestamps import PresentationClock, repair_times
 
-stamps = st.lists(st.one_of(st.none(), st.integers(-1000, 100_000)), max_size=80)
+time_stamps = st.lists(st.one_of(st.none(), st.integers(-1000, 100_000)), max_size=80)
 
 
-def mend(pts: list[int | None], step: int = 40) -> tuple[list[int], int]:
+def repair(pts: list[int | None], step: int = 40) -> tuple[list[int], int]:
     calls: list[None] = []
-    result = list(mended(((t, i) for i, t in enumerate(pts)), step, lambda: calls.append(None)))
+    result = list(repair_times(((t, i) for i, t in enumerate(pts)), step, lambda: calls.append(None)))
     assert [item for _, item in result] == list(range(len(pts)))
     return [t for t, _ in result], len(calls)
 
 
-@given(stamps, st.integers(1, 3003))
+@given(time_stamps, st.integers(1, 3003))
 def test_any_times_become_strictly_increasing_and_no_frame_is_lost(pts: list[int | None], step: int) -> None:
-    times, _ = mend(pts, step)
+    times, _ = repair(pts, step)
     assert all(a < b for a, b in itertools.pairwise(times))
 
 
 @given(st.lists(st.integers(0, 10**6), unique=True, max_size=50).map(sorted))
-def test_good_times_are_untouched(pts: list[int]) -> None:
-    assert mend(list(pts)) == (pts, 0)
+def test_valid_times_are_unchanged(pts: list[int]) -> None:
+    assert repair(list(pts)) == (pts, 0)
 
 
-def test_a_missing_time_lies_midway() -> None:
-    assert mend([0, 40, None, 120]) == ([0, 40, 80, 120], 1)
+def test_missing_time_is_interpolated() -> None:
+    assert repair([0, 40, None, 120]) == ([0, 40, 80, 120], 1)
 
 
-def test_a_repeated_time_does_not_push_the_rest_along() -> None:
-    times, count = mend([0, 40, 40, 80, 120])
+def test_repeated_time_does_not_shift_the_following() -> None:
+    times, count = repair([0, 40, 40, 80, 120])
     assert times == [0, 40, 60, 80, 120] and count == 1
 
 
-def test_one_step_back_is_placed_between_its_neighbours() -> None:
-    assert mend([0, 40, 20, 120])[0] == [0, 40, 80, 120]
+def test_decreasing_time_is_interpolated() -> None:
+    assert repair([0, 40, 20, 120])[0] == [0, 40, 80, 120]
 
 
-def test_no_times_at_all_are_counted_up() -> None:
-    assert mend([None] * 40)[0] == [40 * i for i in range(40)]
+def test_without_times_frames_are_counted() -> None:
+    assert repair([None] * 40)[0] == [40 * i for i in range(40)]
 
 
-def test_missing_times_before_the_first_good_one_count_back_from_it() -> None:
-    assert mend([None, None, 80, 120])[0] == [0, 40, 80, 120]
+def test_missing_times_before_the_first_valid_one_are_extrapolated() -> None:
+    assert repair([None, None, 80, 120])[0] == [0, 40, 80, 120]
 
 
-def test_a_restarted_clock_goes_on() -> None:
+def test_restarted_time_continues() -> None:
     before, after = [40 * i for i in range(200)], [40 * i for i in range(50)]
-    times, count = mend([*before, *after])
+    times, count = repair([*before, *after])
     assert times == [40 * i for i in range(250)] and count == 1
 
 
@@ -62,7 +62,7 @@ def test_clock_prefers_pts() -> None:
     assert [clock(pts, dts) for pts, dts in [(0, -2), (1, 0), (5, 1), (6, 5)]] == [0, 1, 5, 6]
 
 
-def test_clock_takes_dts_where_pts_are_missing_or_run_backwards() -> None:
+def test_clock_uses_dts_if_pts_are_missing_or_decrease() -> None:
     clock = PresentationClock()
     assert [clock(None, t) for t in range(4)] == [0, 1, 2, 3]
     clock = PresentationClock()
@@ -70,9 +70,9 @@ def test_clock_takes_dts_where_pts_are_missing_or_run_backwards() -> None:
     assert [clock(pts, dts) for pts, dts in wrong][2:] == [134, 167, 201, 234, 267]
 
 
-def test_one_bad_pts_does_not_move_the_video() -> None:
+def test_one_bad_pts_does_not_shift_the_video() -> None:
     clock = PresentationClock()
-    stamps = [(3 * i + 2, 3 * i) for i in range(60)]
-    stamps[40] = (5, 120)
-    times = [clock(*stamp) for stamp in stamps]
-    assert times[:40] == [t for t, _ in stamps[:40]] and times[41:] == [t for t, _ in stamps[41:]]
+    time_stamps = [(3 * i + 2, 3 * i) for i in range(60)]
+    time_stamps[40] = (5, 120)
+    times = [clock(*stamp) for stamp in time_stamps]
+    assert times[:40] == [t for t, _ in time_stamps[:40]] and times[41:] == [t for t, _ in time_stamps[41:]]

@@ -1,4 +1,4 @@
-"""How a command line ended, and where the project is."""
+"""Result of a command line; root folder of the project."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
-class Ended:
-    """Exit code, and what was said on stdout and stderr."""
+class CommandResult:
+    """Exit code, stdout and stderr."""
 
     code: int
     out: str
