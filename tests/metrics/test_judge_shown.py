@@ -1,4 +1,4 @@
-"""What is printed_tables: readable at 80 columns, is_printable whatever files are called, and never silent for long."""
+"""What is printed: readable at 80 columns, printable characters only, and progress of long work."""
 
 from __future__ import annotations
 
