@@ -13,7 +13,7 @@ import typer
 from gyro.errors import file_errors
 from localfiles import terminal
 
-# Heavy imports stay inside the functions, so that --help is there at once.
+# The library is imported inside the functions, so that --help is fast.
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 

@@ -58,8 +58,8 @@ def test_a_vanishing_coefficient_divides_nothing() -> None:
 @pytest.mark.parametrize("focal", ["nan", "0", "-500", "1e300", "inf"])
 @pytest.mark.usefixtures("no_work")
 def test_an_absurd_focal_length_is_a_usage_error(log: Path, command: Command, focal: str) -> None:
-    code, said = command("gyro", "sync", CLIPS / "walk.mp4", log, "--focal", focal)
-    assert code == 2 and "focal length" in said
+    code, message = command("gyro", "sync", CLIPS / "walk.mp4", log, "--focal", focal)
+    assert code == 2 and "focal length" in message
     with pytest.raises(UsageError):
         prior_settings(read_log(log), (640, 360), float(focal))
 

@@ -38,8 +38,8 @@ def test_a_plot_never_replaces_an_input(tmp_path: Path, command: Command, what: 
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     given = [] if what == "side file" else [sources["log"]]
     words = ("gyro", "sync", sources["video"], *given, "--lens", sources["lens"], "--plot", target)
-    code, said = command(*words, "--overwrite")
-    assert code == 2 and "is the input itself" in said
+    code, message = command(*words, "--overwrite")
+    assert code == 2 and "is the input itself" in message
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -55,8 +55,8 @@ def test_existing_files_are_replaced_only_with_overwrite(tmp_path: Path, log: Pa
         ("gyro", "export", log, "-o", path),
         ("calibrate", CLIPS / "walk.mp4", "-o", lens),
     ):
-        code, said = command(*words)
-        assert code == 4 and "already exists" in said
+        code, message = command(*words)
+        assert code == 4 and "already exists" in message
     assert all(path.read_text() == "precious" for path in precious)
     assert command("gyro", "export", log, "-o", gcsv, "-y")[0] == 0
     assert gcsv.read_text().startswith("GYROFLOW")
@@ -73,8 +73,8 @@ def test_exports_and_profiles_never_replace_an_input(tmp_path: Path, log: Path, 
     for words in (("board.mp4",), ("view.png", "board.mp4"), (".",)):
         target = tmp_path / ("view.png" if words == (".",) else words[-1])
         before = target.read_bytes()
-        code, said = command("calibrate", *(tmp_path / word for word in words), "-o", target, "-y")
-        assert code == 2 and "is the input itself" in said
+        code, message = command("calibrate", *(tmp_path / word for word in words), "-o", target, "-y")
+        assert code == 2 and "is the input itself" in message
         assert target.read_bytes() == before
 
 
@@ -99,8 +99,8 @@ def test_playlists_and_images_are_not_videos(
         ("calibrate", video, "-o", tmp_path / "lens.json"),
         ("gyro", "info", video, "--format", "gpmf"),
     ):
-        code, said = command(*words)
-        assert code == 3 and ("playlist" in said or "not a readable video" in said), words
+        code, message = command(*words)
+        assert code == 3 and ("playlist" in message or "not a readable video" in message), words
     assert not out.exists()
 
 
@@ -120,8 +120,8 @@ def test_an_impossible_file_name_is_an_input_error(
         ("gyro", "export", name, "-o", "out.csv"),
         *([("calibrate", name, "-o", "lens.json")] if name in LONG_NAMES else []),  # takes a folder
     ):
-        code, said = command(*words)
-        assert code == 3 and said.count("\n") == 1, words
+        code, message = command(*words)
+        assert code == 3 and message.count("\n") == 1, words
 
 
 def test_a_name_too_long_for_side_files(tmp_path: Path) -> None:

@@ -48,18 +48,18 @@ def test_escape_sequences_of_a_log_never_reach_the_terminal(
         ("gyro", "sync", CLIPS / "walk.mp4", log, "--lens", lens),
     ):
         run([str(word) for word in words])
-        said = capsys.readouterr()
-        assert all(c.isprintable() or c == "\n" for c in said.out + said.err), words
-        assert said.out + said.err
+        printed = capsys.readouterr()
+        assert all(c.isprintable() or c == "\n" for c in printed.out + printed.err), words
+        assert printed.out + printed.err
         if "--json" in words:
-            assert json.loads(said.out)["lens"].startswith("\x1b") and said.out.isascii()
+            assert json.loads(printed.out)["lens"].startswith("\x1b") and printed.out.isascii()
     assert "\x1b" not in (tmp_path / "\x1b[31mout.gcsv").read_text()
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
     say_json({"a": float("nan"), "b": [float("inf"), 1.5, {"c": -float("inf")}], "d": "\u00e9\x1b"})
-    said = capsys.readouterr().out
-    assert said.isascii() and json.loads(said) == {"a": None, "b": [None, 1.5, {"c": None}], "d": "\u00e9\x1b"}
+    printed = capsys.readouterr().out
+    assert printed.isascii() and json.loads(printed) == {"a": None, "b": [None, 1.5, {"c": None}], "d": "\u00e9\x1b"}
 
 
 def test_a_broken_pipe_is_not_an_error(log: Path) -> None:

@@ -76,8 +76,8 @@ def test_a_judged_video_is_never_replaced(option: str, which: int, name: str, pa
     }
     make[name]()
     before = content(video.parent)
-    code, said = run("judge", pair[0], "--ref", pair[1], option, video if name == "itself" else target, "-y")
-    assert code == USAGE and "input itself" in said
+    code, message = run("judge", pair[0], "--ref", pair[1], option, video if name == "itself" else target, "-y")
+    assert code == USAGE and "input itself" in message
     assert content(video.parent) == before
 
 
@@ -85,8 +85,8 @@ def test_a_judged_video_is_never_replaced(option: str, which: int, name: str, pa
 def test_an_existing_file_is_replaced_only_with_overwrite(option: str, pair: tuple[Path, Path]) -> None:
     target = pair[0].with_name("result")
     target.write_text("precious")
-    code, said = run("judge", pair[0], option, target)
-    assert code == OUTPUT and "--overwrite" in said
+    code, message = run("judge", pair[0], option, target)
+    assert code == OUTPUT and "--overwrite" in message
     assert target.read_text() == "precious"
     assert run("judge", pair[0], option, target, "-y", "-q") == (0, "")
     assert target.stat().st_size > 500
@@ -148,8 +148,8 @@ def test_a_file_with_the_name_of_a_table_is_kept(
     folder.mkdir()
     (folder / name).write_text('{\n "notes": "precious"\n}')
     request.getfixturevalue("no_work")
-    code, said = run("score", dataset, "-o", folder)
-    assert code == OUTPUT and name in said and "--overwrite" in said
+    code, message = run("score", dataset, "-o", folder)
+    assert code == OUTPUT and name in message and "--overwrite" in message
     assert "precious" in (folder / name).read_text()
 
 
@@ -165,16 +165,16 @@ def test_an_input_is_never_a_table(what: str, dataset: Path, tmp_path: Path) -> 
     taken = {"manifest": dataset, "input": tmp_path / "in.mkv", "output": tmp_path / "out.mkv"}[what]
     (tmp_path / "robust_clips.csv").hardlink_to(taken)
     before = content(tmp_path)
-    code, said = run("score", dataset, "-o", tmp_path, "-y")
-    assert code == USAGE and "input itself" in said
+    code, message = run("score", dataset, "-o", tmp_path, "-y")
+    assert code == USAGE and "input itself" in message
     assert content(tmp_path) == before
 
 
 @pytest.mark.parametrize("folder", ["clips.csv", "clips.csv/scores", "/proc/scores", "n" * 300])
 @pytest.mark.usefixtures("no_work")
 def test_an_invalid_output_folder_is_refused_before_any_work(folder: str, dataset: Path, tmp_path: Path) -> None:
-    code, said = run("score", dataset, "-o", tmp_path / folder)
-    assert code == OUTPUT and "no folder" in said
+    code, message = run("score", dataset, "-o", tmp_path / folder)
+    assert code == OUTPUT and "no folder" in message
 
 
 @pytest.mark.parametrize("name", ["v.svg", "playlist.mp4"])

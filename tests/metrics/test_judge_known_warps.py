@@ -108,8 +108,8 @@ def test_videos_of_other_size_rate_and_length_are_matched_by_time_with_a_note(wa
     found = judge(scenes.write(clips / "other.mkv", half_rate, fps=15), walk_before)
     assert found["visible"].value == pytest.approx(1, abs=0.004)
     assert found["visible"].failures == 0
-    said = " ".join(found.notes)
-    assert "frame size differs" in said and "frame rate differs" in said and "length differs" in said
+    notes = " ".join(found.notes)
+    assert "frame size differs" in notes and "frame rate differs" in notes and "length differs" in notes
 
 
 def test_another_video_is_a_failure_not_a_score(walk_before: Path, clips: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is shown: readable at 80 columns, harmless whatever files are called, and never silent for long."""
+"""What is printed: readable at 80 columns, printable characters only, and progress of long work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def outcomes(methods: int = 2, clips: int = 3, error: str = "") -> list[Outcome]
     ]
 
 
-def shown(found: list[Outcome], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+def printed_tables(
+    found: list[Outcome], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
     monkeypatch.setenv("COLUMNS", str(width))
     for table in informative_tables(summary_tables(found, "robust")):
         print_table(table)
@@ -51,7 +53,7 @@ def test_scores_of_a_dataset_are_readable(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No line is too long, and no word of a heading or figure is torn; every score is there in every table."""
-    text = shown(outcomes(), width, monkeypatch, capsys)
+    text = printed_tables(outcomes(), width, monkeypatch, capsys)
     assert max(map(cell_len, text.splitlines())) <= width
     words, scores = text.split(), len(TABLE_SCORES["robust"])
     for name in TABLE_SCORES["robust"]:
@@ -66,7 +68,7 @@ def test_the_reason_why_a_clip_was_not_judged_is_readable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = "/a/long/path/to/a/clip.mp4: not a readable video file (damaged, truncated or of an unknown format)"
-    text = shown(outcomes(error=error), 80, monkeypatch, capsys)
+    text = printed_tables(outcomes(error=error), 80, monkeypatch, capsys)
     assert max(map(cell_len, text.splitlines())) <= 80
     assert "unknown format)" in text
 
@@ -81,7 +83,7 @@ def test_a_single_category_is_not_repeated() -> None:
     assert len(informative_tables(summary_tables(two, "robust"))) == 4
 
 
-def harmless(text: str) -> bool:
+def is_printable(text: str) -> bool:
     return all(c.isprintable() or c == "\n" for c in text)
 
 
@@ -99,7 +101,7 @@ def test_names_are_escaped_on_the_terminal_and_in_tables(
     assert "not judged: b/c/d" in done.stderr and "[red]x[red]" in done.stderr
     written = [p.read_text() for p in (tmp_path / "scores").glob("robust*")]
     assert len(written) == 7
-    assert all(map(harmless, [done.stdout, done.stderr, *written]))
+    assert all(map(is_printable, [done.stdout, done.stderr, *written]))
     lines = (tmp_path / "scores" / "robust_clips.csv").read_text().splitlines()
     assert f',"\'{FORMULA}",' in lines[1]
 
@@ -110,14 +112,14 @@ def test_a_video_is_shown_by_its_file_name(walk_before: Path, tmp_path: Path) ->
     done = CliRunner().invoke(app(), ["judge", str(video), "--ref", str(video), "--report", str(page)])
     assert done.exit_code == 0
     assert "\\x07[red]x[red]\\x9b2J\\u202e<b>.mkv" in done.stdout
-    assert harmless(done.stdout) and harmless(done.stderr) and harmless(page.read_text())
+    assert is_printable(done.stdout) and is_printable(done.stderr) and is_printable(page.read_text())
     assert "<b>" not in page.read_text()
 
 
 def test_results_of_hostile_names_keep_their_columns() -> None:
     job = Job(f"a|b{ESCAPES}", "c,d;\n", FORMULA, Path("i"), Path("o"))
     texts = result_texts([Outcome(job, None, "x\r\n=1")], "robust")
-    assert all(map(harmless, texts.values()))
+    assert all(map(is_printable, texts.values()))
     table = [line for line in texts["robust.md"].splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in table[:3]}) == 1
 
@@ -138,17 +140,17 @@ class Terminal(io.StringIO):
 def test_long_work_shows_progress_before_its_first_step(
     stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = stream()
-    monkeypatch.setattr(sys, "stderr", said)
+    stderr = stream()
+    monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setattr(progress_module, "BAR_DELAY_S", 0.01)
     monkeypatch.setattr(progress_module, "LINE_INTERVAL_S", 0.01)
     monkeypatch.setenv("TERM", "xterm")
     end = time.monotonic() + 20
     with progress("judging [red]x[/red]\x1b]52;\x07", 40, True):
-        while "judging" not in said.getvalue():
-            assert time.monotonic() < end, "nothing was said"
+        while "judging" not in stderr.getvalue():
+            assert time.monotonic() < end, "nothing was printed"
             time.sleep(0.01)
-    assert "[red]x[/red]" in said.getvalue() and "\x1b]52" not in said.getvalue()
+    assert "[red]x[/red]" in stderr.getvalue() and "\x1b]52" not in stderr.getvalue()
 
 
 def test_progress_lines_show_steps_and_remaining_time() -> None:
@@ -159,10 +161,10 @@ def test_progress_lines_show_steps_and_remaining_time() -> None:
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 def test_short_work_shows_no_progress(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
-    said = stream()
-    monkeypatch.setattr(sys, "stderr", said)
+    stderr = stream()
+    monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setenv("TERM", "xterm")
     with progress("judging x", 40, True) as tick:
         assert tick is not None
         tick(1)
-    assert said.getvalue() == ""
+    assert stderr.getvalue() == ""

@@ -114,7 +114,7 @@ def test_a_gap_in_the_log_is_not_known() -> None:
 
 
 def test_a_log_of_another_clip_is_refused(tmp_path: Path) -> None:
-    """Whichever way it disagrees, the reason is said and nothing of it is used."""
+    """Whichever way it disagrees, a note gives the reason and the log is not used."""
     motion = analyse(CLIP)
     other = replace(samples.CLIPS["handheld"], seed=99)
     samples.write_log(samples.sample_log(other), tmp_path / "other.csv")
@@ -131,16 +131,16 @@ def test_a_file_with_only_the_name_of_a_log_causes_a_note(tmp_path: Path) -> Non
     clip, motion = tmp_path / "clip.mp4", motion_of(CAMERAS["global"])
     shutil.copy(CLIP, clip)
     (tmp_path / "clip.csv").write_text("frame,x,y,w,h\n" + "".join(f"{i},{i % 7},3,40,50\n" for i in range(60)))
-    said = "clip.csv, which was found for this video, was not used: "
+    message = "clip.csv, which was found for this video, was not used: "
     fields, notes = rotation_of(clip, motion)
     assert fields is None
-    assert len(notes) == 1 and notes[0].startswith(said)
+    assert len(notes) == 1 and notes[0].startswith(message)
     with pytest.raises(GyroError):  # it is an error only where it is named
         rotation_of(clip, motion, tmp_path / "clip.csv")
     shutil.copy(CLIP.with_suffix(".csv"), tmp_path / "clip_gyro.csv")
     fields, notes = rotation_of(clip, analyse(clip))
     assert fields is not None and fields.known.any()
-    assert len(notes) == 1 and notes[0].startswith(said)
+    assert len(notes) == 1 and notes[0].startswith(message)
 
 
 def test_given_files_are_read_before_any_work_and_unused_logs_are_noted(tmp_path: Path) -> None:

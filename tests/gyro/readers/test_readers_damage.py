@@ -171,7 +171,9 @@ def test_an_hour_at_500_hz_loads_in_ten_seconds_and_500_mb(tmp_path):
         "print(len(log.time_s), t, int(peak_kb) / 1024)"
     )
     root = Path(__file__).parents[3]
-    said = subprocess.run([sys.executable, "-c", code, str(path)], cwd=root, capture_output=True, text=True, check=True)
-    rows, seconds, megabytes = map(float, said.stdout.split())
+    printed = subprocess.run(
+        [sys.executable, "-c", code, str(path)], cwd=root, capture_output=True, text=True, check=True
+    )
+    rows, seconds, megabytes = map(float, printed.stdout.split())
     assert rows == 1_800_000
     assert seconds < 10 and megabytes < 500

@@ -101,9 +101,9 @@ def test_info_shows_content_and_damage(tmp_path):
     lines = [f"{i * 5},0.1,{i % 3},0.2" for i in range(400)]
     lines[100] = "500,oops,0,0"
     (tmp_path / "log.csv").write_text("t_ms,gx_rad_s,gy_rad_s,gz_rad_s\n" + "\n".join(lines) + "\n")
-    said = run("info", tmp_path / "log.csv")
-    assert "200.0" in said and "time in ms" in said and "line 102: cell 2 is 'oops'" in said
-    assert "0.495 to 0.505 s" in said
+    printed = run("info", tmp_path / "log.csv")
+    assert "200.0" in printed and "time in ms" in printed and "line 102: cell 2 is 'oops'" in printed
+    assert "0.495 to 0.505 s" in printed
     facts = json.loads(run("info", tmp_path / "log.csv", "--json", "--time-unit", "us"))
     assert facts["rate_hz"] == pytest.approx(200_000)
     with pytest.raises(UsageError, match=r"4 .* or 7"):
@@ -193,8 +193,8 @@ def test_calibrate_writes_a_profile(tmp_path, capsys):
     if not pictures.exists():
         pytest.skip(f"{pictures} is absent")
     calibrate([pictures], tmp_path / "lens.json")
-    said = capsys.readouterr().out
-    assert "fx  533.14 +- 0.4" in said and "13 of 13 views" in said
+    printed = capsys.readouterr().out
+    assert "fx  533.14 +- 0.4" in printed and "13 of 13 views" in printed
     assert load_lens(tmp_path / "lens.json").K[0, 0] == pytest.approx(533.14, abs=0.01)
     with pytest.raises(UsageError, match="--pattern"):
         calibrate([pictures], tmp_path / "lens.json", "9by6")
@@ -203,5 +203,5 @@ def test_calibrate_writes_a_profile(tmp_path, capsys):
 def test_help_is_fast():
     """No heavy library is imported before a command runs."""
     code = "import gyro.cli, sys; print(sorted({'numpy', 'cv2', 'scipy', 'av', 'vqf', 'torch'} & set(sys.modules)))"
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "[]"
