@@ -21,7 +21,7 @@ from stabilize.path.interior_point import Term
 from stabilize.path.keyframes import values_at
 from stabilize.settings import AxisStrength, PathConfig
 
-DRIFT_S = 2.0  # standard deviation of the smooth path that the output may follow at no cost
+DRIFT_SIGMA_S = 2.0  # standard deviation of the smooth path that the output may follow at no cost
 HORIZON_FRAMES_MAX = 3000  # of smoothing: the weights grow with its third power
 # Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
 HORIZON_WEIGHT = 300.0
@@ -91,15 +91,14 @@ def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
 
 def _drift(camera: CameraPath, config: PathConfig, timeline: Timeline) -> Complex:
     """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot."""
-    back = inverse(
-        to_complex(_scaled_steps(camera.step, _stored_strength(config.strength, camera.geometry), timeline.time_s[:-1]))
-    )
-    velocity = np.stack([1j * np.angle(back[:, 0]), back[:, 1]], axis=1) / timeline.intervals[:, None]
-    sigma = in_frames(DRIFT_S, timeline.interval_s)
+    strength = _stored_strength(config.strength, camera.geometry)
+    back = inverse(to_complex(_scaled_steps(camera.step, strength, timeline.time_s[:-1])))
+    velocity = to_real(np.stack([1j * np.angle(back[:, 0]), back[:, 1]], axis=1)) / timeline.intervals[:, None]
+    sigma = in_frames(DRIFT_SIGMA_S, timeline.interval_s)
     for shot in camera.shots:
         pairs = slice(shot.start, max(shot.stop - 1, shot.start))
-        velocity[pairs] = to_complex(gaussian_mean(to_real(velocity[pairs]), sigma))
-    return velocity
+        velocity[pairs] = gaussian_mean(velocity[pairs], sigma)
+    return to_complex(velocity)
 
 
 def objective_terms(data: SolverInput, frames: slice, zoom_factor: Float) -> tuple[Term, ...]:
