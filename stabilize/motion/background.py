@@ -25,6 +25,7 @@ LEARN = 0.12  # share by which one pair moves the belief; less where under a ten
 DISTINCT_PX = 3.0  # by which other points differ where a pair teaches most
 DOUBT = 0.3  # belief below which support speaks against a motion
 FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
+PLAIN = 0.8  # belief in a plain cell of a bare picture: what is filmed has texture
 NEW = 0.6  # belief in picture that has just come into view
 UNDISPUTED = 0.85  # share of the points from which on no other motion is looked for
 POINTS_MIN = 8  # that can carry a motion
@@ -84,13 +85,24 @@ def found_of(corners: Corners, matches: PointMatches) -> Found:
     return Found(corners.points[ok], matches.points[ok], matches.weight[ok], corners.cell[ok], corners.coarseness)
 
 
-def first_belief(grid: tuple[int, int]) -> Belief:
-    """Before anything is known: the border is likelier background than the middle, where people put what they film."""
-    return Belief(_prior(grid))
+def first_belief(corners: Corners) -> Belief:
+    """Before anything is known: the border is likelier background than the middle, where people put what they film,
+    and in bare pictures the plain cells are.
+    """
+    return Belief(_prior(corners))
+
+
+def _prior(corners: Corners) -> Float32:
+    prior = _nearer_the_border(corners.grid)
+    if not corners.bare:
+        return prior
+    plain = np.ones(prior.size, bool)
+    plain[corners.cell] = False
+    return np.where(plain.reshape(prior.shape), np.maximum(prior, PLAIN), prior)
 
 
 @cache
-def _prior(grid: tuple[int, int]) -> Float32:
+def _nearer_the_border(grid: tuple[int, int]) -> Float32:
     y, x = np.meshgrid(np.linspace(-1, 1, grid[0]), np.linspace(-1, 1, grid[1]), indexing="ij")
     return (0.3 + 0.6 * np.maximum(abs(x), abs(y)) ** 2).astype(np.float32)
 
@@ -161,26 +173,31 @@ def _shaded(candidates: list[Hypothesis], shading: Shading) -> list[Hypothesis]:
     ]
 
 
-def learn(belief: Belief, found: Found, best: Hypothesis, size: tuple[int, int], bare: bool) -> Belief:
-    """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame.
+def learn(belief: Belief, found: Found, best: Hypothesis, size: tuple[int, int], corners: Corners) -> Belief:
+    """Belief after the pair, moved along with the picture of (width, height) `size` into the next frame; `corners` are
+    those of the picture before. What moves otherwise takes its belief along.
 
-    In `bare` pictures less is learned the less the other points differ: what stands still beside a wall is no wall yet.
+    In bare pictures less is learned the less the other points differ: what stands still beside a wall is no wall yet.
     """
     cells = belief.cells.copy()
     flat = cells.ravel()
     rate = LEARN * min(1.0, 10 * (1 - float(best.support.mean())))
-    rate *= _distinctness(found, best) if bare else 1.0
+    rate *= _distinctness(found, best) if corners.bare else 1.0
     flat[found.cell] += rate * found.weight * (best.support.astype(np.float32) - flat[found.cell])
     flat[best.shades] += rate * (1 - flat[best.shades])
     flat[best.contrary] -= rate * flat[best.contrary]
-    cells += FORGET * (_prior(cells.shape) - cells)
+    cells += FORGET * (_prior(corners) - cells)
     rows, cols = cells.shape
     sx, sy = cols / size[0], rows / size[1]
     T_cells_px = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
     H_cells = T_cells_px @ best.H_px @ np.linalg.inv(T_cells_px)
     border: dict[str, Any] = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NEW}
-    moved = cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, **border)
-    return Belief(np.asarray(moved))
+    moved = np.asarray(cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, **border), np.float32)
+    x, y = (found.next[~best.support] * (sx, sy)).astype(np.intp).T
+    inside = (x >= 0) & (x < cols) & (y >= 0) & (y < rows)
+    target = (y * cols + x)[inside]
+    np.minimum.at(moved.reshape(-1), target, cells.ravel()[found.cell[~best.support][inside]])
+    return Belief(moved)
 
 
 def _distinctness(found: Found, best: Hypothesis) -> float:

@@ -17,6 +17,7 @@ MARGIN_PX = 6  # half a window of Lucas-Kanade: nearer to the border it is cut o
 # levels.
 MIN_EIGENVALUE = 2.5e-5
 BLOCK_PX = 5
+BARE_SHARE_MAX = 0.5  # of the cells with a corner, up to which a picture is bare
 REDUCED_FROM_PX = 160  # short side from which on a quarter of it still holds a picture
 
 
@@ -39,6 +40,11 @@ class Corners:
     def coarseness(self) -> int:
         """By how much errors in pixels are larger than in a clear picture."""
         return REDUCED if self.faint else 1
+
+    @property
+    def bare(self) -> bool:
+        """Whether most of the picture has no texture: then its shades have to be looked at as well."""
+        return not self.faint and len(self.cell) <= BARE_SHARE_MAX * self.grid[0] * self.grid[1]
 
 
 def cell_grid(height: int, width: int) -> tuple[int, int]:

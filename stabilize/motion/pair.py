@@ -26,7 +26,7 @@ from stabilize.motion.features import Corners
 from stabilize.motion.mesh import Shape, flat_mesh, local_motion
 from stabilize.motion.models import choose, errors, transfer
 from stabilize.motion.retry import SEARCHES, is_shown
-from stabilize.motion.shading import is_bare, shaded_cells
+from stabilize.motion.shading import shaded_cells
 from stabilize.motion.sources import Picture, PointMatches
 
 NOISE_PX = 0.03  # what Lucas-Kanade cannot beat on real pictures
@@ -77,11 +77,6 @@ class PairFit:
     mesh: bool
     """Whether local motion is measured; else the mesh stays flat."""
 
-    @property
-    def bare(self) -> bool:
-        """Whether shades have to be looked at as well."""
-        return is_bare(self.corners) and not self.corners.faint
-
 
 def fit_pair(task: PairFit, matches: PointMatches) -> FittedPair:
     """Motion between two pictures by the matches of the corners of the first, in the unit frame; where they agree on
@@ -96,12 +91,12 @@ def fit_pair(task: PairFit, matches: PointMatches) -> FittedPair:
     if fitted is not None:
         return FittedPair(fitted[0], tracked, fitted[1])
     status = _why(task.pictures, corners, task.usual_sharpness)
-    return FittedPair(failed(status, task.shape), tracked, first_belief(task.corners.grid))
+    return FittedPair(failed(status, task.shape), tracked, first_belief(task.corners))
 
 
 def _fit(task: PairFit, found: Found) -> tuple[PairMotion, Belief] | None:
     """The motion that the matches agree on, and the belief after it; None where they do not."""
-    shading = partial(shaded_cells, *task.pictures, task.corners) if task.bare and not found.blurred else None
+    shading = partial(shaded_cells, *task.pictures, task.corners) if task.corners.bare and not found.blurred else None
     best = camera_motion(found, task.belief, shading) if len(found.cell) >= POINTS_MIN else None
     cells = task.corners.grid[0] * task.corners.grid[1]
     if best is None or best.cells < COVERAGE_MIN * cells:
@@ -112,7 +107,7 @@ def _fit(task: PairFit, found: Found) -> tuple[PairMotion, Belief] | None:
         return None
     model, H, local, residual = measured
     status = PairStatus.FAINT if found.coarseness > 1 else PairStatus.OK
-    grown = learn(task.belief, found, best, (width, height), task.bare)
+    grown = learn(task.belief, found, best, (width, height), task.corners)
     return PairMotion(status, model, H, local, best.cells / cells, residual), grown
 
 

@@ -158,7 +158,7 @@ class _PairEstimator:
         before, key, belief = self._before, self._key, self._belief
         self._before = view
         if before is None or key is None or belief is None:
-            self._first_pts, self._key, self._belief = view.pts, view, first_belief(view.corners.grid)
+            self._first_pts, self._key, self._belief = view.pts, view, first_belief(view.corners)
             return Observation(FrameMotion(view.pts, view.sharpness, None), 1.0, view.thumbnail)
         matches = view.matches
         kept = self._kept(before, view, matches)
