@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from stabilize.core import CameraPath, Float, FrameGeometry, Timeline
+from stabilize.core import CameraPath, Float, FrameGeometry
 from stabilize.fields.similarity import Complex, inverse, to_complex, to_real
 from stabilize.fields.smoothing import gaussian_mean, in_frames
+from stabilize.path.capture_time import capture_intervals
 from stabilize.path.differences import Difference, differences
 from stabilize.path.interior_point import Term
 from stabilize.path.keyframes import values_at
@@ -70,7 +71,7 @@ class SolverInput:
     time_s: Float
     """(n,) time of each frame, seconds since the first."""
     intervals: Float
-    """(n-1,) between frames, in units of the median interval."""
+    """(n-1,) between the captures of frames, in units of the median interval."""
     interval_s: float
     """Median time between frames, seconds."""
     drift: Complex
@@ -83,18 +84,18 @@ class SolverInput:
 
 def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
     """The input of the solver for all shots of a video."""
-    timeline = camera.timeline
+    timeline, intervals = camera.timeline, capture_intervals(camera)
     return SolverInput(
-        camera, config, timeline.time_s, timeline.intervals, timeline.interval_s, _drift(camera, config, timeline)
+        camera, config, timeline.time_s, intervals, timeline.interval_s, _drift(camera, config, intervals)
     )
 
 
-def _drift(camera: CameraPath, config: PathConfig, timeline: Timeline) -> Complex:
+def _drift(camera: CameraPath, config: PathConfig, intervals: Float) -> Complex:
     """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot."""
     strength = _stored_strength(config.strength, camera.geometry)
-    back = inverse(to_complex(_scaled_steps(camera.step, strength, timeline.time_s[:-1])))
-    velocity = to_real(np.stack([1j * np.angle(back[:, 0]), back[:, 1]], axis=1)) / timeline.intervals[:, None]
-    sigma = in_frames(DRIFT_SIGMA_S, timeline.interval_s)
+    back = inverse(to_complex(_scaled_steps(camera.step, strength, camera.timeline.time_s[:-1])))
+    velocity = to_real(np.stack([1j * np.angle(back[:, 0]), back[:, 1]], axis=1)) / intervals[:, None]
+    sigma = in_frames(DRIFT_SIGMA_S, camera.timeline.interval_s)
     for shot in camera.shots:
         pairs = slice(shot.start, max(shot.stop - 1, shot.start))
         velocity[pairs] = gaussian_mean(velocity[pairs], sigma)

@@ -26,11 +26,11 @@ UNEVEN = {
 @pytest.mark.parametrize("time_base", [Fraction(1, 2**31), Fraction(1, 30), Fraction(2**31)], ids=str)
 @pytest.mark.parametrize("steps", UNEVEN.values(), ids=UNEVEN.keys())
 def test_any_valid_clock_has_a_path(steps: np.ndarray, time_base: Fraction) -> None:
-    """RuntimeWarnings are errors in all tests."""
+    """RuntimeWarnings are errors in all tests. Where a frame lasts longer than the horizon, nothing can be steadied."""
     timeline = Timeline(np.concatenate([[0], np.cumsum(steps)]), time_base)
     camera = replace(camera_of(shaky_steps(120, 3), 0.003), timeline=timeline)
     path = solve_path(camera, PathConfig())
-    assert path.notes == () and stays_inside(path)
+    assert all(note.startswith("could not steady") for note in path.notes) and stays_inside(path)
     assert all(np.isfinite([s.shift_percent, s.roll_deg]).all() for s in shake(path))
 
 
