@@ -38,7 +38,7 @@ def _steadiness(figures: Report | Evidence, frames: int) -> str:
         return "was steady already"
     ratio = _steadier_ratio(figures)
     if ratio < STEADIER_RATIO_MIN:
-        return "no steadier than it was"
+        return "hardly steadier" if ratio > 1 / STEADIER_RATIO_MIN else "shakier than it was"
     if ratio > STEADIER_RATIO_MAX:
         return f"more than {STEADIER_RATIO_MAX:.0f}x steadier"
     return f"{ratio:.{1 if ratio < 10 else 0}f}x steadier"

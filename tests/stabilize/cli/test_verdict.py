@@ -40,8 +40,9 @@ def test_a_steadied_clip() -> None:
         (0.0306, "100x steadier"),
         (0.2, "15x steadier"),
         (2.5, "1.2x steadier"),
-        (2.91, "no steadier than it was"),
-        (3.4, "no steadier than it was"),
+        (2.91, "hardly steadier"),
+        (3.2, "hardly steadier"),
+        (3.21, "shakier than it was"),
     ],
 )
 def test_how_much_steadier(after: float, text: str) -> None:
