@@ -145,7 +145,7 @@ def _measure(
     outlier, noise = (px * found.coarseness / unit_px for px in (OUTLIER_PX, NOISE_PX))
     trust, support = task.belief.cells.ravel()[found.cell].astype(np.float64) * found.weight, best.support
     highest = MotionModel.SIMILARITY if len(best.shades) else HIGHEST[found.blurred]
-    model, H = choose(prev[support], next_[support], trust[support], outlier, noise, highest)
+    model, H = choose(prev[support], next_[support], trust[support], outlier, noise, geometry.half_extent, highest)
     if not possible(H[None])[0]:
         return None
     distance = errors(H, prev[support], next_[support])

@@ -6,8 +6,8 @@ import numpy as np
 
 from stabilize.core import CameraPath, Float
 from stabilize.fields.similarity import Complex, compose, inverse, to_complex
-from stabilize.fields.smoothing import KERNEL_SIGMAS, gaussian_mean, in_frames
-from stabilize.path.measure import SHAKE_SIGMA_S, high_pass
+from stabilize.fields.smoothing import gaussian_mean, in_frames
+from stabilize.path.measure import SHAKE_SIGMA_S, from_smooth, running_sum
 
 COMPARE_S = 0.5  # standard deviation of the window over which shake is compared
 # RMS that is not seen, in units of half the width: a pan that starts softly may begin before the input's does.
@@ -29,28 +29,20 @@ def shake_ratios(camera: CameraPath, shot: slice, pose: Float, interval_s: float
         squares = [gaussian_mean(np.abs(signal) ** 2, window) for signal in (before, after)]
         return np.asarray(np.sqrt(np.maximum(squares[1] - unseen**2, 0) / np.maximum(squares[0], 1e-12)))
 
+    filmed, stable = (from_smooth(running_sum(s[:, 1]), sigma) for s in (step, shown))
     return (
         ratio(_acceleration(step[:, 1]), _acceleration(shown[:, 1]), ACCELERATION_UNSEEN_UNITS),
-        ratio(_from_smooth(step[:, 1], sigma), _from_smooth(shown[:, 1], sigma), DISTANCE_UNSEEN_UNITS),
+        ratio(filmed, stable, DISTANCE_UNSEEN_UNITS),
     )
 
 
 def zoom_ripple(pose: Float, interval_s: float) -> Float:
     """How far the crop's own zoom is from its smooth (n,): the RMS of its logarithm around each frame."""
     log_scale = np.log(np.hypot(pose[:, 0], pose[:, 1]))
-    ripple = _from_smooth(np.diff(log_scale) + 0j, in_frames(SHAKE_SIGMA_S, interval_s)).real
+    ripple = from_smooth(log_scale, in_frames(SHAKE_SIGMA_S, interval_s))
     return np.asarray(np.sqrt(gaussian_mean(ripple**2, in_frames(COMPARE_S, interval_s))))
 
 
 def _acceleration(shift: Complex) -> Complex:
     """(n,) change of the shift (n-1,) of the picture's centre from pair to pair, 0 at the ends."""
     return np.concatenate([[0], np.diff(shift), [0]])
-
-
-def _from_smooth(shift: Complex, sigma: float) -> Complex:
-    """(n,) from the smooth path of the centre to the path; both go on through their ends, so that a pan is smooth."""
-    path = np.concatenate([[0], np.cumsum(shift)])
-    pad = min(len(path) - 1, int(KERNEL_SIGMAS * sigma) + 1)
-    longer = np.pad(path, pad, mode="reflect", reflect_type="odd")
-    distance = high_pass(longer.real, sigma) + 1j * high_pass(longer.imag, sigma)
-    return np.asarray(distance[pad : pad + len(path)])

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from stabilize.core import Float, StablePath
-from stabilize.fields.similarity import Complex
-from stabilize.fields.smoothing import gaussian_mean, in_frames
+from stabilize.fields.similarity import Complex, compose, inverse
+from stabilize.fields.smoothing import KERNEL_SIGMAS, gaussian_mean, in_frames
 
+Signal = TypeVar("Signal", Float, Complex)
 SHAKE_SIGMA_S = 0.5  # of the Gaussian smooth that shake is measured against
 
 
@@ -80,23 +81,35 @@ def evidence(path: SolvedPath, unmeasured: int, gyro_used: bool, notes: tuple[st
 
 
 def shake(path: SolvedPath) -> tuple[Shake, Shake]:
-    """Shake of the input and of the output."""
+    """Of the input and of the output, each as its own frames show it: a crop enlarges what shake is left."""
     before, after = path.poses()
     return _shake(before, path), _shake(after, path)
 
 
 def _shake(poses: Complex, path: StablePath) -> Shake:
     sigma = in_frames(SHAKE_SIGMA_S, path.timeline.interval_s)
-    shifts, rolls = [np.zeros(0)], [np.zeros(0)]
+    distances, rolls = [np.zeros(0)], [np.zeros(0)]
     for shot in path.shots:
-        shifts.append(np.abs(high_pass(poses[shot, 1].real, sigma) + 1j * high_pass(poses[shot, 1].imag, sigma)))
-        rolls.append(high_pass(np.unwrap(np.angle(poses[shot, 0])), sigma))
-    return Shake(50 * _rms(np.concatenate(shifts)), float(np.degrees(_rms(np.concatenate(rolls)))))
+        steps = compose(inverse(poses[shot][1:]), poses[shot][:-1])
+        distances.append(np.abs(from_smooth(running_sum(steps[:, 1]), sigma)))
+        rolls.append(from_smooth(running_sum(np.angle(steps[:, 0])), sigma))
+    return Shake(50 * _rms(np.concatenate(distances)), float(np.degrees(_rms(np.concatenate(rolls)))))
 
 
-def high_pass(signal: Float, sigma: float) -> Float:
-    """What a signal (n,) has beyond its Gaussian mean over `sigma` samples."""
-    return signal - gaussian_mean(signal, sigma)
+def running_sum(steps: Signal) -> Signal:
+    """The path (n,) of steps (n-1,), from 0."""
+    return np.concatenate([np.zeros(1, steps.dtype), np.cumsum(steps)])
+
+
+def from_smooth(path: Signal, sigma: float) -> Signal:
+    """From the Gaussian mean of a path (n,) over `sigma` frames to the path; it goes on through its ends, so that a
+    steady pan is smooth.
+    """
+    pad = min(len(path) - 1, int(KERNEL_SIGMAS * sigma) + 1)
+    longer = np.pad(path, pad, mode="reflect", reflect_type="odd")
+    columns = gaussian_mean(np.stack([longer.real, longer.imag], axis=1), sigma)
+    smooth = columns[:, 0] + 1j * columns[:, 1] if np.iscomplexobj(path) else columns[:, 0]
+    return np.asarray((longer - smooth)[pad : pad + len(path)], path.dtype)
 
 
 def _rms(values: Float) -> float:

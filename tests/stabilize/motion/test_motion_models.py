@@ -27,7 +27,7 @@ def _points(model: MotionModel, count: int = 300, seed: int = 0) -> tuple[np.nda
 
 @pytest.mark.parametrize("model", LADDER)
 def test_the_evidence_chooses_the_true_rung(model: MotionModel) -> None:
-    chosen, H = choose(*_points(model), np.ones(300), scale=0.0025, floor=1e-4)
+    chosen, H = choose(*_points(model), np.ones(300), scale=0.0025, floor=1e-4, half_extent=(1.0, 0.5625))
     assert chosen == model
     np.testing.assert_allclose(H, TRUE[model], atol=5e-4)
 
@@ -43,7 +43,7 @@ def test_every_rung_is_exact_on_its_own_motion(model: MotionModel) -> None:
 def test_outliers_do_not_move_the_fit() -> None:
     prev, next_ = _points(MotionModel.HOMOGRAPHY)
     next_[:60] += 0.05
-    _, H = choose(prev, next_, np.ones(300), scale=0.0025, floor=1e-4)
+    _, H = choose(prev, next_, np.ones(300), scale=0.0025, floor=1e-4, half_extent=(1.0, 0.5625))
     assert np.median(errors(H, prev[60:], next_[60:])) < 2 * NOISE
 
 
