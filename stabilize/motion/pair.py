@@ -153,7 +153,8 @@ def _measure(
     if not possible(H[None])[0]:
         return None
     distance = errors(H, prev[support], next_[support])
-    if task.mesh and model is not MotionModel.STILL and found.coarseness == 1:
+    # In a bare picture what corners there are lie mostly on what is filmed: no mesh can be told from them.
+    if task.mesh and model is not MotionModel.STILL and found.coarseness == 1 and not task.corners.bare:
         weight = found.weight.astype(np.float64)
         local = local_motion(prev, next_ - transfer(H, prev), weight, geometry.half_extent, task.shape)
     return model, H, local, float(np.median(distance))
