@@ -57,7 +57,7 @@ def test_transfer_composes() -> None:
 def test_a_tenth_of_the_frame_does_not_say_how_the_rest_moves(seed: int) -> None:
     """Points on a tilted thing in a corner: what they say of perspective is not extrapolated over the frame."""
     rng = np.random.default_rng(seed)
-    prev = rng.uniform(0, 0.35, (120, 2)) + [0.6, 0.2]
+    prev = rng.uniform([0.6, 0.2], [0.95, 0.55], (120, 2))
     image = np.column_stack([prev, np.ones(120)]) @ np.array([[1, 0, 0.02], [0, 1, -0.01], [0.15, -0.1, 1.0]]).T
     next_ = image[:, :2] / image[:, 2:] + rng.normal(0, NOISE, prev.shape)
     _, H = choose(prev, next_, np.ones(120), scale=0.0025, floor=1e-4, half_extent=(1.0, 0.5625))
