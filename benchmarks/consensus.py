@@ -166,8 +166,8 @@ def evaluate(scene: str, cover: float, stay_s: float) -> Capture:
         unmeasured.append(~measured[disputed])
         errors.append(to_scene[measured])
     rms = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
-    shares = (float(np.concatenate(part).mean()) for part in (captured, unmeasured))
-    return Capture(scene, cover, stay_s, *shares, rms)
+    follows, lost = (float(np.concatenate(part).mean()) for part in (captured, unmeasured))
+    return Capture(scene, cover, stay_s, follows, lost, rms)
 
 
 def table(rows: Sequence[Capture]) -> Table:

@@ -82,7 +82,7 @@ def shaky_frames(amplitude_px: float, fps: int, seconds: float, scale: float = 1
 def invariance(folder: Path) -> Iterator[str]:
     """`robust` on one shake in several encodings, sizes, lengths and frame rates."""
     x264 = {"crf": "18", "preset": "medium"}
-    yield "| shake, px a sine | clip | stability | shake | roll | wobble |"
+    yield "| shake, px a sine | clip | stability | vibration | roll | wobble |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for px in (0.4, 2.0):
         clips = {
@@ -94,7 +94,7 @@ def invariance(folder: Path) -> Iterator[str]:
             "24 fps": scenes.write(folder / "f.mkv", shaky_frames(px, 24, 8), fps=24),
         }
         for clip, path in clips.items():
-            scores = [judge(path)[name] for name in ("stability", "shake", "roll", "wobble")]
+            scores = [judge(path)[name] for name in ("stability", "vibration", "roll", "wobble")]
             yield f"| {px:g} | {clip} | " + " | ".join(number(score.value, score.unit) for score in scores) + " |"
 
 

@@ -22,7 +22,7 @@ from stabilize.motion.sources import PointMatches
 
 THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
 LEARN = 0.12  # share by which one pair moves the belief; less where under a tenth of the points move otherwise
-DISTINCT_PX = 3.0  # by which other points differ where a pair teaches most
+DISTINCT_PX = 3.0  # off from a motion, a point surely moves otherwise
 DOUBT = 0.3  # belief below which support speaks against a motion
 FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 PLAIN = 0.8  # belief in a plain cell of a bare picture: what is filmed has texture
@@ -181,8 +181,9 @@ def learn(belief: Belief, found: Found, best: Hypothesis, size: tuple[int, int],
     """
     cells = belief.cells.copy()
     flat = cells.ravel()
+    off_px = errors(best.H_px, found.prev.astype(np.float64), found.next.astype(np.float64))
     rate = LEARN * min(1.0, 10 * (1 - float(best.support.mean())))
-    rate *= _distinctness(found, best) if corners.bare else 1.0
+    rate *= _distinctness(off_px[~best.support]) if corners.bare else 1.0
     flat[found.cell] += rate * found.weight * (best.support.astype(np.float32) - flat[found.cell])
     flat[best.shades] += rate * (1 - flat[best.shades])
     flat[best.contrary] -= rate * flat[best.contrary]
@@ -193,17 +194,27 @@ def learn(belief: Belief, found: Found, best: Hypothesis, size: tuple[int, int],
     H_cells = T_cells_px @ best.H_px @ np.linalg.inv(T_cells_px)
     border: dict[str, Any] = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NEW}
     moved = np.asarray(cv2.warpPerspective(cells, H_cells, (cols, rows), flags=cv2.INTER_LINEAR, **border), np.float32)
-    x, y = (found.next[~best.support] * (sx, sy)).astype(np.intp).T
-    inside = (x >= 0) & (x < cols) & (y >= 0) & (y < rows)
-    target = (y * cols + x)[inside]
-    np.minimum.at(moved.reshape(-1), target, cells.ravel()[found.cell[~best.support][inside]])
+    _take_along(moved, cells, found, off_px > DISTINCT_PX * found.coarseness, best.support, size)
     return Belief(moved)
 
 
-def _distinctness(found: Found, best: Hypothesis) -> float:
-    """How far the points that do not support a motion differ from it, 0 to 1."""
-    others = ~best.support
-    if not others.any():
-        return 0.0
-    prev, next_ = found.prev[others].astype(np.float64), found.next[others].astype(np.float64)
-    return min(1.0, float(np.median(errors(best.H_px, prev, next_))) / DISTINCT_PX)
+def _distinctness(off_px: Float) -> float:
+    """How far the points that do not support a motion are off from it, 0 to 1."""
+    return min(1.0, float(np.median(off_px)) / DISTINCT_PX) if len(off_px) else 0.0
+
+
+def _take_along(  # noqa: PLR0917
+    moved: Float32, cells: Float32, found: Found, distinct: Mask, support: Mask, size: tuple[int, int]
+) -> None:
+    """Lower, in place, the belief in the next picture to where `distinct` points came from, unless others support the
+    motion there.
+    """
+    rows, cols = moved.shape
+    at = (found.next * (cols / size[0], rows / size[1])).astype(np.intp)
+    inside = ((found.next >= 0) & (at < (cols, rows))).all(axis=1)
+    target = at[:, 1] * cols + at[:, 0]
+    free = np.ones(moved.size, bool)
+    free[target[support & inside]] = False
+    chosen = np.flatnonzero(distinct & inside)
+    chosen = chosen[free[target[chosen]]]
+    np.minimum.at(moved.reshape(-1), target[chosen], cells.ravel()[found.cell[chosen]])

@@ -11,10 +11,15 @@ from collections.abc import Callable
 import numpy as np
 
 from stabilize.core import Float, MotionModel
+from stabilize.fields.grid import node_positions
 
 RIDGE = 1e-9  # keeps the equations of points on a line solvable
 POINTS_EFFECTIVE = 200  # independent ones at the most: neighbours err alike
 OUTLIER_MEDIANS = 2.5  # median distances at which a point starts to count as an outlier, at the least
+ANCHOR_SHAPE, ANCHOR_COUNT = (5, 7), 35  # rows and columns over the frame
+ANCHOR_DISTANCE_UNITS = 0.3  # from the nearest point, at which a place has no support
+ANCHOR_SHARE = 0.02  # of the points' weight, if no place had support; the lever of far places is long
+Weighted = tuple[Float, Float, Float]  # points of the previous frame (k, 2), of the next (k, 2), their weights (k,)
 Fit = Callable[[Float, Float, Float], Float]
 
 
@@ -108,20 +113,26 @@ def choose(  # noqa: PLR0917
     trust: Float,
     scale: float,
     floor: float,
+    half_extent: tuple[float, float],
     highest: MotionModel = MotionModel.HOMOGRAPHY,
 ) -> tuple[MotionModel, Float]:
     """The model of the ladder, up to the `highest`, with the least description length (BIC), each fitted robustly.
 
     `trust` (k,): weight of each point before its distance is known; `scale`: distance at which a point starts to count
     as an outlier; `floor`: measurement noise that no fit can beat. Residuals of neighbouring points are not
-    independent, so they count for less than their number (`POINTS_EFFECTIVE`).
+    independent, so they count for less than their number (`POINTS_EFFECTIVE`). Where a frame of `half_extent` has no
+    points, affine maps and homographies are held near the similarity: extrapolated, they would say anything.
     """
+    anchors = _anchors(prev, half_extent)
+    held = anchors[:0], anchors[:0], trust[:0]
     effective = min(len(prev), POINTS_EFFECTIVE)
     best: tuple[float, MotionModel, Float] | None = None
     for model, (fit, parameters) in LADDER.items():
         if 2 * len(prev) < parameters + 4 or model > highest:
             break
-        H = _fit_robustly(fit, prev, next_, trust, scale)
+        H = _fit_robustly(fit, (prev, next_, trust), held, scale)
+        if model is MotionModel.SIMILARITY:
+            held = anchors, transfer(H, anchors), np.full(len(anchors), ANCHOR_SHARE * trust.sum() / ANCHOR_COUNT)
         distance = np.minimum(errors(H, prev, next_), 2 * scale)
         variance = float(np.mean(distance**2)) / 2 + floor**2
         length = 2 * effective * np.log(variance) + parameters * np.log(2 * effective)
@@ -131,14 +142,26 @@ def choose(  # noqa: PLR0917
     return best[1], best[2]
 
 
-def _fit_robustly(fit: Fit, prev: Float, next_: Float, trust: Float, scale: float) -> Float:
-    """Iterated reweighting; the scale shrinks to what the fit leaves, to tell a motion apart that differs a little."""
+def _anchors(points: Float, half_extent: tuple[float, float]) -> Float:
+    """Places (m, 2) of the frame that are far from all points (k, 2)."""
+    grid = node_positions(*ANCHOR_SHAPE, half_extent).reshape(-1, 2)
+    square = ((grid[:, None] - points) ** 2).sum(axis=2).min(axis=1)
+    return np.asarray(grid[square > ANCHOR_DISTANCE_UNITS**2])
+
+
+def _fit_robustly(fit: Fit, matches: Weighted, held: Weighted, scale: float) -> Float:
+    """Iterated reweighting; the scale shrinks to what the fit leaves, to tell a motion apart that differs a little.
+
+    The weights of what is `held` stay as they are.
+    """
+    prev, next_, trust = matches
     weight = trust
-    H = fit(prev, next_, weight)
+    all_prev, all_next = np.concatenate([prev, held[0]]), np.concatenate([next_, held[1]])
+    H = fit(all_prev, all_next, np.concatenate([weight, held[2]]))
     for shrink in (1.0, 0.5, 0.25):
         distance = errors(H, prev, next_)
         weight = trust * robust_weight(distance, max(shrink * scale, OUTLIER_MEDIANS * _middle(distance))) + 1e-9
-        H = fit(prev, next_, weight)
+        H = fit(all_prev, all_next, np.concatenate([weight, held[2]]))
     return H
 
 

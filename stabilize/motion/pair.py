@@ -32,6 +32,7 @@ from stabilize.motion.sources import Picture, PointMatches
 NOISE_PX = 0.03  # what Lucas-Kanade cannot beat on real pictures
 OUTLIER_PX = 0.8  # from here on a point is doubted
 COVERAGE_MIN = 0.04  # share of the picture's cells in support
+SURE_COVERAGE = 0.15  # from which on a further search needs no confirmation: a still face may fill the rest
 DARK_MEAN_LEVEL, DARK_DEVIATION_LEVELS = 28.0, 5.0
 BLURRED_SHARE = 0.45  # of the usual sharpness
 CORNERS_MIN = 3 * POINTS_MIN  # fewer are no texture
@@ -112,12 +113,15 @@ def _fit(task: PairFit, found: Found) -> tuple[PairMotion, Belief] | None:
 
 
 def _retry(task: PairFit) -> tuple[PairMotion, Belief] | None:
-    """The first of the further searches whose motion shows in the gray levels."""
+    """The first of the further searches whose motion much of the picture agrees on, or shows in its gray levels."""
     height, width = task.pictures[0].gray.shape
     T = FrameGeometry(width, height).T_px_unit
     for search in SEARCHES:
         fitted = _fit(task, search(*task.pictures, task.corners))
-        if fitted is not None and is_shown(*task.pictures, T @ fitted[0].H_next_prev @ np.linalg.inv(T)):
+        if fitted is None:
+            continue
+        H_px = T @ fitted[0].H_next_prev @ np.linalg.inv(T)
+        if fitted[0].coverage >= SURE_COVERAGE or is_shown(*task.pictures, H_px):
             return fitted
     return None
 
@@ -145,11 +149,12 @@ def _measure(
     outlier, noise = (px * found.coarseness / unit_px for px in (OUTLIER_PX, NOISE_PX))
     trust, support = task.belief.cells.ravel()[found.cell].astype(np.float64) * found.weight, best.support
     highest = MotionModel.SIMILARITY if len(best.shades) else HIGHEST[found.blurred]
-    model, H = choose(prev[support], next_[support], trust[support], outlier, noise, highest)
+    model, H = choose(prev[support], next_[support], trust[support], outlier, noise, geometry.half_extent, highest)
     if not possible(H[None])[0]:
         return None
     distance = errors(H, prev[support], next_[support])
-    if task.mesh and model is not MotionModel.STILL and found.coarseness == 1:
+    # In a bare picture what corners there are lie mostly on what is filmed: no mesh can be told from them.
+    if task.mesh and model is not MotionModel.STILL and found.coarseness == 1 and not task.corners.bare:
         weight = found.weight.astype(np.float64)
         local = local_motion(prev, next_ - transfer(H, prev), weight, geometry.half_extent, task.shape)
     return model, H, local, float(np.median(distance))

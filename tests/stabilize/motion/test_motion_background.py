@@ -30,7 +30,7 @@ def textured(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 def wall(x_px: float = 0.0, y_px: float = 0.0) -> np.ndarray:
     """A plain wall under a lamp, seen by a camera that has moved so far."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
-    return 175 + 25 * np.cos((x + x_px) / 150) * np.cos((y + y_px - 60) / 170)
+    return np.asarray(175 + 25 * np.cos((x + x_px) / 150) * np.cos((y + y_px - 60) / 170))
 
 
 def measure(pictures: list[np.ndarray]) -> Motion:

@@ -27,7 +27,7 @@ def _points(model: MotionModel, count: int = 300, seed: int = 0) -> tuple[np.nda
 
 @pytest.mark.parametrize("model", LADDER)
 def test_the_evidence_chooses_the_true_rung(model: MotionModel) -> None:
-    chosen, H = choose(*_points(model), np.ones(300), scale=0.0025, floor=1e-4)
+    chosen, H = choose(*_points(model), np.ones(300), scale=0.0025, floor=1e-4, half_extent=(1.0, 0.5625))
     assert chosen == model
     np.testing.assert_allclose(H, TRUE[model], atol=5e-4)
 
@@ -43,7 +43,7 @@ def test_every_rung_is_exact_on_its_own_motion(model: MotionModel) -> None:
 def test_outliers_do_not_move_the_fit() -> None:
     prev, next_ = _points(MotionModel.HOMOGRAPHY)
     next_[:60] += 0.05
-    _, H = choose(prev, next_, np.ones(300), scale=0.0025, floor=1e-4)
+    _, H = choose(prev, next_, np.ones(300), scale=0.0025, floor=1e-4, half_extent=(1.0, 0.5625))
     assert np.median(errors(H, prev[60:], next_[60:])) < 2 * NOISE
 
 
@@ -51,3 +51,17 @@ def test_transfer_composes() -> None:
     points = np.random.default_rng(2).uniform(-1, 1, (10, 2))
     A, B = TRUE[MotionModel.HOMOGRAPHY], TRUE[MotionModel.AFFINE]
     np.testing.assert_allclose(transfer(A, transfer(B, points)), transfer(A @ B, points), atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tenth_of_the_frame_does_not_say_how_the_rest_moves(seed: int) -> None:
+    """Points on a tilted thing in a corner: what they say of perspective is not extrapolated over the frame."""
+    rng = np.random.default_rng(seed)
+    prev = rng.uniform([0.6, 0.2], [0.95, 0.55], (120, 2))
+    image = np.column_stack([prev, np.ones(120)]) @ np.array([[1, 0, 0.02], [0, 1, -0.01], [0.15, -0.1, 1.0]]).T
+    next_ = image[:, :2] / image[:, 2:] + rng.normal(0, NOISE, prev.shape)
+    _, H = choose(prev, next_, np.ones(120), scale=0.0025, floor=1e-4, half_extent=(1.0, 0.5625))
+    similarity = LADDER[MotionModel.SIMILARITY][0](prev, next_, np.ones(120))
+    corners = np.array([[-1, -0.5625], [-1, 0.5625], [0, 0.0]])
+    assert np.abs(transfer(H, corners) - transfer(similarity, corners)).max() < 0.1
+    assert np.median(errors(H, prev, next_)) < 0.006
