@@ -21,7 +21,7 @@ OPTIONS = [
     ("--max-crop 0.1", {"path": {"max_crop": 0.1}}),
     ("--zoom static", {"path": {"zoom": "static"}}),
     ("--tripod", {"path": {"tripod": True}, "motion": {"reference": True}}),
-    ("--preset walk", {"path": {"smoothness_s": 1.5, "max_crop": 0.22}}),
+    ("--preset walk", {"path": {"smoothness_s": 1.5, "max_crop": 0.25}}),
     ("--codec hevc --crf 21 --encoder-preset fast", {"encode": {"codec": "hevc", "crf": 21.0, "preset": "fast"}}),
     ("--pix-fmt yuv444p", {"encode": {"pix_fmt": "yuv444p"}}),
     ("--strength x=0.5,roll=0", {"path": {"strength": {"x": 0.5, "roll": 0.0}}}),
