@@ -37,7 +37,7 @@ def capture_intervals(camera: CameraPath) -> Float:
 
 
 def _of_shot(intervals: Float, shift: Complex, sigma: float) -> Float:
-    usual = np.asarray(median_filter(intervals, LOCAL_PAIRS, mode="nearest"), np.float64)
+    usual = np.asarray(median_filter(intervals, LOCAL_PAIRS, mode="reflect"), np.float64)
     ratio = intervals / usual
     odd = np.abs(np.log(ratio)) > np.log(ODD_RATIO)
     evidence = np.where(odd, _evidence(ratio, shift), 0.0)
