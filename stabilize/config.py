@@ -61,11 +61,12 @@ class Preset:
     """Section -> setting -> value."""
 
 
+# Measured on clips of each kind: benchmarks/README.md, "Presets".
 PRESETS: dict[str, Preset] = {
     "handheld": Preset("hand-held camera, the default", {}),
-    "walk": Preset("walking with the camera", {"path": {"smoothness_s": 1.5, "max_crop": 0.22}}),
-    "action": Preset("strong shake, fast motion", {"path": {"smoothness_s": 0.8, "max_crop": 0.28}}),
-    "drone": Preset("wide, slow motion", {"path": {"smoothness_s": 2.0, "max_crop": 0.12}}),
+    "walk": Preset("walking with the camera; steadier, more crop", {"path": {"smoothness_s": 1.5, "max_crop": 0.25}}),
+    "action": Preset("strong shake, fast motion; most crop", {"path": {"smoothness_s": 1.5, "max_crop": 0.3}}),
+    "drone": Preset("wide views; least crop, constant zoom", {"path": {"max_crop": 0.09, "zoom": "static"}}),
     "tripod": Preset("camera that should not move at all", {"path": {"tripod": True}, "motion": {"reference": True}}),
 }
 

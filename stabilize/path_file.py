@@ -23,7 +23,7 @@ from stabilize.path.measure import Evidence, SolvedPath
 from stabilize.path.rotation import RotationPath
 from stabilize.path.similarity import SimilarityPath
 
-PATH = FileKind(1, "a path saved by `stabilize solve`", "solve again")
+PATH = FileKind(2, "a path saved by `stabilize solve`", "solve again")
 NOTES_BYTES_MAX, NOTE_CHARACTERS_MAX = 1 << 15, 1000  # so that they fit into the header, and are readable
 Arrays = dict[str, NDArray[Any]]
 Shots = tuple[slice, ...]

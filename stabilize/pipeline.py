@@ -29,6 +29,7 @@ from stabilize.motion.estimate import estimate_motion
 from stabilize.motion.sources import SOURCES
 from stabilize.motion.stream import picture_size
 from stabilize.parallel import prefetch
+from stabilize.path.keyframes import values_at
 from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
 from stabilize.path.solvers import SOLVERS
 from stabilize.progress import StageProgress
@@ -71,6 +72,12 @@ class Report:
     """Shake of the input."""
     shake_after: Shake
     """Shake of the output."""
+    crop_breathing: float
+    """RMS of the crop's log scale about its own Gaussian smooth (sigma 0.5 s), percent."""
+    crop_limit: float
+    """The largest share of the width that might have been cropped of any frame."""
+    at_crop_limit: float
+    """Share of the frames that are cropped as far as they might be."""
     seconds: dict[str, float]
     """Duration of each stage."""
     warnings: tuple[str, ...]
@@ -314,7 +321,8 @@ def _solution(
         fields, notes = _rotation_of(motion, logs, config, progress)
     with _timed(seconds, "solve"):
         path = solve(motion, config, progress, fields)
-    return Solution(path, evidence(path, _unmeasured(motion), fields is not None, notes), seconds)
+    max_crop = values_at(config.path.max_crop, path.timeline.time_s)
+    return Solution(path, evidence(path, max_crop, _unmeasured(motion), fields is not None, notes), seconds)
 
 
 def _result(
@@ -334,6 +342,9 @@ def _result(
         least_crop_kept=summary.least_crop_kept,
         shake_before=summary.shake_before,
         shake_after=summary.shake_after,
+        crop_breathing=summary.crop_breathing,
+        crop_limit=summary.crop_limit,
+        at_crop_limit=summary.at_crop_limit,
         seconds=seconds,
         warnings=tuple(dict.fromkeys((*summary.notes, *notes))),
     )

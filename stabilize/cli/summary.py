@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localfiles.terminal import complain, say_json
 from stabilize.cli.text import say_table
+from stabilize.cli.verdict import verdict
 
 if TYPE_CHECKING:
     from stabilize.core import Motion
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def show_report(report: Report, quiet: bool, as_json: bool) -> None:
     """Print the report of a run. With `quiet` only the warnings."""
     if as_json:
-        say_json(asdict(report))
+        say_json({"verdict": verdict(report, report.frames)} | asdict(report))
     elif quiet:
         show_warnings(report.warnings)
     else:
@@ -68,7 +69,8 @@ def show_path(solution: Solution, source: Path, target: Path, quiet: bool, as_js
     counts = {"frames": len(path.timeline), "shots": len(path.shots)}
     if as_json:
         facts = {k: v for k, v in asdict(evidence).items() if k != "notes"}
-        facts = {"source": str(source), "target": str(target)} | counts | facts
+        summary = {"verdict": verdict(evidence, counts["frames"]), "source": str(source), "target": str(target)}
+        facts = summary | counts | facts
         say_json(facts | {"seconds": solution.seconds, "warnings": list(evidence.notes)})
     elif quiet:
         show_warnings(evidence.notes)
@@ -89,6 +91,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
 def _evidence_rows(source: Report | Evidence, frames: int, shots: int) -> list[tuple[str, str]]:
     before, after = source.shake_before, source.shake_after
     return [
+        ("verdict", verdict(source, frames)),
         ("frames", f"{frames}{_shots_text(shots, source.unmeasured)}"),
         *([("gyroscope", "rotation of the log used")] if source.gyro_used else []),
         ("kept", f"{source.crop_kept:.1%} of the frame area, at least {source.least_crop_kept:.1%}"),

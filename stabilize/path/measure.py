@@ -17,6 +17,7 @@ from stabilize.fields.smoothing import KERNEL_SIGMAS, gaussian_mean, in_frames
 
 Signal = TypeVar("Signal", Float, Complex)
 SHAKE_SIGMA_S = 0.5  # of the Gaussian smooth that shake is measured against
+AT_LIMIT_SHARE = 0.98  # of the crop limit: a crop that is turned by 5 degrees keeps some 0.4 % more of the width
 
 
 class SolvedPath(StablePath, Protocol):
@@ -64,20 +65,48 @@ class Evidence:
     """Of the input."""
     shake_after: Shake
     """Of the output."""
+    crop_breathing: float
+    """RMS of the crop's log scale about its own Gaussian smooth (sigma 0.5 s), percent."""
+    crop_limit: float
+    """The largest share of the width that might have been cropped of any frame."""
+    at_crop_limit: float
+    """Share of the frames that are cropped as far as they might be."""
     notes: tuple[str, ...] = ()
     """For the user."""
 
     def __post_init__(self) -> None:
-        if not all(0 <= share < np.inf for share in (self.crop_kept, self.least_crop_kept)) or self.unmeasured < 0:
-            raise ValueError("shares of the crop and unmeasured pairs must be finite, and 0 or more")
+        shares = (self.crop_kept, self.least_crop_kept, self.crop_breathing, self.crop_limit, self.at_crop_limit)
+        if not all(0 <= share < np.inf for share in shares) or self.unmeasured < 0:
+            raise ValueError("figures of the crop and unmeasured pairs must be finite, and 0 or more")
 
 
-def evidence(path: SolvedPath, unmeasured: int, gyro_used: bool, notes: tuple[str, ...]) -> Evidence:
-    """What a report says of a solved path; `notes` are those of earlier stages."""
+def evidence(path: SolvedPath, max_crop: Float, unmeasured: int, gyro_used: bool, notes: tuple[str, ...]) -> Evidence:
+    """What a report says of a solved path.
+
+    `max_crop` (n,) is the share of the width that might be cropped from each frame; `notes` are those of earlier
+    stages.
+    """
     area = path.width_share**2
     before, after = shake(path)
-    all_notes = tuple(dict.fromkeys((*notes, *path.notes)))
-    return Evidence(unmeasured, gyro_used, float(area.mean()), float(area.min()), before, after, all_notes)
+    return Evidence(
+        unmeasured=unmeasured,
+        gyro_used=gyro_used,
+        crop_kept=float(area.mean()),
+        least_crop_kept=float(area.min()),
+        shake_before=before,
+        shake_after=after,
+        crop_breathing=crop_breathing(path),
+        crop_limit=float(max_crop.max()),
+        at_crop_limit=float(np.mean(1 - path.width_share >= AT_LIMIT_SHARE * max_crop)),
+        notes=tuple(dict.fromkeys((*notes, *path.notes))),
+    )
+
+
+def crop_breathing(path: SolvedPath) -> float:
+    """RMS of the crop's log scale about its own Gaussian smooth, percent: the zoom that the input did not have."""
+    sigma = in_frames(SHAKE_SIGMA_S, path.timeline.interval_s)
+    log_scale = np.log(path.width_share)
+    return 100 * _rms(np.concatenate([from_smooth(log_scale[shot], sigma) for shot in path.shots]))
 
 
 def shake(path: SolvedPath) -> tuple[Shake, Shake]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,18 @@ from stabilize.path_file import load_path, save_path
 
 FRAMES = 6
 SOURCE = Fingerprint(12, "ab" * 32)
-EVIDENCE = Evidence(2, True, 0.8, 0.7, Shake(1.0, 0.5), Shake(0.1, 0.05), ("left as filmed", "a log"))
+EVIDENCE = Evidence(
+    unmeasured=2,
+    gyro_used=True,
+    crop_kept=0.8,
+    least_crop_kept=0.7,
+    shake_before=Shake(1.0, 0.5),
+    shake_after=Shake(0.1, 0.05),
+    crop_breathing=0.4,
+    crop_limit=0.2,
+    at_crop_limit=0.6,
+    notes=("left as filmed", "a log"),
+)
 Header = dict[str, Any]
 Change = Callable[[Header, dict[str, Any]], object]
 
@@ -82,7 +94,7 @@ def test_saved_path_gives_the_same_fields(kind: str, tmp_path: Path) -> None:
 
 
 def test_path_with_very_long_notes_can_be_loaded(tmp_path: Path) -> None:
-    noisy = Evidence(0, False, 1, 1, Shake(0, 0), Shake(0, 0), ("\N{VIDEO CAMERA}" * 5000,) * 5000)
+    noisy = replace(EVIDENCE, notes=("\N{VIDEO CAMERA}" * 5000,) * 5000)
     save_path(similarity_path(), noisy, tmp_path / "path.npz")
     assert load_path(tmp_path / "path.npz")[1].notes
 
@@ -128,6 +140,9 @@ CHANGES: dict[str, tuple[str, Change, str]] = {
     "evidence string": ("similarity", _set_evidence(unmeasured="two"), "int"),
     "evidence infinite": ("similarity", _set_evidence(crop_kept=float("inf")), "finite"),
     "evidence not a number": ("similarity", _set_evidence(crop_kept=float("nan")), "finite"),
+    "breathing infinite": ("similarity", _set_evidence(crop_breathing=float("inf")), "finite"),
+    "crop limit negative": ("similarity", _set_evidence(crop_limit=-0.1), "finite"),
+    "frames at the limit not a number": ("similarity", _set_evidence(at_crop_limit=float("nan")), "finite"),
     "shake negative": ("similarity", _set_evidence(shake_before={"shift_percent": -1, "roll_deg": 0}), "shake"),
     "notes of numbers": ("similarity", _set_header(notes=[1, 2]), "str"),
     "rotation of 45 degrees": ("similarity", lambda header, _: header["geometry"].update(rotation=45), "rotation"),

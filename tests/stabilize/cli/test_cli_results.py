@@ -30,7 +30,7 @@ def test_run_prints_one_table(clip, cli):
     assert result.code == 0
     lines = result.out.splitlines()
     assert lines[0] == str(target)
-    assert [line.split()[0] for line in lines[1:]] == ["frames", "kept", "shake", "roll", "seconds"]
+    assert [line.split()[0] for line in lines[1:]] == ["verdict", "frames", "kept", "shake", "roll", "seconds"]
     assert frame_count(target) == 12
 
 
@@ -39,6 +39,7 @@ def test_the_json_report(clip, cli):
     report = json.loads(result.out)
     assert result.err == ""
     assert report["frames"] == 12 and report["source"] == str(clip)
+    assert report["verdict"].startswith("no motion could be measured in 100 % of the frames")
     assert list(report["seconds"]) == ["analyse", "gyro", "solve", "render"]
     assert {"crop_kept", "shake_before", "shake_after", "shots", "unmeasured", "warnings", "target"} <= set(report)
 
