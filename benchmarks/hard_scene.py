@@ -162,9 +162,7 @@ def _instant(clip: Clip, lines_s: Float, world: Float32, card: Float32 | None) -
 def _look_up(texture: Float32, place: Complex) -> Float32:
     x, y = place.real % CANVAS[1], place.imag % CANVAS[0]
     return np.asarray(
-        cv2.remap(
-            texture, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP
-        )
+        cv2.remap(texture, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
     )
 
 
