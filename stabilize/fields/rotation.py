@@ -1,4 +1,4 @@
-"""The rotation of a camera and its lens: what a gyroscope log gives, and what a path of rotations is computed from.
+"""The rotation of a camera and its lens: what a gyroscope log or the picture gives, and a path of rotations needs.
 
 Camera axes: x right, y down, z forward. With a rolling shutter, every line of a frame has its own rotation.
 """
@@ -53,13 +53,15 @@ class CameraRotation:
     by_columns: bool
     """Whether the lines of the rolling shutter are columns."""
     known: NDArray[np.bool_]
-    """(n,) whether the log covers each frame."""
+    """(n,) whether the log covers each frame; all, where there is no log."""
     gravity: bool
     """Whether the world's z axis points up."""
     half_extent: tuple[float, float]
     """Of the frame, units."""
     lens: UnitLens
     """The lens."""
+    notes: tuple[str, ...] = ()
+    """For the user: how rotation and lens were come by."""
 
     def __post_init__(self) -> None:
         frames = len(self.orientation)
@@ -96,6 +98,13 @@ class CameraRotation:
         left = np.minimum(line.astype(np.intp), last - 1)
         share, frame = (line - left)[..., None], np.arange(len(turn))[:, None]
         return tuple(band[frame, left] * (1 - share) + band[frame, left + 1] * share for band in (turn, shift))
+
+
+def nearest_rotations(matrices: Float) -> Float:
+    """The rotations (n, 3, 3) nearest to matrices (n, 3, 3), by singular values."""
+    u, _, vt = np.linalg.svd(matrices)
+    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    return np.asarray(u @ vt)
 
 
 def rotate_rays(rotvec: Float, rays: Float) -> Float:
