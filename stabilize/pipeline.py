@@ -137,7 +137,7 @@ def _camera_rotation(motion: Motion, config: Config, gyro: RotationFields | None
         return None if gyro is None else gyro.camera
     from stabilize.gyroscope.picture import rotation_from_picture  # imported late: most runs do not need it
 
-    return rotation_from_picture(motion, config.gyro)
+    return rotation_from_picture(motion, config.gyro, config.fuse)
 
 
 def rotation_of(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from stabilize import spool
 from stabilize.checks import check_array
-from stabilize.core import Float
+from stabilize.core import Float, Float16, check_mesh
+from stabilize.fields.grid import sample
 
 BANDS = 17  # times within the readout at which the rotation is stored; linear in between
 SHUTTER_ITERATIONS = 3  # of a point and the line that exposes it, each computed from the other
@@ -60,6 +61,9 @@ class CameraRotation:
     """Of the frame, units."""
     lens: UnitLens
     """The lens."""
+    wobble: Float16 | None = None
+    """(n, rows, cols, 2) how far a point of each frame is from where rotation and lens put it, units. Nodes edge to
+    edge; None where there is no such motion."""
     notes: tuple[str, ...] = ()
     """For the user: how rotation and lens were come by."""
 
@@ -69,6 +73,8 @@ class CameraRotation:
         check_array(self.line_turn, "line_turn", np.float64, (frames, BANDS, 3))
         check_array(self.line_shift, "line_shift", np.float64, (frames, BANDS, 2))
         check_array(self.known, "known", np.bool_, (frames,))
+        if self.wobble is not None:
+            check_mesh(self.wobble, "wobble", frames)
         for name, limit in (
             ("orientation", ROTVEC_RAD_MAX),
             ("line_turn", ROTVEC_RAD_MAX),
@@ -89,6 +95,8 @@ class CameraRotation:
         for _ in range(SHUTTER_ITERATIONS):
             rotvec, shifted = self._at_lines(turn, shift, points)
             points = self.lens.points(rotate_rays(rotvec, rays)) + shifted
+        if self.wobble is not None:
+            points = points + sample(self.wobble[frames], np.nan_to_num(points), self.half_extent)
         return points
 
     def _at_lines(self, turn: Float, shift: Float, points: Float) -> tuple[Float, Float]:

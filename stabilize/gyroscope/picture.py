@@ -10,22 +10,22 @@ from stabilize.fields.picture_rotation import picture_rotation
 from stabilize.fields.rotation import CameraRotation
 from stabilize.fields.self_calibration import FocalEstimate, estimate_focal
 from stabilize.gyroscope.lens import UnitFrameLens
-from stabilize.settings import GyroConfig
+from stabilize.settings import FuseConfig, GyroConfig
 
 SOURCE = "without a gyroscope log, the rotation is that of the picture"
 ADVICE = "name the lens by --focal or --lens if you know it"
 
 
-def rotation_from_picture(motion: Motion, config: GyroConfig) -> CameraRotation:
+def rotation_from_picture(motion: Motion, known: GyroConfig, config: FuseConfig) -> CameraRotation:
     """The camera's rotation, with notes that tell where the focal length comes from.
 
     Raises GyroError if the lens profile of the settings cannot be read.
     """
-    lens, notes = _known_lens(config, motion.geometry), (SOURCE,)
+    lens, notes = _known_lens(known, motion.geometry), (SOURCE,)
     if lens is None:
         estimate = estimate_focal(motion.H_next_prev, _trust(motion))
         lens, notes = _pinhole(motion.geometry, estimate.focal), (_note(estimate, motion.geometry),)
-    return picture_rotation(motion, lens, notes)
+    return picture_rotation(motion, lens, config, notes)
 
 
 def _known_lens(config: GyroConfig, geometry: FrameGeometry) -> UnitFrameLens | None:

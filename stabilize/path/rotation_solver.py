@@ -81,8 +81,8 @@ def solve_rotation(
 ) -> RotationPath:
     """The path of the virtual camera.
 
-    Raises UsageError where there is no rotation, or a log that does not cover the video, SolveError where the crop leaves no room even for
-    correcting rolling shutter and lens.
+    Raises UsageError where there is no rotation, or a log that does not cover the video, SolveError where the crop
+    leaves no room even for correcting rolling shutter and lens.
     """
     if rotation is None:
         raise UsageError(NO_ROTATION)
@@ -104,7 +104,7 @@ def solve_rotation(
 
 
 def _notes(rotation: CameraRotation, time_s: Float) -> tuple[str, ...]:
-    """For the user: where the rotation comes from, and what the log does not cover. Raises UsageError where that is too much."""
+    """For the user: what a log does not cover, and more. Raises UsageError where that is too much."""
     unknown = np.flatnonzero(~rotation.known)
     if not len(unknown):
         return rotation.notes
@@ -114,7 +114,7 @@ def _notes(rotation: CameraRotation, time_s: Float) -> tuple[str, ...]:
             f"the gyroscope log does not cover {len(unknown)} of {len(time_s)} frames, between {ends}: use --solver l1"
         )
     missing = f"the gyroscope log does not cover {len(unknown)} frames, between {ends}"
-    return (*rotation.notes, f"{missing}: the camera is assumed to turn at a constant rate there",)
+    return (*rotation.notes, f"{missing}: the camera is assumed to turn at a constant rate there")
 
 
 def _filling_focal(geometry: FrameGeometry, rotation: CameraRotation) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from stabilize.core import FrameGeometry, Motion, MotionModel, PairStatus, Timel
 from stabilize.fields.picture_rotation import picture_rotation
 from stabilize.fields.self_calibration import FocalEstimate, estimate_focal
 from stabilize.gyroscope.lens import UnitFrameLens
+from stabilize.settings import FuseConfig
 
 GEOMETRY = FrameGeometry(1280, 720)
 FRAMES = 150
@@ -46,10 +48,7 @@ def _turning(R_world_cam: Rotation, focal: float) -> np.ndarray:
 def _sliding(position: np.ndarray, normal: tuple[float, float, float], focal: float) -> np.ndarray:
     """Homographies of a camera that moves (n, 3) before a plane at distance 1 from the origin, without turning."""
     n = np.array(normal) / np.linalg.norm(normal)
-    H = [
-        np.eye(3) - np.outer(after - before, n) / (1 - n @ before)
-        for before, after in zip(position[:-1], position[1:], strict=True)
-    ]
+    H = [np.eye(3) - np.outer(after - before, n) / (1 - n @ before) for before, after in pairwise(position)]
     return np.asarray(_K(focal) @ np.array(H) @ np.linalg.inv(_K(focal)))
 
 
@@ -143,10 +142,10 @@ def _errors_deg(orientation: np.ndarray, truth: Rotation) -> np.ndarray:
 def test_orientations_are_those_of_the_camera(seed: int) -> None:
     R = _orientations(seed)
     H = _turning(R, 1.6)
-    rotation = picture_rotation(_motion(H), _lens(1.6))
+    rotation = picture_rotation(_motion(H), _lens(1.6), FuseConfig())
     assert _errors_deg(rotation.orientation, R).max() < 0.001
     assert not rotation.line_turn.any() and not rotation.line_shift.any() and not rotation.gravity
-    noisy = picture_rotation(_motion(_noisy(H, seed)), _lens(1.6))
+    noisy = picture_rotation(_motion(_noisy(H, seed)), _lens(1.6), FuseConfig())
     assert _errors_deg(noisy.orientation, R).max() < 0.1
 
 
@@ -163,7 +162,7 @@ def test_a_lens_that_bends_lines_is_taken_into_account() -> None:
         for (x, y), (u, v) in zip(nodes, q, strict=True):
             rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y, -u], [0, 0, 0, x, y, 1, -v * x, -v * y, -v]]
         H.append(np.linalg.svd(np.array(rows))[2][-1].reshape(3, 3))
-    rotation = picture_rotation(_motion(np.array(H)), lens)
+    rotation = picture_rotation(_motion(np.array(H)), lens, FuseConfig())
     assert _errors_deg(rotation.orientation, R).max() < 0.5
 
 
@@ -173,22 +172,40 @@ def test_unmeasured_pairs_are_bridged_and_shots_start_anew() -> None:
     status = np.full(FRAMES - 1, PairStatus.OK, np.uint8)
     status[2::5] = PairStatus.BLURRED
     status[99] = PairStatus.CUT
-    rotation = picture_rotation(_motion(_turning(R, 1.6), status), _lens(1.6), ("a note",))
+    rotation = picture_rotation(_motion(_turning(R, 1.6), status), _lens(1.6), FuseConfig(), ("a note",))
     assert rotation.notes == ("a note",) and rotation.known.all()
     assert _errors_deg(rotation.orientation[:100], R[:100]).max() < 0.01
     assert _errors_deg(rotation.orientation[100:], R[100].inv() * R[100:]).max() < 0.01
-    none = picture_rotation(_motion(_turning(R, 1.6), np.full(FRAMES - 1, PairStatus.DARK, np.uint8)), _lens(1.6))
+    dark = np.full(FRAMES - 1, PairStatus.DARK, np.uint8)
+    none = picture_rotation(_motion(_turning(R, 1.6), dark), _lens(1.6), FuseConfig())
     assert not none.orientation.any()
 
 
 def test_a_turn_that_no_hand_makes_is_bridged() -> None:
     R = Rotation.from_rotvec(np.arange(FRAMES)[:, None] * np.radians([0.0, 0.2, 0.0]))
     H = _turning(R, 1.6)
-    H[70] = _turning(Rotation.from_rotvec(np.radians([[0, 0, 0], [0, 0, 40.0]])), 1.6)[0]
-    rotation = picture_rotation(_motion(H), _lens(1.6))
+    H[70] = _turning(Rotation.from_rotvec(np.radians([[0.0, 0.0, 0.0], [0.0, 0.0, 40.0]])), 1.6)[0]
+    rotation = picture_rotation(_motion(H), _lens(1.6), FuseConfig())
     assert _errors_deg(rotation.orientation, R).max() < 0.01
 
 
 def test_a_single_frame_has_an_orientation() -> None:
-    rotation = picture_rotation(_motion(np.zeros((0, 3, 3))), _lens(1.6))
+    rotation = picture_rotation(_motion(np.zeros((0, 3, 3))), _lens(1.6), FuseConfig())
     assert rotation.orientation.shape == (1, 3)
+
+
+@pytest.mark.parametrize("wobble_s, least, most", [(0.3, 0.0, 0.2), (0.0, 0.8, 1.2)])
+def test_what_no_rotation_explains_is_wobble_where_it_is_fast(wobble_s: float, least: float, most: float) -> None:
+    """A lens whose focal length flickers by 1 % six times a second: where the world's points are in each frame."""
+    R = _orientations(2, rms_deg=1.0)
+    flicker = 1 + 0.01 * np.sin(2 * np.pi * 6 * np.arange(FRAMES) / 30 + 0.4)
+    K = [_K(1.6 * share) for share in flicker]
+    turns = (R[1:].inv() * R[:-1]).as_matrix()
+    H = np.array([K[i + 1] @ turns[i] @ np.linalg.inv(K[i]) for i in range(FRAMES - 1)])
+    rotation = picture_rotation(_motion(H), _lens(1.6), FuseConfig(wobble_s=wobble_s))
+    rays = np.column_stack([0.8 * CORNERS, np.full(9, 1.6)])
+    predicted = rotation.project(slice(None), np.broadcast_to(rays, (FRAMES, 9, 3)))
+    truth = flicker[:, None, None] * 0.8 * CORNERS
+    flicker_rms = np.sqrt(np.mean((truth - 0.8 * CORNERS) ** 2))
+    error_rms = np.sqrt(np.mean((predicted - truth)[20:-20] ** 2))
+    assert least <= error_rms / flicker_rms < most
