@@ -215,7 +215,8 @@ class MotionModel(IntEnum):
     HOMOGRAPHY = 5
 
 
-def _check_mesh(mesh: Float16, name: str, count: int) -> None:
+def check_mesh(mesh: Float16, name: str, count: int) -> None:
+    """Raises ValueError where `mesh` is not (count, rows, cols, 2) of small finite displacements in units."""
     require(mesh.dtype == np.float16, f"{name} must hold float16, not {mesh.dtype}")
     whole = mesh.ndim == 4 and (mesh.shape[0], mesh.shape[3]) == (count, 2)
     require(whole, f"{name} must be ({count}, rows, cols, 2), not {mesh.shape}")
@@ -278,7 +279,7 @@ class Motion:
         require(frames > 0, "a motion needs at least one frame")
         pairs = frames - 1
         check_array(self.H_next_prev, "H_next_prev", np.float64, (pairs, 3, 3))
-        _check_mesh(self.mesh, "mesh", pairs)
+        check_mesh(self.mesh, "mesh", pairs)
         for name in ("status", "model"):
             check_array(getattr(self, name), name, np.uint8, (pairs,))
         for name in ("coverage", "residual"):
@@ -345,7 +346,7 @@ class CameraPath:
         pairs = max(frames - 1, 0)
         check_array(self.step, "step", np.float64, (pairs, 4))
         check_array(self.weight, "weight", np.float64, (pairs,))
-        _check_mesh(self.wobble, "wobble", frames)
+        check_mesh(self.wobble, "wobble", frames)
         require(bool(np.isfinite(self.step).all()), "step must be finite")
         require(bool(((self.weight >= 0) & (self.weight <= 1)).all()), "weight must be 0 to 1")
         require(bool(np.hypot(self.step[:, 0], self.step[:, 1]).all()), "a step must have a scale above 0")

@@ -7,7 +7,6 @@ on, and the wobble around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStat
 from stabilize.fields.grid import node_positions, sample
 from stabilize.fields.rotation import CameraRotation
 from stabilize.fields.smoothing import KERNEL_SIGMAS, gaussian_mean, in_frames
+from stabilize.fields.wobble import accumulate_wobble, limit_wobble, neighbourhoods
 from stabilize.settings import FuseConfig
 
 COVERAGE_FULL, COVERAGE_MIN = 0.35, 0.1  # share of the picture in support: full trust above, none below
@@ -61,8 +61,8 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
     for shot in motion.shots:
         pairs = _pairs_of(shot)
         _bridge_gaps(step[pairs], valid[pairs])
-        _accumulate_wobble(wobble[shot], sigma)
-    _limit_wobble(wobble, config.wobble_limit)
+        accumulate_wobble(wobble[shot], sigma)
+    limit_wobble(wobble, config.wobble_limit)
     if rotation is not None:
         for part in spool.chunks(len(wobble), wobble, rotation.shutter):
             wobble[part] += rotation.shutter[part].clip(-SHUTTER_UNITS_MAX, SHUTTER_UNITS_MAX).astype(np.float16)
@@ -146,7 +146,7 @@ def _fill_from_neighbours(residual: Float32, support: Float, sigma: float) -> No
     """Replace, in place, the residual of pairs with little support by that of better neighbours, or by 0."""
     reach = int(KERNEL_SIGMAS * sigma) + 2
     weight = np.maximum(gaussian_mean(support, sigma), 0.05) if len(support) else support
-    for part, inner, near in _neighbourhoods(residual, reach):
+    for part, inner, near in neighbourhoods(residual, reach):
         share = support[max(part.start - inner.start, 0) :][: len(near)].reshape(-1, 1, 1, 1)
         around = gaussian_mean(near * share, sigma)[inner] / weight[part].reshape(-1, 1, 1, 1)
         residual[part] += (1 - share[inner]) * (around - near[inner])
@@ -154,24 +154,9 @@ def _fill_from_neighbours(residual: Float32, support: Float, sigma: float) -> No
 
 def _smooth_faint(residual: Float32, faint: Mask, sigma: float) -> None:
     """Average, in place, the residual of faint pairs with their neighbours'."""
-    for part, inner, near in _neighbourhoods(residual, int(KERNEL_SIGMAS * sigma) + 2):
+    for part, inner, near in neighbourhoods(residual, int(KERNEL_SIGMAS * sigma) + 2):
         if faint[part].any():
             residual[part][faint[part]] = gaussian_mean(near.astype(np.float64), sigma)[inner][faint[part]]
-
-
-def _neighbourhoods(fields: Float32 | Float16, reach: int) -> Iterator[tuple[slice, slice, Float32 | Float16]]:
-    """Parts of an array that may be changed one after the other.
-
-    Yields where each lies in the array, where it lies in its neighbourhood, and the neighbourhood: `reach` further on
-    both sides, with the values before any change.
-    """
-    before = fields[:0].copy()
-    size = max(spool.CHUNK_FRAMES, reach)
-    for part in spool.chunks(len(fields), fields, size=size):
-        near = np.concatenate([before, fields[part.start : part.stop + reach]])
-        inner = slice(len(before), len(before) + part.stop - part.start)
-        before = fields[max(part.stop - reach, part.start) : part.stop].copy()
-        yield part, inner, near
 
 
 def _rotation_motion(motion: Motion, rotation: RotationFields, part: slice, nodes: Float) -> Float:
@@ -192,32 +177,3 @@ def _bridge_gaps(step: Float, valid: Mask) -> None:
     index = np.arange(len(step))
     for column in range(4):
         step[~valid, column] = np.interp(index[~valid], index[valid], step[valid, column])
-
-
-def _accumulate_wobble(wobble: Float16, sigma: float) -> None:
-    """Turn, in place, one shot's local motion of each pair (at its later frame) into the wobble of each frame.
-
-    This is the path of each node (the vertex profiles of MeshFlow, Liu et al. 2016) less its Gaussian mean over `sigma`
-    frames. It depends on neighbouring frames only, so a long shot is done in chunks that overlap.
-    """
-    if sigma <= 0:
-        wobble[:] = 0
-        return
-    wobble[0] = 0
-    for part, inner, local in _neighbourhoods(wobble, int(KERNEL_SIGMAS * sigma) + 2):
-        profile = np.cumsum(local, axis=0, dtype=np.float64)
-        profile -= gaussian_mean(profile, sigma)
-        wobble[part] = profile[inner]
-
-
-def _limit_wobble(wobble: Float16, limit: float) -> None:
-    """Scale down, in place, the wobble of every frame in which a node moves beyond a limit in units.
-
-    A frame is scaled as a whole, so that it does not fold.
-    """
-    if limit <= 0:
-        wobble[:] = 0
-        return
-    for part in spool.chunks(len(wobble), wobble):
-        largest = np.abs(wobble[part]).max(axis=(1, 2, 3)).astype(np.float64)
-        wobble[part] *= np.minimum(1, limit / np.maximum(largest, 1e-9)).astype(np.float16)[:, None, None, None]

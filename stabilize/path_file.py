@@ -127,6 +127,8 @@ def _read_similarity(
 def _rotation_arrays(path: RotationPath) -> Arrays:
     camera = path.camera
     arrays = {name: getattr(camera, name) for name in ("orientation", "line_turn", "line_shift")}
+    shape = (len(path.timeline), *mesh_shape(path.geometry.half_extent), 2)
+    arrays["wobble"] = np.zeros(shape, np.float16) if camera.wobble is None else camera.wobble
     return arrays | {"known": camera.known.astype(np.uint8), "virtual": path.virtual, "zoom": path.zoom}
 
 
@@ -136,11 +138,12 @@ def _rotation_facts(path: RotationPath) -> dict[str, Any]:
     return scalars | {"lens": dict(camera.lens.facts())}
 
 
-def _rotation_specs(frames: int, _: FrameGeometry) -> dict[str, tuple[type, Shape]]:
+def _rotation_specs(frames: int, geometry: FrameGeometry) -> dict[str, tuple[type, Shape]]:
     return {
         "orientation": (np.float64, (frames, 3)),
         "line_turn": (np.float64, (frames, BANDS, 3)),
         "line_shift": (np.float64, (frames, BANDS, 2)),
+        "wobble": (np.float16, (frames, *mesh_shape(geometry.half_extent), 2)),
         "known": (np.uint8, (frames,)),
         "virtual": (np.float64, (frames, 3)),
         "zoom": (np.float64, (frames,)),
@@ -153,12 +156,15 @@ def _read_rotation(
     from stabilize.gyroscope.lens import lens_from_facts  # most paths need nothing of `gyro`
 
     camera = CameraRotation(
-        **{name: arrays[name] for name in ("orientation", "line_turn", "line_shift")},
+        orientation=arrays["orientation"],
+        line_turn=arrays["line_turn"],
+        line_shift=arrays["line_shift"],
         known=arrays["known"].astype(bool),
         by_columns=msgspec.convert(facts["by_columns"], bool),
         gravity=msgspec.convert(facts["gravity"], bool),
         half_extent=geometry.half_extent,
         lens=lens_from_facts(facts["lens"], geometry),
+        wobble=arrays["wobble"] if arrays["wobble"].any() else None,
     )
     focal = msgspec.convert(facts["focal"], float)
     return RotationPath(timeline, geometry, shots, camera, arrays["virtual"], arrays["zoom"], focal)

@@ -22,6 +22,7 @@ from localfiles.reading import PathLike
 from stabilize import spool
 from stabilize.config import Config
 from stabilize.core import Motion, PairStatus, StablePath
+from stabilize.fields.rotation import CameraRotation
 from stabilize.fuse import RotationFields, camera_path
 from stabilize.gyroscope.find import candidate_logs
 from stabilize.gyroscope.stretches import compared_stretches
@@ -31,7 +32,7 @@ from stabilize.motion.stream import picture_size
 from stabilize.parallel import prefetch
 from stabilize.path.keyframes import values_at
 from stabilize.path.measure import Evidence, Shake, SolvedPath, evidence
-from stabilize.path.solvers import SOLVERS
+from stabilize.path.solvers import ROTATION_SOLVERS, SOLVERS
 from stabilize.progress import StageProgress
 from stabilize.rendering.backends import open_backend
 from stabilize.rendering.run import render_video
@@ -128,12 +129,22 @@ def solve(
 ) -> SolvedPath:
     """Compute the smooth path for a motion, with the rotation of a gyroscope log (`rotation_of`) if there is one.
 
-    Raises SolveError if no path fits the crop, UsageError if the solver needs a gyroscope log and there is none.
+    Raises SolveError if no path fits the crop, UsageError if the solver needs a log that covers more of the video,
+    GyroError if the lens profile of the settings is needed and cannot be read.
     """
     config = config or Config()
     solver_progress = (lambda done, total: progress("solve", done, total)) if progress else None
     camera = camera_path(motion, config.fuse, gyro)
-    return SOLVERS[config.path.solver](camera, None if gyro is None else gyro.camera, config.path, solver_progress)
+    return SOLVERS[config.path.solver](camera, _camera_rotation(motion, config, gyro), config.path, solver_progress)
+
+
+def _camera_rotation(motion: Motion, config: Config, gyro: RotationFields | None) -> CameraRotation | None:
+    """Of the log, or of the picture where there is none and the solver works on rotations."""
+    if gyro is not None or config.path.solver not in ROTATION_SOLVERS:
+        return None if gyro is None else gyro.camera
+    from stabilize.gyroscope.picture import rotation_from_picture  # imported late: most runs do not need it
+
+    return rotation_from_picture(motion, config.gyro, config.fuse)
 
 
 def rotation_of(

@@ -273,7 +273,7 @@ class PathConfig(Settings):
             "--solver",
             choices={
                 "l1": "the smoothest path of shift, roll and zoom that the crop allows",
-                "rotation": "the smoothed camera rotation, perspective included; needs a gyroscope log",
+                "rotation": "the smoothed camera rotation, perspective included, by the log or else by the picture",
             },
         ),
     ] = "l1"

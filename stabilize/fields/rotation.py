@@ -1,4 +1,4 @@
-"""The rotation of a camera and its lens: what a gyroscope log gives, and what a path of rotations is computed from.
+"""The rotation of a camera and its lens: what a gyroscope log or the picture gives, and a path of rotations needs.
 
 Camera axes: x right, y down, z forward. With a rolling shutter, every line of a frame has its own rotation.
 """
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from stabilize import spool
 from stabilize.checks import check_array
-from stabilize.core import Float
+from stabilize.core import Float, Float16, check_mesh
+from stabilize.fields.grid import sample
 
 BANDS = 17  # times within the readout at which the rotation is stored; linear in between
 SHUTTER_ITERATIONS = 3  # of a point and the line that exposes it, each computed from the other
@@ -53,13 +54,18 @@ class CameraRotation:
     by_columns: bool
     """Whether the lines of the rolling shutter are columns."""
     known: NDArray[np.bool_]
-    """(n,) whether the log covers each frame."""
+    """(n,) whether the log covers each frame; all, where there is no log."""
     gravity: bool
     """Whether the world's z axis points up."""
     half_extent: tuple[float, float]
     """Of the frame, units."""
     lens: UnitLens
     """The lens."""
+    wobble: Float16 | None = None
+    """(n, rows, cols, 2) how far a point of each frame is from where rotation and lens put it, units. Nodes edge to
+    edge; None where there is no such motion."""
+    notes: tuple[str, ...] = ()
+    """For the user: how rotation and lens were come by."""
 
     def __post_init__(self) -> None:
         frames = len(self.orientation)
@@ -67,6 +73,8 @@ class CameraRotation:
         check_array(self.line_turn, "line_turn", np.float64, (frames, BANDS, 3))
         check_array(self.line_shift, "line_shift", np.float64, (frames, BANDS, 2))
         check_array(self.known, "known", np.bool_, (frames,))
+        if self.wobble is not None:
+            check_mesh(self.wobble, "wobble", frames)
         for name, limit in (
             ("orientation", ROTVEC_RAD_MAX),
             ("line_turn", ROTVEC_RAD_MAX),
@@ -87,6 +95,8 @@ class CameraRotation:
         for _ in range(SHUTTER_ITERATIONS):
             rotvec, shifted = self._at_lines(turn, shift, points)
             points = self.lens.points(rotate_rays(rotvec, rays)) + shifted
+        if self.wobble is not None:
+            points = points + sample(self.wobble[frames], np.nan_to_num(points), self.half_extent)
         return points
 
     def _at_lines(self, turn: Float, shift: Float, points: Float) -> tuple[Float, Float]:
@@ -96,6 +106,13 @@ class CameraRotation:
         left = np.minimum(line.astype(np.intp), last - 1)
         share, frame = (line - left)[..., None], np.arange(len(turn))[:, None]
         return tuple(band[frame, left] * (1 - share) + band[frame, left + 1] * share for band in (turn, shift))
+
+
+def nearest_rotations(matrices: Float) -> Float:
+    """The rotations (n, 3, 3) nearest to matrices (n, 3, 3), by singular values."""
+    u, _, vt = np.linalg.svd(matrices)
+    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    return np.asarray(u @ vt)
 
 
 def rotate_rays(rotvec: Float, rays: Float) -> Float:

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from stabilize.core import CameraPath, Float, FrameGeometry
 from stabilize.errors import SolveError, UsageError
-from stabilize.fields.rotation import CameraRotation, rotate_rays
+from stabilize.fields.rotation import CameraRotation, nearest_rotations, rotate_rays
 from stabilize.fields.smoothing import gaussian_mean, in_frames
 from stabilize.path.crop import border_points, half_span
 from stabilize.path.keyframes import values_at
@@ -37,10 +37,7 @@ SIGMA_FRAMES_MIN = 0.1  # a shorter horizon smooths nothing
 SIGMA_LEVELS = 6  # means that are blended where the smoothing horizon varies over time
 UP_MIN, UP_FULL = 0.2, 0.4  # length of the vertical in the picture: no levelling below, full levelling above
 UNKNOWN_SHARE_MAX = 0.05  # of the frames, that the log need not cover
-NO_LOG = (
-    "the solver 'rotation' needs a gyroscope log that agrees with the picture, and there is none: name one with "
-    "--gyro, or use --solver l1"
-)
+NO_ROTATION = "the solver 'rotation' needs the camera's rotation: of a gyroscope log, or of the picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +81,11 @@ def solve_rotation(
 ) -> RotationPath:
     """The path of the virtual camera.
 
-    Raises UsageError where there is no log that covers the video, SolveError where the crop leaves no room even for
-    correcting rolling shutter and lens.
+    Raises UsageError where there is no rotation, or a log that does not cover the video, SolveError where the crop
+    leaves no room even for correcting rolling shutter and lens.
     """
     if rotation is None:
-        raise UsageError(NO_LOG)
+        raise UsageError(NO_ROTATION)
     time_s, interval_s, frames = camera.timeline.time_s, camera.timeline.interval_s, len(camera.timeline)
     focal = _filling_focal(camera.geometry, rotation)
     virtual, zoom = np.empty((frames, 3)), np.empty(frames)
@@ -107,17 +104,17 @@ def solve_rotation(
 
 
 def _notes(rotation: CameraRotation, time_s: Float) -> tuple[str, ...]:
-    """For the user: what the log does not cover. Raises UsageError where that is too much."""
+    """For the user: what a log does not cover, and more. Raises UsageError where that is too much."""
     unknown = np.flatnonzero(~rotation.known)
     if not len(unknown):
-        return ()
+        return rotation.notes
     ends = f"{time_s[unknown[0]]:.2f} and {time_s[unknown[-1]]:.2f} s"
     if len(unknown) > UNKNOWN_SHARE_MAX * len(time_s):
         raise UsageError(
             f"the gyroscope log does not cover {len(unknown)} of {len(time_s)} frames, between {ends}: use --solver l1"
         )
     missing = f"the gyroscope log does not cover {len(unknown)} frames, between {ends}"
-    return (f"{missing}: the camera is assumed to turn at a constant rate there",)
+    return (*rotation.notes, f"{missing}: the camera is assumed to turn at a constant rate there")
 
 
 def _filling_focal(geometry: FrameGeometry, rotation: CameraRotation) -> float:
@@ -137,7 +134,7 @@ def _target(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float) -
     real = shot.real
     matrices = real.as_matrix()
     if config.tripod:
-        smooth = _nearest_rotations(np.broadcast_to(matrices.mean(axis=0), matrices.shape))
+        smooth = Rotation.from_matrix(nearest_rotations(np.broadcast_to(matrices.mean(axis=0), matrices.shape)))
     else:
         smooth = _smooth(matrices, values_at(config.smoothness_s, time_s) / interval_s)
     share = _strengths(config.strength, shot.geometry, time_s)
@@ -152,7 +149,7 @@ def _smooth(matrices: Float, sigma: Float) -> Rotation:
     sigma = np.maximum(sigma, SIGMA_FRAMES_MIN)
     lowest, highest = float(sigma.min()), float(sigma.max())
     if lowest == highest:
-        return _nearest_rotations(gaussian_mean(matrices, in_frames(lowest, 1.0)))
+        return Rotation.from_matrix(nearest_rotations(gaussian_mean(matrices, in_frames(lowest, 1.0))))
     levels = np.geomspace(lowest, highest, SIGMA_LEVELS)
     mean = np.zeros_like(matrices)
     for lower, upper in pairwise(levels):
@@ -160,14 +157,7 @@ def _smooth(matrices: Float, sigma: Float) -> Rotation:
         start, end = (gaussian_mean(matrices, in_frames(level, 1.0)) for level in (lower, upper))
         between = ((sigma >= lower) & (sigma <= upper))[:, None, None]
         mean = np.where(between, (1 - share) * start + share * end, mean)
-    return _nearest_rotations(mean)
-
-
-def _nearest_rotations(matrices: Float) -> Rotation:
-    """The rotations nearest to matrices (n, 3, 3), by singular values."""
-    u, _, vt = np.linalg.svd(matrices)
-    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    return Rotation.from_matrix(u @ vt)
+    return Rotation.from_matrix(nearest_rotations(mean))
 
 
 def _strengths(strength: AxisStrength, geometry: FrameGeometry, time_s: Float) -> Float:

@@ -14,8 +14,9 @@ from stabilize.progress import SolverProgress
 from stabilize.settings import PathConfig, SolverName
 
 Solver = Callable[[CameraPath, CameraRotation | None, PathConfig, SolverProgress | None], SolvedPath]
-"""From the camera path, and the camera's rotation where there is a gyroscope log, to a path inside the crop. Raises
-SolveError where there is none, UsageError where the solver needs a log and there is none."""
+"""From the camera path, and the camera's rotation where there is a gyroscope log or the solver is one of
+ROTATION_SOLVERS, to a path inside the crop. Raises SolveError where there is none, UsageError where the solver needs
+the rotation and there is none."""
 
 
 def _l1(
@@ -36,3 +37,5 @@ def _rotation(
 
 
 SOLVERS: dict[SolverName, Solver] = {"l1": _l1, "rotation": _rotation}
+ROTATION_SOLVERS: tuple[SolverName, ...] = ("rotation",)
+"""Those that work on the camera's rotation."""

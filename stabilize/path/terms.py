@@ -94,7 +94,7 @@ def _drift(camera: CameraPath, config: PathConfig, intervals: Float) -> Complex:
     """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot."""
     strength = _stored_strength(config.strength, camera.geometry)
     back = inverse(to_complex(_scaled_steps(camera.step, strength, camera.timeline.time_s[:-1])))
-    velocity = to_real(np.stack([1j * np.angle(back[:, 0]), back[:, 1]], axis=1)) / intervals[:, None]
+    velocity = to_real(np.stack([0 * back[:, 0], back[:, 1]], axis=1)) / intervals[:, None]
     sigma = in_frames(DRIFT_SIGMA_S, camera.timeline.interval_s)
     for shot in camera.shots:
         pairs = slice(shot.start, max(shot.stop - 1, shot.start))

@@ -65,6 +65,7 @@ def rotation_path() -> RotationPath:
         gravity=True,
         half_extent=geometry.half_extent,
         lens=UnitFrameLens(Lens(960, 360, K, "polynomial", (-0.1, 0.01, 0, 0)), geometry.half_long_px),
+        wobble=rng.normal(0, 0.002, (FRAMES, 10, 17, 2)).astype(np.float16),
     )
     virtual = rng.normal(0, 0.02, (FRAMES, 3))
     return RotationPath(like.timeline, geometry, like.shots, camera, virtual, rng.uniform(1.1, 1.3, FRAMES), 1.2)
@@ -170,6 +171,7 @@ CHANGES: dict[str, tuple[str, Change, str]] = {
     "by_columns string": ("rotation", _set_rotation(by_columns="perhaps"), "bool"),
     "zoom zero": ("rotation", _set_item("zoom", 0, 0), "zoom"),
     "zoom not a number": ("rotation", _set_item("zoom", 0, np.nan), "zoom"),
+    "wobble of a rotation infinite": ("rotation", _set_item("wobble", (0, 0, 0, 0), np.inf), "wobble"),
     "virtual camera angle too large": ("rotation", _set_item("virtual", (0, 0), 1e9), "virtual"),
     "orientation not a number": ("rotation", _set_item("orientation", (0, 0), np.nan), "orientation"),
     "line rotation infinite": ("rotation", _set_item("line_turn", (0, 3, 1), np.inf), "line_turn"),

@@ -128,7 +128,7 @@ REFUSED = {
     "solve m.npz -o p.npz": (4, "already exists"),
     "solve m.npz -o m.npz -y": (2, "input itself"),
     "solve m.npz --video other.mp4": (5, "another video"),
-    "solve m.npz --solver rotation -o q.npz": (2, "gyroscope"),
+    "solve m.npz --solver rotation --lens none.json -o q.npz": (3, "none.json"),
     "render clip.mp4": (2, "--path"),
     "render clip.mp4 --path p.npz --motion m.npz": (2, "give either --path"),
     "render clip.mp4 --path m.npz": (5, "is not a path"),

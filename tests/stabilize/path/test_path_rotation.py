@@ -255,7 +255,7 @@ def test_shots_are_solved_independently() -> None:
 
 
 def test_a_video_that_no_log_covers_is_refused() -> None:
-    with pytest.raises(UsageError, match="needs a gyroscope log"):
+    with pytest.raises(UsageError, match="needs the camera's rotation"):
         SOLVERS["rotation"](_shots(), None, PathConfig(), None)
     rotation = CAMERAS["pinhole"].rotation()
     gap = np.arange(FRAMES) > 40
