@@ -31,6 +31,10 @@ class SolvedPath(StablePath, Protocol):
     def width_share(self) -> Float:
         """(n,) share of the frame's width that is still shown."""
 
+    @property
+    def crop(self) -> Float:
+        """(n,) share of the width that is cropped, as the crop limit counts it."""
+
     def poses(self) -> tuple[Complex, Complex]:
         """(n, 2) each: rotation and shift in units, added up over the frames, of the input and of the output."""
 
@@ -97,7 +101,7 @@ def evidence(path: SolvedPath, max_crop: Float, unmeasured: int, gyro_used: bool
         shake_after=after,
         crop_breathing=crop_breathing(path),
         crop_limit=float(max_crop.max()),
-        at_crop_limit=float(np.mean(1 - path.width_share >= AT_LIMIT_SHARE * max_crop)),
+        at_crop_limit=float(np.mean(path.crop >= AT_LIMIT_SHARE * max_crop)),
         notes=tuple(dict.fromkeys((*notes, *path.notes))),
     )
 

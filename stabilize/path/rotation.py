@@ -58,6 +58,11 @@ class RotationPath:
         """(n,) share of the frame's width that is still shown, in the middle of the picture."""
         return self.camera.lens.focal / (self.focal * self.zoom)
 
+    @property
+    def crop(self) -> Float:
+        """(n,) share of the width that is cropped by the zoom, beyond what straightening the lens takes."""
+        return 1 - 1 / self.zoom
+
     def poses(self) -> tuple[Complex, Complex]:
         """(n, 2) each: roll and shift of the middle in units, added up over the frames, of the input and the output."""
         return tuple(poses_along(self._steps(vectors)) for vectors in (self.camera.orientation, self.virtual))  # type: ignore[return-value]

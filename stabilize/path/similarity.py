@@ -58,6 +58,11 @@ class SimilarityPath:
         """(n,) share of the frame's width that is still shown."""
         return np.asarray(np.hypot(self.crop_pose[:, 0], self.crop_pose[:, 1]))
 
+    @property
+    def crop(self) -> Float:
+        """(n,) share of the width that is cropped."""
+        return 1 - self.width_share
+
     def poses(self) -> tuple[Complex, Complex]:
         """(n, 2) each: rotation and shift in units, added up over the frames, of the input and of the output."""
         before = poses_along(self.camera.step)

@@ -160,6 +160,13 @@ def test_no_pixel_comes_from_outside_the_frame(amplitude_deg: float, k1: float, 
         assert np.ptp(path.zoom[:25]) == np.ptp(path.zoom[25:]) == 0
 
 
+def test_what_straightening_a_lens_takes_is_no_crop() -> None:
+    """A still camera needs no crop, even behind a lens whose straight picture has hollow sides."""
+    path = solve_rotation(_shots(), Camera(_sway(0, 0, 0), k1=0.1).rotation(), PathConfig())
+    assert np.abs(path.crop).max() < 0.02
+    assert path.width_share.max() < 0.98
+
+
 def test_the_path_approaches_the_real_camera_smoothly_at_the_edge_of_the_crop() -> None:
     camera = Camera(_sway(0, 12, 0, hz=0.5))
     path = solve_rotation(_shots(), camera.rotation(), PathConfig(smoothness_s=60, max_crop=0.1))
