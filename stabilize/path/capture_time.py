@@ -21,7 +21,7 @@ PREDICTION_PRIOR_PAIRS = 10  # of evidence for the plain mean of the neighbours 
 NOISE_UNITS = 3e-4  # of a measured motion, 0.1 px of 640
 EVIDENCE_SIGMA_S = 1.0  # within which intervals are judged together,
 PAIR_EVIDENCE_MAX, NEAR_EVIDENCE_MAX = 4.0, 8.0  # log likelihood ratios that a neighbour, and all, may contribute
-PRIOR = -1.0  # log odds that an odd interval is true: of those in ../shared/data/clips, hardly any is
+PRIOR = -0.5  # log odds that an odd interval is true: of those in ../shared/data/clips, hardly any is
 PASSES = 4  # each with the speeds by the intervals of the one before
 INTERVAL_MIN, INTERVAL_MAX = 0.25, 4.0  # usual intervals: what an interval may do at most
 

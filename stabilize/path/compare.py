@@ -15,11 +15,14 @@ ACCELERATION_UNSEEN_UNITS = 1e-3  # per frame^2, 0.3 px of 640
 DISTANCE_UNSEEN_UNITS = 6e-3  # from the smooth path, 2 px of 640
 
 
-def shake_ratios(camera: CameraPath, shot: slice, pose: Float, interval_s: float) -> tuple[Float, Float]:
+def shake_ratios(
+    camera: CameraPath, shot: slice, pose: Float, intervals: Float, interval_s: float
+) -> tuple[Float, Float]:
     """How shaky crop poses (n, 4) are around each frame of a shot, as shares (n,) of the input's shake.
 
     Of its acceleration, and of its distance from the smooth path. Both are RMS values in pixels of the output: a crop
-    enlarges them. `interval_s` is the median time between frames.
+    enlarges them. Both are over time: `intervals` (n-1,) between captures are in units of the median, `interval_s`,
+    or a dropped frame would be shake that no crop removes.
     """
     step, crop = to_complex(camera.step[shot.start : shot.stop - 1]), to_complex(pose)
     shown = compose(compose(inverse(crop[1:]), step), crop[:-1])
@@ -29,10 +32,9 @@ def shake_ratios(camera: CameraPath, shot: slice, pose: Float, interval_s: float
         squares = [gaussian_mean(np.abs(signal) ** 2, window) for signal in (before, after)]
         return np.asarray(np.sqrt(np.maximum(squares[1] - unseen**2, 0) / np.maximum(squares[0], 1e-12)))
 
-    filmed, stable = (from_smooth(running_sum(s[:, 1]), sigma) for s in (step, shown))
     return (
-        ratio(_acceleration(step[:, 1]), _acceleration(shown[:, 1]), ACCELERATION_UNSEEN_UNITS),
-        ratio(filmed, stable, DISTANCE_UNSEEN_UNITS),
+        ratio(*(_acceleration(s[:, 1], intervals) for s in (step, shown)), ACCELERATION_UNSEEN_UNITS),
+        ratio(*(_from_smooth(s[:, 1], intervals, sigma) for s in (step, shown)), DISTANCE_UNSEEN_UNITS),
     )
 
 
@@ -43,6 +45,13 @@ def zoom_ripple(pose: Float, interval_s: float) -> Float:
     return np.asarray(np.sqrt(gaussian_mean(ripple**2, in_frames(COMPARE_S, interval_s))))
 
 
-def _acceleration(shift: Complex) -> Complex:
-    """(n,) change of the shift (n-1,) of the picture's centre from pair to pair, 0 at the ends."""
-    return np.concatenate([[0], np.diff(shift), [0]])
+def _acceleration(shift: Complex, intervals: Float) -> Complex:
+    """(n,) change of the speed (n-1,) of the picture's centre from pair to pair, 0 at the ends."""
+    return np.concatenate([[0], np.diff(shift / intervals), [0]])
+
+
+def _from_smooth(shift: Complex, intervals: Float, sigma: float) -> Complex:
+    """(n,) from the smooth path of the centre to the path, over the time of its captures."""
+    path, time = running_sum(shift), running_sum(intervals)
+    even = np.linspace(0, time[-1], max(round(time[-1]), 1) + 1)
+    return np.asarray(np.interp(time, even, from_smooth(np.asarray(np.interp(even, time, path)), sigma)))

@@ -135,7 +135,8 @@ def _solve_shot(data: SolverInput, shot: slice) -> _SolvedShot:
         pose = solve_shot(data, shot, balance)
         if final:
             break
-        acceleration, distance = shake_ratios(data.camera, shot, pose, data.interval_s)
+        intervals = data.intervals[shot.start : shot.stop - 1]
+        acceleration, distance = shake_ratios(data.camera, shot, pose, intervals, data.interval_s)
         shakier = np.maximum(acceleration, distance) > SHAKE_RATIO_MAX
         breathing = zoom_ripple(pose, data.interval_s) > ZOOM_RIPPLE_MAX
         if attempt + 1 < ATTEMPTS and (shakier.any() or breathing.any()):

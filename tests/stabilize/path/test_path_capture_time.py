@@ -65,6 +65,28 @@ def test_stamps_that_jitter_over_an_even_pan_are_not_believed(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_no_stamp_of_a_jittering_clock_is_believed(seed: int) -> None:
+    """Every interval is off by up to a half; their running medians wander, and with them what is usual."""
+    jitter = np.random.default_rng(seed).uniform(-0.25, 0.25, 180) * FRAME_S
+    found = capture_intervals(filmed(even(180), even(180) + jitter, 0.5, 0.003, seed))
+    assert np.sqrt(np.mean((found - 1) ** 2)) < 0.08
+    assert np.abs(np.diff(found)).mean() < 0.03
+
+
+def test_most_frames_dropped_by_a_hand_held_camera_are_recognised_and_odd_stamps_too() -> None:
+    """Without any pan: at some moments its tremor cannot tell, and then the interval lies between."""
+    dropped = np.delete(even(180), [40, 90, 91, 140])
+    true = np.diff(dropped) / FRAME_S
+    drops, stamps = [], []
+    for seed in range(20):
+        found = capture_intervals(filmed(dropped, dropped, 0.0, 0.03, seed))
+        drops += (found / true)[true > 1.5].tolist()
+        stamps += capture_intervals(filmed(even(180), two_odd(180), 0.0, 0.03, seed))[[60, 115]].tolist()
+    assert np.mean(np.abs(np.log(drops)) < np.log(1.25)) > 0.6
+    assert np.mean(np.abs(np.log(stamps)) < np.log(1.25)) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("drops", [[60], [40, 90, 140], [40, 41, 100, 101]], ids=str)
 def test_where_frames_were_dropped_the_intervals_are_true(drops: list[int], seed: int) -> None:
     """The picture moves on by as much as the interval says."""
