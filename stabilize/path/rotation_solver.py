@@ -34,7 +34,8 @@ BISECTIONS = 10  # of the effort, and of the zoom: to a thousandth of their rang
 ROUNDS_MAX = 8  # after each of which frames that are outside still get less smoothing, or more zoom
 EFFORT_FACTOR = 0.7  # of the effort in the next round, where a frame is outside
 LEVEL_EFFORT = 0.1  # up to which only the horizon is levelled: from here on the camera is smoothed
-FADE_S, FADE_FRAMES_MAX = 0.5, 60  # before and after a frame with less smoothing or more zoom
+FADE_S, FADE_FRAMES_MAX = 0.5, 60  # before and after a frame with less effort
+ZOOM_FADE_S, ZOOM_FADE_FRAMES_MAX = 2.0, 240  # and with more zoom: quicker changes are seen, see benchmarks/README.md
 SIGMA_FRAMES_MIN = 0.1  # a shorter horizon smooths nothing
 SIGMA_RATIO = 1.6  # of neighbouring means that are blended where the smoothing horizon varies over time
 UP_MIN, UP_FULL = 0.2, 0.4  # length of the vertical in the picture: no levelling below, full levelling above
@@ -57,7 +58,9 @@ class _Shot:
     zoom_limit: Float
     """(n,) the largest zoom that the crop allows."""
     fade_frames: int
-    """Frames before and after one with less smoothing or more zoom, over which that fades."""
+    """Frames before and after one with less effort, over which that fades."""
+    zoom_fade_frames: int
+    """Frames before and after one with more zoom, over which that fades."""
 
     @property
     def real(self) -> Rotation:
@@ -93,8 +96,9 @@ def solve_rotation(
     virtual, zoom = np.empty((frames, 3)), np.empty(frames)
     for part in camera.shots:
         limit = 1 / (1 - values_at(config.max_crop, time_s[part]))
-        fade_frames = min(round(in_frames(FADE_S, interval_s)), FADE_FRAMES_MAX)
-        shot = _Shot(camera.geometry, rotation, part, focal, limit, fade_frames)
+        fade = min(round(in_frames(FADE_S, interval_s)), FADE_FRAMES_MAX)
+        zoom_fade = min(round(in_frames(ZOOM_FADE_S, interval_s)), ZOOM_FADE_FRAMES_MAX)
+        shot = _Shot(camera.geometry, rotation, part, focal, limit, fade, zoom_fade)
         inside = _turn_into_frame(shot, partial(_virtual, shot, config, time_s[part], interval_s))
         virtual[part], zoom[part] = inside.as_rotvec(), _zoom(shot, inside, config)
         if progress:
@@ -225,7 +229,7 @@ def _zoom(shot: _Shot, virtual: Rotation, config: PathConfig) -> Float:
         same = np.full_like(need, need.max())
         return same if (shot.outside(virtual, same) <= 0).all() else np.maximum(same, shot.zoom_limit)
     for _ in range(ROUNDS_MAX):
-        zoom = np.minimum(_smooth_above(need, shot.fade_frames), shot.zoom_limit)
+        zoom = np.minimum(_smooth_above(need, shot.zoom_fade_frames), shot.zoom_limit)
         outside = shot.outside(virtual, zoom) > 0
         if not outside.any():
             return zoom

@@ -185,6 +185,14 @@ def test_shake_is_removed_where_the_crop_is_too_small_for_the_pan() -> None:
     assert _stays_inside(path)
 
 
+def test_the_zoom_changes_slowly() -> None:
+    """A camera that jerks once: the output zooms in before and out after it at 5 % a second at most."""
+    camera = Camera(lambda t: np.radians([0, 6, 0]) * np.exp(-(((t[:, None] - 1) / 0.15) ** 2)))
+    path = solve_rotation(_shots(), camera.rotation(), PathConfig(smoothness_s=2))
+    assert path.zoom.max() > 1.03  # it needs the zoom
+    assert np.abs(np.diff(np.log(path.zoom))).max() * FPS < 0.05
+
+
 def test_perspective_of_a_large_rotation_is_removed() -> None:
     """Both solvers hold the centre still; a similarity leaves the perspective of the corners."""
     camera = Camera(_sway(3, 9, 0, hz=0.5))
