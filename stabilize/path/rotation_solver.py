@@ -1,14 +1,15 @@
 """The camera's rotation, smoothed, under the crop: CameraRotation -> RotationPath.
 
 Orientations are smoothed by chordal means (Hartley et al., Rotation averaging, IJCV 2013): Gaussian means of rotation
-matrices over the smoothing horizon, projected back to rotations. Where the output would leave the frame, the virtual
-camera is turned back towards the real one, as far as needed and smoothly in time.
+matrices over the smoothing horizon, projected back to rotations. Where the output would leave the frame, the horizon
+is shorter, as far as needed and smoothly in time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -29,12 +30,14 @@ from stabilize.settings import AxisStrength, PathConfig
 SAFETY_UNITS = 2e-3  # kept free at each side: the field between the points that are checked
 BORDER_NODES = 17  # along each edge of the output where it is checked
 CHUNK_FRAMES = 256  # whose borders are in memory at once
-BISECTIONS = 10  # of the share of smoothing, and of the zoom: to a thousandth of their range
+BISECTIONS = 10  # of the effort, and of the zoom: to a thousandth of their range
 ROUNDS_MAX = 8  # after each of which frames that are outside still get less smoothing, or more zoom
-SHARE_FACTOR = 0.7  # of the share of smoothing in the next round, where a frame is outside
-FADE_S, FADE_FRAMES_MAX = 0.5, 60  # before and after a frame with less smoothing or more zoom
+EFFORT_FACTOR = 0.7  # of the effort in the next round, where a frame is outside
+LEVEL_EFFORT = 0.1  # up to which only the horizon is levelled: from here on the camera is smoothed
+FADE_S, FADE_FRAMES_MAX = 0.5, 60  # before and after a frame with less effort
+ZOOM_FADE_S, ZOOM_FADE_FRAMES_MAX = 2.0, 240  # and with more zoom: quicker changes are seen, see benchmarks/README.md
 SIGMA_FRAMES_MIN = 0.1  # a shorter horizon smooths nothing
-SIGMA_LEVELS = 6  # means that are blended where the smoothing horizon varies over time
+SIGMA_RATIO = 1.6  # of neighbouring means that are blended where the smoothing horizon varies over time
 UP_MIN, UP_FULL = 0.2, 0.4  # length of the vertical in the picture: no levelling below, full levelling above
 UNKNOWN_SHARE_MAX = 0.05  # of the frames, that the log need not cover
 NO_ROTATION = "the solver 'rotation' needs the camera's rotation: of a gyroscope log, or of the picture"
@@ -55,7 +58,9 @@ class _Shot:
     zoom_limit: Float
     """(n,) the largest zoom that the crop allows."""
     fade_frames: int
-    """Frames before and after one with less smoothing or more zoom, over which that fades."""
+    """Frames before and after one with less effort, over which that fades."""
+    zoom_fade_frames: int
+    """Frames before and after one with more zoom, over which that fades."""
 
     @property
     def real(self) -> Rotation:
@@ -91,10 +96,10 @@ def solve_rotation(
     virtual, zoom = np.empty((frames, 3)), np.empty(frames)
     for part in camera.shots:
         limit = 1 / (1 - values_at(config.max_crop, time_s[part]))
-        fade_frames = min(round(in_frames(FADE_S, interval_s)), FADE_FRAMES_MAX)
-        shot = _Shot(camera.geometry, rotation, part, focal, limit, fade_frames)
-        target = _target(shot, config, time_s[part], interval_s)
-        inside = _turn_into_frame(shot, target)
+        fade = min(round(in_frames(FADE_S, interval_s)), FADE_FRAMES_MAX)
+        zoom_fade = min(round(in_frames(ZOOM_FADE_S, interval_s)), ZOOM_FADE_FRAMES_MAX)
+        shot = _Shot(camera.geometry, rotation, part, focal, limit, fade, zoom_fade)
+        inside = _turn_into_frame(shot, partial(_virtual, shot, config, time_s[part], interval_s))
         virtual[part], zoom[part] = inside.as_rotvec(), _zoom(shot, inside, config)
         if progress:
             progress(part.stop, frames)
@@ -129,14 +134,33 @@ def _filling_focal(geometry: FrameGeometry, rotation: CameraRotation) -> float:
     )
 
 
-def _target(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float) -> Rotation:
-    """The virtual orientations without regard to the crop: smoothed with the strength of each axis, and levelled."""
+def _virtual(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float, effort: Float) -> Rotation:
+    """The virtual orientations, at efforts (n,) from the real camera at 0 to what the settings ask for at 1.
+
+    In between, the smoothing horizon is shorter, so that the output follows where the camera looks, but not its shake:
+    a share of the way would have a share of the shake.
+    """
+    real, still = shot.real, np.ones(len(time_s))
+    if config.tripod:
+        weight, target = effort, _target(shot, config, time_s, interval_s, still)
+    else:
+        horizon = (effort - LEVEL_EFFORT).clip(0) / (1 - LEVEL_EFFORT)
+        weight = (effort / LEVEL_EFFORT).clip(0, 1)
+        target = _target(shot, config, time_s, interval_s, horizon)
+    return real * Rotation.from_rotvec(weight[:, None] * (real.inv() * target).as_rotvec())
+
+
+def _target(shot: _Shot, config: PathConfig, time_s: Float, interval_s: float, horizon: Float) -> Rotation:
+    """The virtual orientations without regard to the crop: smoothed with the strength of each axis, and levelled.
+
+    `horizon` (n,): shares of the smoothing horizon.
+    """
     real = shot.real
     matrices = real.as_matrix()
     if config.tripod:
         smooth = Rotation.from_matrix(nearest_rotations(np.broadcast_to(matrices.mean(axis=0), matrices.shape)))
     else:
-        smooth = _smooth(matrices, values_at(config.smoothness_s, time_s) / interval_s)
+        smooth = _smooth(matrices, horizon * values_at(config.smoothness_s, time_s) / interval_s)
     share = _strengths(config.strength, shot.geometry, time_s)
     virtual = real * Rotation.from_rotvec(share * (real.inv() * smooth).as_rotvec())
     if config.horizon_deg is None or not shot.camera.gravity:
@@ -150,7 +174,7 @@ def _smooth(matrices: Float, sigma: Float) -> Rotation:
     lowest, highest = float(sigma.min()), float(sigma.max())
     if lowest == highest:
         return Rotation.from_matrix(nearest_rotations(gaussian_mean(matrices, in_frames(lowest, 1.0))))
-    levels = np.geomspace(lowest, highest, SIGMA_LEVELS)
+    levels = np.geomspace(lowest, highest, 2 + int(np.log(highest / lowest) / np.log(SIGMA_RATIO)))
     mean = np.zeros_like(matrices)
     for lower, upper in pairwise(levels):
         share = (np.log(sigma / lower) / np.log(upper / lower)).clip(0, 1)[:, None, None]
@@ -176,27 +200,25 @@ def _levelling(virtual: Rotation, limit: float) -> Rotation:
     return Rotation.from_rotvec(np.column_stack([0 * roll, 0 * roll, weight * (roll - roll.clip(-limit, limit))]))
 
 
-def _turn_into_frame(shot: _Shot, target: Rotation) -> Rotation:
-    """The target orientations, turned back towards the real ones until the output lies inside at the largest zoom."""
-    real = shot.real
-    smoothing = (real.inv() * target).as_rotvec()
-    none, whole = np.zeros(len(smoothing)), np.ones(len(smoothing))
+def _turn_into_frame(shot: _Shot, virtual: Callable[[Float], Rotation]) -> Rotation:
+    """The orientations at the most effort, smooth in time, at which the output lies inside at the largest zoom."""
+    none, whole = np.zeros_like(shot.zoom_limit), np.ones_like(shot.zoom_limit)
 
-    def turned_by(share: Float) -> Rotation:
-        return real * Rotation.from_rotvec(share[:, None] * smoothing)
+    def is_outside(effort: Float) -> NDArray[np.bool_]:
+        return np.asarray(shot.outside(virtual(effort), shot.zoom_limit) > 0)
 
-    if (shot.outside(turned_by(none), shot.zoom_limit) > 0).any():
+    if is_outside(none).any():
         raise SolveError("rolling shutter and lens leave the crop no room: raise --max-crop, or use --solver l1")
-    share_max = _bisect(lambda share: shot.outside(turned_by(share), shot.zoom_limit) <= 0, none, whole)
+    most = _bisect(lambda effort: ~is_outside(effort), none, whole)
     for _ in range(ROUNDS_MAX):
-        share = _smooth_below(share_max, shot.fade_frames)
-        outside = shot.outside(turned_by(share), shot.zoom_limit) > 0
+        effort = _smooth_below(most, shot.fade_frames)
+        outside = is_outside(effort)
         if not outside.any():
-            return turned_by(share)
-        share_max = np.where(outside, np.minimum(share * SHARE_FACTOR, share_max), share_max)
-    share_max[outside] = 0  # without smoothing these frames are inside
-    share = _smooth_below(share_max, shot.fade_frames)
-    return turned_by(np.where(shot.outside(turned_by(share), shot.zoom_limit) > 0, 0.0, share))
+            return virtual(effort)
+        most = np.where(outside, np.minimum(effort * EFFORT_FACTOR, most), most)
+    most[outside] = 0  # without smoothing these frames are inside
+    effort = _smooth_below(most, shot.fade_frames)
+    return virtual(np.where(is_outside(effort), 0.0, effort))
 
 
 def _zoom(shot: _Shot, virtual: Rotation, config: PathConfig) -> Float:
@@ -207,7 +229,7 @@ def _zoom(shot: _Shot, virtual: Rotation, config: PathConfig) -> Float:
         same = np.full_like(need, need.max())
         return same if (shot.outside(virtual, same) <= 0).all() else np.maximum(same, shot.zoom_limit)
     for _ in range(ROUNDS_MAX):
-        zoom = np.minimum(_smooth_above(need, shot.fade_frames), shot.zoom_limit)
+        zoom = np.minimum(_smooth_above(need, shot.zoom_fade_frames), shot.zoom_limit)
         outside = shot.outside(virtual, zoom) > 0
         if not outside.any():
             return zoom

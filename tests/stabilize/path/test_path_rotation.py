@@ -177,6 +177,29 @@ def test_the_path_approaches_the_real_camera_smoothly_at_the_edge_of_the_crop() 
     assert _stays_inside(path)
 
 
+def test_shake_is_removed_where_the_crop_is_too_small_for_the_pan() -> None:
+    """A pan of 50 degrees to and fro, with a tremor upon it: only the pan is too large for the crop."""
+    pan, tremor = _sway(4, 25, 5, hz=0.4), _sway(0.3, 0.3, 0.3, hz=5.0)
+    camera = Camera(lambda t: pan(t) + tremor(t))
+    path = solve_rotation(_shots(), camera.rotation(), PathConfig(max_crop=0.1))
+    real = Rotation.from_rotvec(path.camera.orientation)
+
+    def acceleration(R: Rotation) -> float:
+        return float(np.sqrt(np.mean(np.diff((R[:-1].inv() * R[1:]).as_rotvec(), axis=0) ** 2)))
+
+    assert acceleration(Rotation.from_rotvec(path.virtual)) < 0.5 * acceleration(real)
+    assert np.abs((real.inv() * Rotation.from_rotvec(path.virtual)).as_rotvec()).max() < np.radians(5)
+    assert _stays_inside(path)
+
+
+def test_the_zoom_changes_slowly() -> None:
+    """A camera that jerks once: the output zooms in before and out after it at 5 % a second at most."""
+    camera = Camera(lambda t: np.radians([0, 6, 0]) * np.exp(-(((t[:, None] - 1) / 0.15) ** 2)))
+    path = solve_rotation(_shots(), camera.rotation(), PathConfig(smoothness_s=2))
+    assert path.zoom.max() > 1.03  # it needs the zoom
+    assert np.abs(np.diff(np.log(path.zoom))).max() * FPS < 0.05
+
+
 def test_perspective_of_a_large_rotation_is_removed() -> None:
     """Both solvers hold the centre still; a similarity leaves the perspective of the corners."""
     camera = Camera(_sway(3, 9, 0, hz=0.5))
