@@ -28,14 +28,13 @@ def shake_ratios(
     shown = compose(compose(inverse(crop[1:]), step), crop[:-1])
     sigma, window = in_frames(SHAKE_SIGMA_S, interval_s), in_frames(COMPARE_S, interval_s)
 
-    def ratio(before: Complex, after: Complex, unseen: float) -> Float:
-        squares = [gaussian_mean(np.abs(signal) ** 2, window) for signal in (before, after)]
-        return np.asarray(np.sqrt(np.maximum(squares[1] - unseen**2, 0) / np.maximum(squares[0], 1e-12)))
+    def ratio(signals: list[Complex], unseen: float) -> Float:
+        before, after = (gaussian_mean(np.abs(signal) ** 2, window) for signal in signals)
+        return np.asarray(np.sqrt(np.maximum(after - unseen**2, 0) / np.maximum(before, 1e-12)))
 
-    return (
-        ratio(*(_acceleration(s[:, 1], intervals) for s in (step, shown)), ACCELERATION_UNSEEN_UNITS),
-        ratio(*(_from_smooth(s[:, 1], intervals, sigma) for s in (step, shown)), DISTANCE_UNSEEN_UNITS),
-    )
+    accelerations = [_acceleration(s[:, 1], intervals) for s in (step, shown)]
+    distances = [_from_smooth(s[:, 1], intervals, sigma) for s in (step, shown)]
+    return ratio(accelerations, ACCELERATION_UNSEEN_UNITS), ratio(distances, DISTANCE_UNSEEN_UNITS)
 
 
 def zoom_ripple(pose: Float, interval_s: float) -> Float:
