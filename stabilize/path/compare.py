@@ -25,7 +25,7 @@ def shake_ratios(
     or a dropped frame would be shake that no crop removes.
     """
     step, crop = to_complex(camera.step[shot.start : shot.stop - 1]), to_complex(pose)
-    shown = compose(compose(inverse(crop[1:]), step), crop[:-1])
+    before, after = step[:, 1], compose(compose(inverse(crop[1:]), step), crop[:-1])[:, 1]
     sigma, window = in_frames(SHAKE_SIGMA_S, interval_s), in_frames(COMPARE_S, interval_s)
 
     def ratio(before: Complex, after: Complex, unseen: float) -> Float:
@@ -33,8 +33,8 @@ def shake_ratios(
         return np.asarray(np.sqrt(np.maximum(squares[1] - unseen**2, 0) / np.maximum(squares[0], 1e-12)))
 
     return (
-        ratio(*(_acceleration(s[:, 1], intervals) for s in (step, shown)), ACCELERATION_UNSEEN_UNITS),
-        ratio(*(_from_smooth(s[:, 1], intervals, sigma) for s in (step, shown)), DISTANCE_UNSEEN_UNITS),
+        ratio(_acceleration(before, intervals), _acceleration(after, intervals), ACCELERATION_UNSEEN_UNITS),
+        ratio(_from_smooth(before, intervals, sigma), _from_smooth(after, intervals, sigma), DISTANCE_UNSEEN_UNITS),
     )
 
 
