@@ -49,7 +49,7 @@ COLUMNS: Columns = (
     ("jitter", "jitter_px", 2),
     ("fov", "fov", 3),
 )
-NEVER_WORSE = ("step_px", "path_px", "accel_px")
+NEVER_WORSE = ("step_px", "path_px")  # issue 10: the error of the camera's path
 
 
 @dataclass(frozen=True, slots=True)

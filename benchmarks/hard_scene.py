@@ -51,7 +51,7 @@ class Camera:
     def pose(self, time_s: Float) -> tuple[Complex, Complex]:
         """z and w at any times, px."""
         rng = np.random.default_rng(self.seed)
-        hz = np.exp(rng.uniform(*np.log(TREMOR_HZ), TREMOR_TERMS))
+        hz = np.exp(rng.uniform(np.log(TREMOR_HZ[0]), np.log(TREMOR_HZ[1]), TREMOR_TERMS))
         height = rng.uniform(0.5, 1.5, (TREMOR_TERMS, 4)) / hz[:, None]
         height /= np.sqrt((height**2).sum(axis=0) / 2)
         phase = rng.uniform(0, 2 * np.pi, (TREMOR_TERMS, 4))
@@ -65,7 +65,8 @@ class Camera:
 
     def _panned(self, time_s: Float) -> Float:
         fine = np.linspace(-1, 10, 11001)
-        speed = np.interp(fine, *zip(*self.pan, strict=True))
+        key_s, key_px_s = np.array(self.pan).T
+        speed = np.interp(fine, key_s, key_px_s)
         return np.asarray(np.interp(time_s, fine, cumulative_trapezoid(speed, fine, initial=0)))
 
 

@@ -24,7 +24,7 @@ def tremor(time_s: np.ndarray, seed: int, rms: float) -> np.ndarray:
     hz, phase = rng.uniform(1, 8, 12), rng.uniform(0, 2 * np.pi, (2, 12))
     height = rms / hz / np.sqrt((1 / hz**2).sum() / 2)
     x, y = (np.sin(2 * np.pi * hz * time_s[:, None] + p) @ height for p in phase)
-    return x + 1j * y
+    return np.asarray(x + 1j * y)
 
 
 def filmed(capture_s: np.ndarray, stamp_s: np.ndarray, pan: float, shake: float, seed: int = 1) -> CameraPath:

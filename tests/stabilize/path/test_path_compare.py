@@ -26,7 +26,7 @@ def test_a_dropped_frame_in_a_pan_is_no_shake() -> None:
     by_time = shake_ratios(camera, slice(0, len(frames)), pose, np.diff(frames).astype(float), 1 / 30)
     assert max(ratio.max() for ratio in by_time) < 0.05
     by_frame = shake_ratios(camera, slice(0, len(frames)), pose, np.ones(len(frames) - 1), 1 / 30)
-    assert by_frame[0].max() > 0.9
+    assert by_frame[0].max() > 0.5
 
 
 def test_a_crop_that_does_nothing_leaves_all_the_shake() -> None:
