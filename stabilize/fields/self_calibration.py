@@ -15,7 +15,7 @@ import numpy as np
 
 from stabilize.core import Float
 
-FOCAL_TYPICAL_UNITS = 1.8  # angle of view 58 degrees: the median of 12 clips that show theirs, see benchmarks/README.md
+FOCAL_TYPICAL_UNITS = 2.0  # angle of view 53 degrees: the median of 11 clips that show theirs, see benchmarks/README.md
 FOCAL_LONG_UNITS = 16.0  # angle of view 7 degrees: with longer lenses the perspective of a turn cannot be measured
 FOCAL_SHORT_UNITS = 0.5  # angle of view 127 degrees
 FOCAL_ERROR_MAX = 0.1  # standard error of an estimate that is used, relative
