@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stabilize.core import Float, Float32
 from stabilize.motion.features import Corners
-from stabilize.motion.models import errors
+from stabilize.motion.models import errors, transfer
 from stabilize.motion.sources import PointMatches
 
 THRESHOLD_PX = 0.8  # looser, and one motion is fitted through two that differ little
@@ -26,6 +26,7 @@ DISTINCT_PX = 3.0  # off from a motion, a point surely moves otherwise
 DOUBT = 0.3  # belief below which support speaks against a motion
 FORGET = 0.015  # share by which it falls back to the prior: a wrong belief must not feed itself for ever
 PLAIN = 0.8  # belief in a plain cell of a bare picture: what is filmed has texture
+SHADED_SHIFT_MAX_PX = 10.0  # of a motion that shades speak of: in a fast one sky hardly moves, and is no wall
 NEW = 0.6  # belief in picture that has just come into view
 UNDISPUTED = 0.85  # share of the points from which on no other motion is looked for
 POINTS_MIN = 8  # that can carry a motion
@@ -156,12 +157,19 @@ def camera_motion(found: Found, belief: Belief, shading: Shading | None = None) 
     likely = chance * found.weight
     threshold_px = THRESHOLD_PX * found.coarseness
     candidates = hypotheses(found.prev, found.next, likely > np.median(likely), threshold_px, found.blurred)
-    if shading and max(h.support.mean() for h in candidates) <= UNDISPUTED:
+    slow = max(shift_px(h.H_px, found.prev) for h in candidates) <= SHADED_SHIFT_MAX_PX
+    if shading and slow and max(h.support.mean() for h in candidates) <= UNDISPUTED:
         candidates = _shaded(candidates, shading)
     worth = found.weight * (chance - DOUBT)
     shade_worth = belief.cells.ravel() - DOUBT
     best = max(candidates, key=lambda h: float(np.sum(worth[h.support])) + float(np.sum(shade_worth[h.shades])))
     return best if best.cells >= POINTS_MIN else None
+
+
+def shift_px(H_px: Float, points: Float32) -> float:
+    """How far a motion moves points (k, 2), in the median."""
+    moved = transfer(H_px, points.astype(np.float64)) - points
+    return float(np.median(np.hypot(moved[:, 0], moved[:, 1])))
 
 
 def _shaded(candidates: list[Hypothesis], shading: Shading) -> list[Hypothesis]:

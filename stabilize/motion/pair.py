@@ -14,6 +14,7 @@ import numpy as np
 from stabilize.core import Float, Float16, FrameGeometry, MotionModel, PairMotion, PairStatus, possible
 from stabilize.motion.background import (
     POINTS_MIN,
+    SHADED_SHIFT_MAX_PX,
     Belief,
     Found,
     Hypothesis,
@@ -21,6 +22,7 @@ from stabilize.motion.background import (
     first_belief,
     found_of,
     learn,
+    shift_px,
 )
 from stabilize.motion.features import Corners
 from stabilize.motion.mesh import Shape, flat_mesh, local_motion
@@ -154,7 +156,8 @@ def _measure(
         return None
     distance = errors(H, prev[support], next_[support])
     # In a bare picture what corners there are lie mostly on what is filmed: no mesh can be told from them.
-    if task.mesh and model is not MotionModel.STILL and found.coarseness == 1 and not task.corners.bare:
+    bare = task.corners.bare and shift_px(best.H_px, found.prev) <= SHADED_SHIFT_MAX_PX
+    if task.mesh and model is not MotionModel.STILL and found.coarseness == 1 and not bare:
         weight = found.weight.astype(np.float64)
         local = local_motion(prev, next_ - transfer(H, prev), weight, geometry.half_extent, task.shape)
     return model, H, local, float(np.median(distance))
