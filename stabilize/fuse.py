@@ -21,7 +21,7 @@ from stabilize.fields.wobble import accumulate_wobble, limit_wobble, neighbourho
 from stabilize.settings import FuseConfig
 
 COVERAGE_FULL, COVERAGE_MIN = 0.35, 0.1  # share of the picture in support: full trust above, none below
-TRUST_MIN = 0.05  # of a bridged step: without any weight the path may jump there
+TRUST_MIN = 1e-3  # of a bridged step: with more, squared penalties still bind the path to it
 HALF_TRUST_RESIDUAL_UNITS = 0.003  # about a pixel of 640, at which trust in a pair is halved
 RESIDUAL_SIGMA_S = 0.3  # of the mean over neighbours that replaces the residual of pairs with little support
 FAINT_SIGMA_S = 0.035  # of the mean over faint pairs: noise differs from pair to pair, parallax hardly
@@ -67,7 +67,7 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
         for part in spool.chunks(len(wobble), wobble, rotation.shutter):
             wobble[part] += rotation.shutter[part].clip(-SHUTTER_UNITS_MAX, SHUTTER_UNITS_MAX).astype(np.float16)
     level = None if rotation is None else rotation.level
-    weight = 1 - config.doubt * (1 - np.maximum(_trust(motion, rotation) * valid, TRUST_MIN))
+    weight = np.maximum(_trust(motion, rotation) * valid, TRUST_MIN) ** config.doubt
     return CameraPath(motion.timeline, motion.geometry, step, weight, wobble, tuple(motion.shots), level)
 
 

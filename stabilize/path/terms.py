@@ -91,14 +91,16 @@ def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
 
 
 def _drift(camera: CameraPath, config: PathConfig, intervals: Float) -> Complex:
-    """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot."""
+    """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot
+    in which doubtful steps count for less."""
     strength = _stored_strength(config.strength, camera.geometry)
     back = inverse(to_complex(_scaled_steps(camera.step, strength, camera.timeline.time_s[:-1])))
     velocity = to_real(np.stack([0 * back[:, 0], back[:, 1]], axis=1)) / intervals[:, None]
     sigma = in_frames(DRIFT_SIGMA_S, camera.timeline.interval_s)
     for shot in camera.shots:
         pairs = slice(shot.start, max(shot.stop - 1, shot.start))
-        velocity[pairs] = gaussian_mean(velocity[pairs], sigma)
+        trust = camera.weight[pairs, None]
+        velocity[pairs] = gaussian_mean(velocity[pairs] * trust, sigma) / gaussian_mean(trust, sigma)
     return to_complex(velocity)
 
 

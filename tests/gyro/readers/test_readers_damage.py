@@ -177,3 +177,10 @@ def test_an_hour_at_500_hz_loads_in_ten_seconds_and_500_mb(tmp_path):
     rows, seconds, megabytes = map(float, printed.stdout.split())
     assert rows == 1_800_000
     assert seconds < 10 and megabytes < 500
+
+
+def test_times_that_differ_by_less_than_a_float_of_seconds_are_one(tmp_path):
+    """51e-320 ns is more than 0, but no second."""
+    rows = [f"{count},0,1,2,3" for count in ("0", "51e-320", *(5_000_000 * i for i in range(2, 60)))]
+    (tmp_path / "x_gyro.csv").write_text("\n".join(["time,seconds_elapsed,z,y,x", *rows]) + "\n")
+    assert len(read_log(tmp_path / "x_gyro.csv").time_s) == 59
