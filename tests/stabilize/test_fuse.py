@@ -193,8 +193,8 @@ def test_doubt_follows_support_and_residual_where_no_log_covers_the_pair() -> No
     picture.residual[[7, 8, 9]] = 0.003, 0.03, 0.0015
     np.testing.assert_array_equal(fused(picture, None).weight, 1)
     weight = fused(picture, None, doubt=1.0).weight
-    np.testing.assert_allclose(weight[4:10], [1, TRUST_MIN, 0.4, 0.5, TRUST_MIN, 0.8], atol=1e-6)
-    np.testing.assert_allclose(fused(picture, None, doubt=0.5).weight, (1 + weight) / 2)
+    np.testing.assert_allclose(weight[4:10], [1, TRUST_MIN, 0.4, 0.5, 1 / 101, 0.8], atol=1e-6)
+    np.testing.assert_allclose(fused(picture, None, doubt=0.5).weight, np.sqrt(weight))
     known = np.arange(FRAMES - 1) != 6
     weight = fused(picture, fields(shake(np.random.default_rng(3)), known), doubt=1.0).weight
     np.testing.assert_allclose(weight, np.where(known, 1, 0.4), atol=1e-6)
