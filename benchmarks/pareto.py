@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .measured import INPUT, SMOOTHINGS, Score, kept, measure_ours, score_together, vidstab_name
+from .peers import CLIPS
 
 CLIP_NAMES = ("hippo", "sculpture", "plaza", "walkin", "corridor", "citywalk", "slowrot", "noticeboards")
 SMOOTHNESS_S = ("0.5", "1", "1.5", "2", "3", "4", "6")
@@ -49,6 +51,25 @@ class Curve:
     def passed(self) -> bool:
         """Whether each of vid.stab's points is matched."""
         return all(match.excess <= 0 for match in self.matches)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which clips, and whether a table of Pareto points is wanted."""
+    parser.add_argument("--clips", nargs="+", metavar="NAME", help="stems of ../shared/data/clips (default: all)")
+    parser.add_argument("--pareto", action="store_true", help="vid.stab at four smoothings against ours at several")
+    parser.add_argument(
+        "--smoothness",
+        nargs="+",
+        default=list(SMOOTHNESS_S),
+        metavar="S",
+        help="ours with --pareto, seconds (default: %(default)s)",
+    )
+
+
+def chosen_clips(args: Namespace) -> list[Path]:
+    """The clips that were named; else all, or with --pareto the eight of its table."""
+    names = args.clips or (CLIP_NAMES if args.pareto else None)
+    return [path for path in sorted(CLIPS.glob("*")) if not names or path.stem in names]
 
 
 def curve(source: Path, smoothness_s: Sequence[str], options: Sequence[str]) -> Curve:

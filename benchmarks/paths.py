@@ -245,17 +245,9 @@ def median(rows: Sequence[Row]) -> Row:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paths", description=__doc__)
-    parser.add_argument("--clips", nargs="+", metavar="NAME", help="stems of ../shared/data/clips (default: all)")
+    pareto.add_arguments(parser)
     parser.add_argument("--preset", help="as of `stabilize run`")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="any setting")
-    parser.add_argument("--pareto", action="store_true", help="vid.stab at four smoothings against ours at several")
-    parser.add_argument(
-        "--smoothness",
-        nargs="+",
-        default=list(pareto.SMOOTHNESS_S),
-        metavar="S",
-        help="ours with --pareto, seconds (default: %(default)s)",
-    )
     parser.add_argument(
         "--json", type=Path, default=WORK / "paths.json", help="where the figures go (default: %(default)s)"
     )
@@ -266,8 +258,7 @@ def main(arguments: Sequence[str]) -> int:
     """Exit code 2: nothing to measure."""
     args = _parser().parse_args(arguments)
     config = with_settings(with_preset(Config(), args.preset) if args.preset else Config(), args.set)
-    wanted = args.clips or (pareto.CLIP_NAMES if args.pareto else None)
-    sources = [p for p in sorted(CLIPS.glob("*")) if not wanted or p.stem in wanted]
+    sources = pareto.chosen_clips(args)
     console = Console(width=190)
     if not sources:
         console.print(f"no clips in {CLIPS}: nothing to measure")

@@ -106,19 +106,11 @@ def _shown(console: Console, row: Row) -> Row:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("--clips", nargs="+", metavar="NAME", help="stems of ../shared/data/clips (default: all)")
+    pareto.add_arguments(parser)
     parser.add_argument(
         "--jobs", type=int, default=2, choices=[1, 2], help="clips at the same time (default: %(default)s)"
     )
     parser.add_argument("--identity", action="store_true", help="a plain transcode in our place, to try the harness")
-    parser.add_argument("--pareto", action="store_true", help="vid.stab at four smoothings against ours at several")
-    parser.add_argument(
-        "--smoothness",
-        nargs="+",
-        default=list(pareto.SMOOTHNESS_S),
-        metavar="S",
-        help="ours with --pareto, seconds (default: %(default)s)",
-    )
     parser.add_argument(
         "--json", type=Path, default=WORK / "quality.json", help="where the figures go (default: %(default)s)"
     )
@@ -131,8 +123,7 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(own)
     console = Console(width=170)
     (WORK / "quality").mkdir(parents=True, exist_ok=True)
-    wanted = args.clips or (pareto.CLIP_NAMES if args.pareto else None)
-    sources = [p for p in sorted(CLIPS.glob("*")) if not wanted or p.stem in wanted]
+    sources = pareto.chosen_clips(args)
     if not sources:
         console.print(f"no clips in {CLIPS}: nothing to measure")
         return 2

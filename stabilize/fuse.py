@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from stabilize import spool
 from stabilize.core import CameraPath, Float, Float16, Float32, Motion, PairStatus
 from stabilize.fields.grid import node_positions, sample
+from stabilize.fields.picture_motion import bridge_gaps, picture_motion
 from stabilize.fields.rotation import CameraRotation
 from stabilize.fields.smoothing import KERNEL_SIGMAS, gaussian_mean, in_frames
-from stabilize.fields.wobble import accumulate_wobble, limit_wobble, neighbourhoods
+from stabilize.fields.wobble import LOCAL_UNITS_MAX, accumulate_wobble, limit_wobble, neighbourhoods
 from stabilize.settings import FuseConfig
 
 COVERAGE_FULL, COVERAGE_MIN = 0.35, 0.1  # share of the picture in support: full trust above, none below
@@ -28,7 +29,6 @@ FAINT_SIGMA_S = 0.035  # of the mean over faint pairs: noise differs from pair t
 RESIDUAL_UNITS_MAX = 0.05  # what is left after rotation is parallax of a translation, which is small
 SCALE_MIN, SCALE_MAX, SHIFT_UNITS_MAX = 0.1, 10.0, 16.0  # of a step that a camera can make
 SHUTTER_UNITS_MAX = 2.0  # more is no rolling shutter
-LOCAL_UNITS_MAX = 20.0  # far above what `wobble_limit` leaves; float16 holds its sum over the longest window
 Mask = NDArray[np.bool_]
 
 
@@ -60,7 +60,7 @@ def camera_path(motion: Motion, config: FuseConfig, rotation: RotationFields | N
     sigma = in_frames(config.wobble_s, motion.timeline.interval_s)
     for shot in motion.shots:
         pairs = _pairs_of(shot)
-        _bridge_gaps(step[pairs], valid[pairs])
+        bridge_gaps(step[pairs], valid[pairs])
         accumulate_wobble(wobble[shot], sigma)
     limit_wobble(wobble, config.wobble_limit)
     if rotation is not None:
@@ -107,7 +107,7 @@ def _split(motion: Motion, rotation: RotationFields | None, local: Float16) -> F
     residual = None if rotation is None else _residual(motion, rotation, nodes)
     spooled = () if rotation is None or residual is None else (rotation.displacement, residual)
     for part in spool.chunks(len(step), motion.mesh, local, *spooled):
-        field = _picture_motion(motion, part, nodes)
+        field = picture_motion(motion, part, nodes)
         if rotation is not None and residual is not None:
             fused = nodes + (rotation.displacement[part] + residual[part]).reshape(-1, len(nodes), 2)
             field = np.where(rotation.known[part, None, None], fused, field)
@@ -121,17 +121,11 @@ def _split(motion: Motion, rotation: RotationFields | None, local: Float16) -> F
     return step
 
 
-def _picture_motion(motion: Motion, part: slice, nodes: Float) -> Float:
-    """Where the nodes (k, 2) of some pairs are in the next frame, by the picture's motion: (m, k, 2)."""
-    image = np.column_stack([nodes, np.ones(len(nodes))]) @ motion.H_next_prev[part].transpose(0, 2, 1)
-    return np.asarray(image[..., :2] / image[..., 2:] + motion.mesh[part].reshape(-1, len(nodes), 2))
-
-
 def _residual(motion: Motion, rotation: RotationFields, nodes: Float) -> Float32:
     """The picture's motion less that of rotation and shutter (m, rows, cols, 2), smoothed where support is low."""
     residual: Float32 = spool.zeros(motion.mesh.shape, np.float32)
     for part in spool.chunks(len(residual), residual, motion.mesh, rotation.displacement, rotation.shutter):
-        shown = _picture_motion(motion, part, nodes) - _rotation_motion(motion, rotation, part, nodes)
+        shown = picture_motion(motion, part, nodes) - _rotation_motion(motion, rotation, part, nodes)
         residual[part] = shown.clip(-RESIDUAL_UNITS_MAX, RESIDUAL_UNITS_MAX).reshape(residual[part].shape)
     support, interval_s = _support(motion), motion.timeline.interval_s
     faint = motion.status == PairStatus.FAINT
@@ -168,12 +162,3 @@ def _rotation_motion(motion: Motion, rotation: RotationFields, part: slice, node
     rectified = start - sample(before, start - sample(before, start, extent), extent)
     arrived = rectified + sample(displacement, rectified, extent)
     return arrived + sample(after, arrived, extent)
-
-
-def _bridge_gaps(step: Float, valid: Mask) -> None:
-    """Interpolate, in place, the invalid steps of one shot over time."""
-    if valid.all() or not valid.any():
-        return
-    index = np.arange(len(step))
-    for column in range(4):
-        step[~valid, column] = np.interp(index[~valid], index[valid], step[valid, column])

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from stabilize import spool
 from stabilize.core import Float, Float16, Motion
 from stabilize.fields.grid import node_positions
+from stabilize.fields.picture_motion import bridge_gaps, picture_motion
 from stabilize.fields.rotation import BANDS, CameraRotation, UnitLens, nearest_rotations
 from stabilize.fields.smoothing import in_frames
-from stabilize.fields.wobble import accumulate_wobble, limit_wobble
+from stabilize.fields.wobble import LOCAL_UNITS_MAX, accumulate_wobble, limit_wobble
 from stabilize.settings import FuseConfig
 
 ROUNDS = 5  # of reweighting
 OUTLIER_MEDIANS = 2.0  # median distances at which a node starts to count less
 DISTANCE_RAD_MIN = 1e-4  # a tenth of a pixel of 1000: what is closer agrees
-LOCAL_UNITS_MAX = 20.0  # far above what `wobble_limit` leaves; float16 holds its sum over the longest window
 TURN_RAD_MAX = 0.5  # of the camera between two frames: more is a wrong measurement
 CHUNK_PAIRS = 256  # whose rays are in memory at once
 
@@ -35,11 +35,11 @@ def picture_rotation(motion: Motion, lens: UnitLens, config: FuseConfig, notes: 
     wobble: Float16 = spool.zeros((frames, *motion.mesh.shape[1:]), np.float16)
     local = wobble[1:]  # first each pair's motion beyond rotation, then, in the same array, the wobble of each frame
     turn, known = _turns(motion, lens, local)
-    local[~known] = 0
+    turn[~known] = local[~known] = 0
     orientation, sigma = np.zeros((frames, 3)), in_frames(config.wobble_s, motion.timeline.interval_s)
     for shot in motion.shots:
         pairs = slice(shot.start, shot.stop - 1)
-        _bridge_gaps(turn[pairs], known[pairs])
+        bridge_gaps(turn[pairs], known[pairs])
         orientation[shot] = _accumulate(turn[pairs])
         accumulate_wobble(wobble[shot], sigma)
     limit_wobble(wobble, config.wobble_limit)
@@ -66,12 +66,10 @@ def _turns(motion: Motion, lens: UnitLens, local: Float16) -> tuple[Float, NDArr
 
     nodes = node_positions(*motion.mesh_shape, motion.geometry.half_extent).reshape(-1, 2)
     rays = lens.rays(nodes)
-    lifted = np.column_stack([nodes, np.ones(len(nodes))])
     turn = np.zeros((len(motion.H_next_prev), 3))
     for start in range(0, len(turn), CHUNK_PAIRS):
         part = slice(start, start + CHUNK_PAIRS)
-        image = lifted @ motion.H_next_prev[part].transpose(0, 2, 1)
-        next_ = image[..., :2] / image[..., 2:] + motion.mesh[part].reshape(-1, len(nodes), 2)
+        next_ = picture_motion(motion, part, nodes)
         R_next_prev = _rotations_between(rays, lens.rays(next_))
         turn[part] = Rotation.from_matrix(R_next_prev).as_rotvec()
         beyond = np.nan_to_num(next_ - lens.points(rays @ R_next_prev.transpose(0, 2, 1)))
@@ -90,16 +88,6 @@ def _rotations_between(prev: Float, next_: Float) -> Float:
         scale = OUTLIER_MEDIANS * np.maximum(np.median(distance, axis=1, keepdims=True), DISTANCE_RAD_MIN)
         share = valid / (1 + (distance / scale) ** 2)
     return R_next_prev
-
-
-def _bridge_gaps(turn: Float, known: NDArray[np.bool_]) -> None:
-    """Interpolate, in place, the unknown turns of one shot over its pairs; none where none is known."""
-    if not known.any():
-        turn[:] = 0
-        return
-    index = np.arange(len(turn))
-    for axis in range(3):
-        turn[~known, axis] = np.interp(index[~known], index[known], turn[known, axis])
 
 
 def _accumulate(turn: Float) -> Float:

@@ -10,6 +10,8 @@ from stabilize import spool
 from stabilize.core import Float16, Float32
 from stabilize.fields.smoothing import KERNEL_SIGMAS, gaussian_mean
 
+LOCAL_UNITS_MAX = 20.0  # of a pair, far above what `limit_wobble` leaves; float16 holds its sum over the longest window
+
 
 def neighbourhoods(fields: Float32 | Float16, reach: int) -> Iterator[tuple[slice, slice, Float32 | Float16]]:
     """Parts of an array that may be changed one after the other.

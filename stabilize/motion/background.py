@@ -157,13 +157,16 @@ def camera_motion(found: Found, belief: Belief, shading: Shading | None = None) 
     likely = chance * found.weight
     threshold_px = THRESHOLD_PX * found.coarseness
     candidates = hypotheses(found.prev, found.next, likely > np.median(likely), threshold_px, found.blurred)
-    slow = max(shift_px(h.H_px, found.prev) for h in candidates) <= SHADED_SHIFT_MAX_PX
-    if shading and slow and max(h.support.mean() for h in candidates) <= UNDISPUTED:
+    if shading and max(h.support.mean() for h in candidates) <= UNDISPUTED and _all_slow(candidates, found.prev):
         candidates = _shaded(candidates, shading)
     worth = found.weight * (chance - DOUBT)
     shade_worth = belief.cells.ravel() - DOUBT
     best = max(candidates, key=lambda h: float(np.sum(worth[h.support])) + float(np.sum(shade_worth[h.shades])))
     return best if best.cells >= POINTS_MIN else None
+
+
+def _all_slow(candidates: list[Hypothesis], points: Float32) -> bool:
+    return all(shift_px(h.H_px, points) <= SHADED_SHIFT_MAX_PX for h in candidates)
 
 
 def shift_px(H_px: Float, points: Float32) -> float:

@@ -57,23 +57,28 @@ def solve_path(camera: CameraPath, config: PathConfig, progress: SolverProgress 
     """
     data = solver_input(camera, config)
     frames = len(camera.timeline)
-    pose, as_filmed = np.tile(IDENTITY, (frames, 1)), np.ones(frames)
+    pose, as_filmed = np.tile(IDENTITY, (frames, 1)), np.zeros(frames)
     done = 0
+    unwarped: list[slice] = []
     unsolved: dict[tuple[int, int], SolveError] = {}
     for shot in camera.shots:
         if shot.stop - shot.start < 2:
-            continue  # a single frame has no path: it is left as filmed
+            unwarped.append(shot)  # a single frame has no path: it is left as filmed
+            continue
         try:
             solved = _solve_shot(data, shot)
             pose[shot], as_filmed[shot] = solved.pose, solved.as_filmed
         except SolveError as error:
             unsolved[shot.start, shot.stop] = error
+            unwarped.append(shot)
         done += shot.stop - shot.start
         if progress:
             progress(done, frames)
     if unsolved and len(unsolved) == sum(shot.stop - shot.start > 1 for shot in camera.shots):
         raise next(iter(unsolved.values()))
-    notes = (*_unsolved_notes(camera, unsolved), *_unsteadied_notes(camera, as_filmed, unsolved))
+    notes = (*_unsolved_notes(camera, unsolved), *_unsteadied_notes(camera, as_filmed))
+    for shot in unwarped:
+        as_filmed[shot] = 1
     return SimilarityPath(_with_less_wobble(camera, 1 - as_filmed), pose, notes)
 
 
@@ -99,14 +104,9 @@ def _unsolved_notes(camera: CameraPath, unsolved: dict[tuple[int, int], SolveErr
     )
 
 
-def _unsteadied_notes(
-    camera: CameraPath, as_filmed: Float, unsolved: dict[tuple[int, int], SolveError]
-) -> tuple[str, ...]:
-    """The times in which the input's own path is shown."""
-    shown = as_filmed > 0.5
-    for shot in [shot for shot in camera.shots if shot.stop - shot.start < 2] + [slice(*ends) for ends in unsolved]:
-        shown[shot] = False
-    stretches = _stretches(shown)
+def _unsteadied_notes(camera: CameraPath, as_filmed: Float) -> tuple[str, ...]:
+    """The times in which the input's own path is shown, by its share (n,) in the solved shots."""
+    stretches = _stretches(as_filmed > 0.5)
     return (f"could not steady {_times(camera, stretches)}: {TOO_FAST}",) if stretches else ()
 
 

@@ -23,7 +23,7 @@ from stabilize.path.keyframes import values_at
 from stabilize.settings import AxisStrength, PathConfig
 
 DRIFT_SIGMA_S = 2.0  # standard deviation of the smooth path that the output may follow at no cost
-HORIZON_FRAMES_MAX = 3000  # of smoothing: the weights grow with its third power
+HORIZON_FRAMES_MAX = 3000  # of smoothing: the weights grow with its fourth power
 # Per frame and radian of lean: more than any crop that levels it costs, so that only the frame's edge stops it.
 HORIZON_WEIGHT = 300.0
 TRIPOD_WEIGHT = 100.0  # of the first difference in tripod mode, for a time of one frame
@@ -91,8 +91,10 @@ def solver_input(camera: CameraPath, config: PathConfig) -> SolverInput:
 
 
 def _drift(camera: CameraPath, config: PathConfig, intervals: Float) -> Complex:
-    """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot
-    in which doubtful steps count for less."""
+    """The camera's velocity (n-1, 2) in its own frame, without zoom, as a Gaussian mean within each shot.
+
+    Doubtful steps count for less.
+    """
     strength = _stored_strength(config.strength, camera.geometry)
     back = inverse(to_complex(_scaled_steps(camera.step, strength, camera.timeline.time_s[:-1])))
     velocity = to_real(np.stack([0 * back[:, 0], back[:, 1]], axis=1)) / intervals[:, None]
